@@ -1,0 +1,67 @@
+// Package api knows versions of the Cloud Native Buildpacks APIs and the two tables of those that Prelude supports.
+package api
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Version is a version of the Platform API or of the Buildpack API.
+type Version struct{ Major, Minor int }
+
+// V makes a version from its two numbers.
+func V(major, minor int) Version { return Version{Major: major, Minor: minor} }
+
+// Parse reads "<major>.<minor>" or "<major>", both plain decimal numbers; anything else is an error.
+func Parse(text string) (Version, error) {
+	major, minor, both := strings.Cut(text, ".")
+	v := Version{Major: number(major)}
+	if both {
+		v.Minor = number(minor)
+	}
+	if v.Major < 0 || v.Minor < 0 {
+		return Version{}, fmt.Errorf("%q is not a version: want <major>.<minor>, for instance \"0.12\"", text)
+	}
+	return v, nil
+}
+
+// number reads a plain decimal number of at most six digits, and says -1 for anything else.
+func number(text string) int {
+	if text == "" || len(text) > 6 || strings.Trim(text, "0123456789") != "" {
+		return -1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+// String is the version as it is written in files; a version without a minor number has ".0".
+func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// AtLeast says whether v is o or newer.
+func (v Version) AtLeast(o Version) bool {
+	return v.Major > o.Major || v.Major == o.Major && v.Minor >= o.Minor
+}
+
+// LessThan says whether v is older than o.
+func (v Version) LessThan(o Version) bool { return !v.AtLeast(o) }
+
+// Supported is a range of versions, both ends included.
+type Supported struct{ Oldest, Newest Version }
+
+// PlatformAPIs are the versions of the Platform API that detector and generator speak (contract, section 1).
+func PlatformAPIs() Supported { return Supported{V(0, 7), V(0, 15)} }
+
+// BuildpackAPIs are the versions of the Buildpack API that a module may declare (contract, section 1).
+func BuildpackAPIs() Supported { return Supported{V(0, 7), V(0, 12)} }
+
+// Has says whether v lies in the range.
+func (s Supported) Has(v Version) bool {
+	return v.Major == s.Newest.Major && v.AtLeast(s.Oldest) && !v.AtLeast(V(s.Newest.Major, s.Newest.Minor+1))
+}
+
+// String lists the range for a message.
+func (s Supported) String() string { return s.Oldest.String() + " to " + s.Newest.String() }

@@ -1,0 +1,166 @@
+// Package files reads files that somebody else wrote, and removes directories that somebody else filled, without
+// trusting either to be what it should be.
+//
+// It is a room of its own because platform, buildpack/store, buildpack/invoke and phase all read such files, and none
+// of them may import the others for it.
+package files
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// How large a file may be.
+const (
+	// Config is for files that people write – order, descriptors, configuration, environment files – and for
+	// analyzed.toml, group.toml and what extensions leave.
+	Config = 4 << 20
+	// Plan is for what one bin/detect writes.
+	Plan = 16 << 20
+	// Result is for what a phase of ours has put together from many of those: plan.toml and generated.toml.
+	Result = 64 << 20
+)
+
+// Read reads a regular file of at most limit bytes. It never waits: a pipe, a device or a directory is an error that says
+// what it is; /dev/null is an empty file. A file that may not be read is an error that says whose it is, and who we are.
+func Read(path string, limit int64) ([]byte, error) {
+	// Looking first keeps devices from being opened at all, which can have effects. Then the file that was opened is
+	// looked at, which may be another one.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return notRegular(path, info)
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, Explain(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return notRegular(path, info)
+	}
+	if info.Size() > limit {
+		return nil, tooLarge(path, limit)
+	}
+	return readAll(f, path, info.Size(), limit)
+}
+
+// readAll reads to the end, which may be further away than the size says: the file grows, or is none on a disk.
+func readAll(r io.Reader, path string, size, limit int64) ([]byte, error) {
+	data := make([]byte, 0, size+1)
+	for {
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case int64(len(data)) > limit:
+			return nil, tooLarge(path, limit)
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, err
+		case len(data) == cap(data):
+			data = append(data, 0)[:len(data)]
+		}
+	}
+}
+
+func tooLarge(path string, limit int64) error {
+	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d MiB, the most that is read of such a file", limit>>20)}
+}
+
+func notRegular(path string, info fs.FileInfo) ([]byte, error) {
+	if isNull(info) {
+		return []byte{}, nil
+	}
+	return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, not a regular file", TypeOf(info.Mode()))}
+}
+
+// isNull says whether it is /dev/null, under whatever name.
+func isNull(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == 1<<8|3
+}
+
+// TypeOf names the type of a file.
+func TypeOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "directory"
+	case mode&fs.ModeSymlink != 0:
+		return "link"
+	case mode&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	case mode.IsRegular():
+		return "file"
+	}
+	return "device"
+}
+
+// Explain adds to an error about a path what its own text leaves out: for want of permission, whose the file is – or the
+// directory on the way that stopped us –, its mode, and who we are; for a link that leads nowhere, where it leads.
+func Explain(err error) error {
+	var about *fs.PathError
+	switch {
+	case !errors.As(err, &about):
+		return err
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w (%s)", err, Whose(stopper(about.Path)))
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
+		if target, notLink := os.Readlink(about.Path); notLink == nil {
+			return fmt.Errorf("%w (it is a link to %s)", err, target)
+		}
+	}
+	return err
+}
+
+// stopper is the first directory on the way to a path that we may not look into, or else the path itself.
+func stopper(path string) string {
+	way := []string{path}
+	for dir := filepath.Dir(path); dir != way[len(way)-1]; dir = filepath.Dir(dir) {
+		way = append(way, dir)
+	}
+	for i := len(way) - 1; i > 0; i-- {
+		if syscall.Access(way[i], 1) == syscall.EACCES {
+			return way[i]
+		}
+	}
+	return path
+}
+
+// Whose says whose a file or a directory is, its mode, and who we are.
+func Whose(path string) string {
+	we := fmt.Sprintf("we are uid %d, gid %d", os.Geteuid(), os.Getegid())
+	info, err := os.Stat(path)
+	if err != nil {
+		return we
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return we
+	}
+	return fmt.Sprintf("%s %s belongs to uid %d, gid %d with mode %s; %s", TypeOf(info.Mode()), path, stat.Uid, stat.Gid, info.Mode(), we)
+}
+
+// Remove removes a path and all below it, also directories whose owner – that is us, or we could not remove them anyway –
+// has taken the permissions from. A path that is not there is fine. Links are not followed.
+func Remove(path string) error {
+	if os.RemoveAll(path) == nil {
+		return nil
+	}
+	filepath.WalkDir(path, func(below string, entry fs.DirEntry, _ error) error { //nolint:errcheck // RemoveAll says what is wrong
+		if entry != nil && entry.IsDir() {
+			os.Chmod(below, 0o700) //nolint:errcheck // as above
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}
