@@ -1,0 +1,67 @@
+package platform
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The exit codes of both phases (contract, section 1).
+const (
+	CodeFailed                = 1
+	CodeUsage                 = 2
+	CodeArguments             = 3
+	CodeIncompatiblePlatform  = 11
+	CodeIncompatibleBuildpack = 12
+	CodeNoGroup               = 20  // every group failed, none because of an error
+	CodeNoGroupWithError      = 21  // every group failed, and a module errored
+	CodeDetect                = 22  // another error in detection
+	CodeGenerateBuildpack     = 91  // a bin/generate failed
+	CodeGenerate              = 92  // another error in generation
+	CodeHungUp                = 129 // and the next two: 128 + the number of the signal
+	CodeInterrupted           = 130
+	CodeTerminated            = 143
+)
+
+// Exit is how a phase ends when it does not end well: the exit code and the message derive from it.
+type Exit struct {
+	Code int
+	// Action completes "failed to …"; empty if Err says it all.
+	Action string
+	// Err is the cause; nil if everything has been said already.
+	Err error
+}
+
+// Error is "failed to <action>: <cause>".
+func (e *Exit) Error() string {
+	switch {
+	case e.Err == nil:
+		return fmt.Sprintf("exit code %d", e.Code)
+	case e.Action == "":
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("failed to %s: %s", e.Action, e.Err)
+}
+
+// Unwrap is the cause.
+func (e *Exit) Unwrap() error { return e.Err }
+
+// Hint is what to try: that of the first error among the causes that has one, in a method Hint() string. It is empty if
+// none has. Error and hint are two things, so that each can be shown on a line of its own.
+func (e *Exit) Hint() string {
+	var hinted interface{ Hint() string }
+	if errors.As(e.Err, &hinted) {
+		return hinted.Hint()
+	}
+	return ""
+}
+
+// WithHint adds to an error what to try.
+func WithHint(err error, hint string) error { return &hintedError{err, hint} }
+
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Hint() string  { return e.hint }
+func (e *hintedError) Unwrap() error { return e.error }

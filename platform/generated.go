@@ -1,0 +1,173 @@
+package platform
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/files"
+)
+
+// GeneratedVersion is the version of the shape of generated.toml that this package writes.
+const GeneratedVersion = 1
+
+// Generated is generated.toml: all that a later extend step has to know to apply the generated Dockerfiles, without
+// knowing the rules of generation.
+type Generated struct {
+	Version     int    `toml:"version"`
+	PlatformAPI string `toml:"platform-api"`
+
+	RunImage   GeneratedRunImage   `toml:"run-image"`
+	BuildImage GeneratedBuildImage `toml:"build-image"`
+	// Dockerfiles in the order in which they are to be applied, the build image's and the run image's each on its own.
+	Dockerfiles []GeneratedDockerfile `toml:"dockerfiles,omitempty"`
+	// Ignored are the run.Dockerfiles that a later switch overrules.
+	Ignored []IgnoredDockerfile `toml:"ignored,omitempty"`
+	// Provided are the entries of the build plan that extensions were given; they are no longer in plan.toml.
+	Provided []Provided `toml:"provided,omitempty"`
+	// Rerun is for generator itself: what it needs to do the same again.
+	Rerun *Rerun `toml:"rerun,omitempty"`
+}
+
+// GeneratedRunImage says what run image to extend, or to use as it is.
+type GeneratedRunImage struct {
+	// Image is empty if nobody knows.
+	Image string `toml:"image,omitempty"`
+	// SwitchedBy is the id of the extension that switched it; empty if none did.
+	SwitchedBy string `toml:"switched-by,omitempty"`
+	Extend     bool   `toml:"extend"`
+}
+
+// GeneratedBuildImage says what build image to extend.
+type GeneratedBuildImage struct {
+	// Reference is empty if nobody knows.
+	Reference string `toml:"reference,omitempty"`
+	Extend    bool   `toml:"extend"`
+}
+
+// GeneratedDockerfile is a Dockerfile to apply.
+type GeneratedDockerfile struct {
+	Kind      buildpack.DockerfileKind `toml:"kind"`
+	Extension string                   `toml:"extension"`
+	Version   string                   `toml:"version"`
+	// Path is relative to the generated directory.
+	Path string `toml:"path"`
+	// Digest of the file's bytes, "sha256:…".
+	Digest string `toml:"digest"`
+	// Instructions is the number of instructions after FROM.
+	Instructions int `toml:"instructions"`
+	// From is the image that the Dockerfile switches to; empty if it extends.
+	From string `toml:"from,omitempty"`
+	// Context is relative to the generated directory; empty if the app directory is the context.
+	Context string          `toml:"context,omitempty"`
+	Args    []buildpack.Arg `toml:"args,omitempty"`
+}
+
+// IgnoredDockerfile is a run.Dockerfile that a later switch overrules.
+type IgnoredDockerfile struct {
+	Extension   string `toml:"extension"`
+	Path        string `toml:"path"`
+	OverruledBy string `toml:"overruled-by"`
+}
+
+// Provided is an entry of the build plan that an extension was given.
+type Provided struct {
+	Extension string              `toml:"extension"`
+	Requires  []buildpack.Require `toml:"requires"`
+}
+
+// Rerun is what generator has to know to do the same again on what generation left: it changes its own inputs.
+type Rerun struct {
+	// Extensions of the group, "<id>@<version>". If they are others now, nothing here counts.
+	Extensions []string `toml:"extensions,omitempty"`
+	// Plan and Analyzed are the digests of those files as generation left them. If one is another now, somebody has
+	// written a new one, and what is here about it does not count.
+	Plan     string `toml:"plan,omitempty"`
+	Analyzed string `toml:"analyzed,omitempty"`
+	// Entries of the plan that extensions took, in the order of Provided.
+	Entries []RerunEntry `toml:"entries,omitempty"`
+	// Images are the run-image and the build-image table of analyzed.toml as they were before.
+	Images map[string]any `toml:"images,omitempty"`
+}
+
+// RerunEntry says where an entry of the plan was, counted from 0, and who could have provided it.
+type RerunEntry struct {
+	Place     int                  `toml:"place"`
+	Providers []buildpack.Provider `toml:"providers"`
+}
+
+// Encode is the text of generated.toml.
+func (g Generated) Encode() ([]byte, error) { return encode(g) }
+
+// For returns the Dockerfiles for one kind of image, in the order in which they are to be applied.
+func (g Generated) For(kind buildpack.DockerfileKind) []GeneratedDockerfile {
+	var list []GeneratedDockerfile
+	for _, d := range g.Dockerfiles {
+		if d.Kind == kind {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// Digest is how generated.toml names the contents of a file: "sha256:" and the sum in hexadecimal digits.
+func Digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
+
+// ReadGenerated reads a generated.toml; a missing one is nil, and no error. Keys that are not known are ignored. What is
+// malformed, has a version that this package does not know, or names a path out of the generated directory is an error.
+func ReadGenerated(path string) (*Generated, error) {
+	data, err := readOptional(path, files.Result)
+	if err != nil {
+		return nil, fmt.Errorf("failed to read generated metadata: %w", err)
+	}
+	if data == nil {
+		return nil, nil
+	}
+	g, err := ParseGenerated(path, data)
+	if err != nil {
+		return nil, fmt.Errorf("failed to read generated metadata: %w", err)
+	}
+	return g, nil
+}
+
+// ParseGenerated reads the bytes of a generated.toml, as ReadGenerated does; path is for messages.
+func ParseGenerated(path string, data []byte) (*Generated, error) {
+	var g Generated
+	if err := decode(path, data, &g); err != nil {
+		return nil, err
+	}
+	if g.Version != GeneratedVersion {
+		return nil, fmt.Errorf("%s: version is %d, want %d", path, g.Version, GeneratedVersion)
+	}
+	for _, d := range g.Dockerfiles {
+		if !slices.Contains(buildpack.DockerfileKinds(), d.Kind) {
+			return nil, fmt.Errorf("%s: a Dockerfile of %q has the kind %q, want build or run", path, d.Extension, d.Kind)
+		}
+		if err := local(path, d.Path); err != nil {
+			return nil, err
+		}
+		if d.Context == "" {
+			continue
+		}
+		if err := local(path, d.Context); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range g.Ignored {
+		if err := local(path, d.Path); err != nil {
+			return nil, err
+		}
+	}
+	return &g, nil
+}
+
+// local demands a path that stays below the directory to which it is relative.
+func local(file, path string) error {
+	if strings.ContainsRune(path, 0) || !filepath.IsLocal(path) || filepath.Clean(path) == "." {
+		return fmt.Errorf("%s: %q is not a path below the generated directory", file, path)
+	}
+	return nil
+}

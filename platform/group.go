@@ -1,0 +1,52 @@
+package platform
+
+import (
+	"fmt"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/files"
+)
+
+// GroupElement is a module of group.toml.
+type GroupElement struct {
+	ID       string `toml:"id"`
+	Version  string `toml:"version"`
+	API      string `toml:"api,omitempty"`
+	Homepage string `toml:"homepage,omitempty"`
+}
+
+// Group is the shape of group.toml (contract, section 2).
+type Group struct {
+	Buildpacks []GroupElement `toml:"group,omitempty"`
+	Extensions []GroupElement `toml:"group-extensions,omitempty"`
+}
+
+// NewGroup describes the modules that take part.
+func NewGroup(modules []*buildpack.Module) Group {
+	var g Group
+	for _, m := range modules {
+		e := GroupElement{ID: m.ID, Version: m.Version, API: m.Descriptor.API, Homepage: m.Descriptor.Homepage}
+		if m.IsExtension() {
+			g.Extensions = append(g.Extensions, e)
+		} else {
+			g.Buildpacks = append(g.Buildpacks, e)
+		}
+	}
+	return g
+}
+
+// Encode is the text of group.toml.
+func (g Group) Encode() ([]byte, error) { return encode(g) }
+
+// ReadGroup reads a group.toml.
+func ReadGroup(path string) (Group, error) {
+	var g Group
+	data, err := files.Read(path, files.Config)
+	if err != nil {
+		return g, fmt.Errorf("failed to read group file: %w", err)
+	}
+	if err := decode(path, data, &g); err != nil {
+		return g, fmt.Errorf("failed to read group file: %w", err)
+	}
+	return g, nil
+}

@@ -1,0 +1,65 @@
+package platform
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+)
+
+// ParseLevel reads the value of -log-level.
+func ParseLevel(text string) (slog.Level, error) {
+	switch strings.ToLower(text) {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, fmt.Errorf("unknown log level %q: want debug, info, warn or error", text)
+}
+
+// NewLogger returns a logger of plain lines: info and debug to out, warnings and errors, marked as such, to errOut
+// (B06). Messages are never used as formats (B08).
+func NewLogger(out, errOut io.Writer, level slog.Level, colour bool) *slog.Logger {
+	return slog.New(&lines{out: out, errOut: errOut, level: level, colour: colour})
+}
+
+type lines struct {
+	mu          sync.Mutex
+	out, errOut io.Writer
+	level       slog.Level
+	colour      bool
+}
+
+func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level }
+
+// Handle writes one record as a line. Attributes are not used: what a person should know is in the message.
+func (l *lines) Handle(_ context.Context, r slog.Record) error {
+	w, mark := l.out, ""
+	switch {
+	case r.Level >= slog.LevelError:
+		w, mark = l.errOut, l.paint("31;1", "ERROR: ")
+	case r.Level >= slog.LevelWarn:
+		w, mark = l.errOut, l.paint("33;1", "Warning: ")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err := io.WriteString(w, mark+strings.TrimSuffix(r.Message, "\n")+"\n")
+	return err
+}
+
+func (l *lines) paint(code, text string) string {
+	if !l.colour {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (l *lines) WithAttrs([]slog.Attr) slog.Handler { return l }
+func (l *lines) WithGroup(string) slog.Handler      { return l }

@@ -1,0 +1,307 @@
+package platform
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// This file lays out the two pictures of a report's page. What they look like is the template's business.
+
+// planPicture is the build plan: a column for each module, extensions first, in the order of the group; a lane for each
+// dependency, from its providers to its requirers.
+type planPicture struct {
+	Width, Height int
+	// Top is where lanes begin, Bottom where they end.
+	Top, Bottom int
+	Columns     []planColumn
+	Lanes       []planLane
+	// Bands are the columns of extensions and of buildpacks.
+	Bands []planBand
+	// Notes say why members were dropped.
+	Notes []ReportDropped
+	Label string
+}
+
+type planColumn struct {
+	X          int
+	ID, Label  string
+	Dropped    bool
+	Extension  bool
+	Note       int // number of the note, from 1
+	LabelY     int
+	Full, Role string
+}
+
+type planLane struct {
+	Name, Title   string
+	Y, From, To   int
+	TextX, TextY  int
+	Providers     []int
+	Arrows, Rings []int
+	// OnBand says that the name stands on the first band, which is shaded.
+	OnBand bool
+}
+
+type planBand struct {
+	X, Width int
+	Label    string
+}
+
+// Measures of the picture, in pixels; its labels stand at an angle of 45 degrees.
+const (
+	planWidth      = 1060 // what the columns may take of a wide screen
+	planColumnMin  = 54
+	planColumnMax  = 110
+	planLaneHeight = 38
+	planMargin     = 26
+	planLabelMax   = 30 // characters
+	planCharWidth  = 7.9
+)
+
+// newPlanPicture lays out the plan; nil if there is none.
+func newPlanPicture(r Report) *planPicture {
+	columns := planColumns(r)
+	if len(columns) == 0 || len(r.Plan) == 0 && len(r.Dropped) == 0 {
+		return nil
+	}
+	p := &planPicture{Columns: columns, Notes: r.Dropped}
+	longest := 0
+	for _, c := range columns {
+		length := len([]rune(c.Label))
+		if c.Dropped {
+			length += 3 + len(fmt.Sprint(c.Note))
+		}
+		longest = max(longest, length)
+	}
+	slant := int(math.Ceil(float64(longest) * planCharWidth * math.Sqrt2 / 2))
+	p.Top = slant + 40
+	width := min(planColumnMax, max(planColumnMin, (planWidth-2*planMargin-slant)/len(columns)))
+	for i := range p.Columns {
+		p.Columns[i].X = planMargin + i*width + width/2
+		p.Columns[i].LabelY = p.Top - 22
+	}
+	p.bands(width)
+	at := map[string]int{}
+	for _, c := range p.Columns {
+		at[c.ID] = c.X
+	}
+	y := p.Top + 30
+	right := p.Columns[len(p.Columns)-1].X
+	for _, entry := range r.Plan {
+		lane := newPlanLane(entry, at)
+		if lane.Y, lane.TextY = y, y-8; lane.To > 0 {
+			lane.OnBand = lane.From < p.Bands[0].X+p.Bands[0].Width
+			p.Lanes = append(p.Lanes, lane)
+			right = max(right, lane.TextX+int(planCharWidth*float64(len([]rune(lane.Name)))))
+			y += planLaneHeight
+		}
+	}
+	p.Bottom = y - 8
+	p.Height = p.Bottom + 14
+	p.Width = max(right, p.Columns[len(p.Columns)-1].X+slant) + planMargin
+	p.Label = fmt.Sprintf("The build plan: %s in the order of the group, %s from provider to requirer", countOf(len(p.Columns), "module"), countOf(len(p.Lanes), "arrow"))
+	return p
+}
+
+// planColumns are the members of the candidate that passed or, in generator, the extensions and who else is in the plan.
+func planColumns(r Report) []planColumn {
+	var columns []planColumn
+	add := func(ref ReportRef, note int) {
+		c := planColumn{ID: ref.Kind + " " + ref.String(), Full: ref.String(), Role: ref.Kind, Label: clip(tidy(ref.ID), planLabelMax), Dropped: note > 0, Note: note, Extension: ref.Kind == "extension"}
+		if !slices.ContainsFunc(columns, func(o planColumn) bool { return o.ID == c.ID }) {
+			columns = append(columns, c)
+		}
+	}
+	for _, c := range r.Candidates {
+		if !c.Passed {
+			continue
+		}
+		for _, m := range c.Members {
+			add(m.ReportRef, 1+slices.IndexFunc(r.Dropped, func(d ReportDropped) bool { return d.ReportRef == m.ReportRef }))
+		}
+		return columns
+	}
+	for _, m := range r.Group {
+		add(m.ReportRef, 0)
+	}
+	for _, entry := range r.Plan {
+		for _, provider := range entry.Providers {
+			add(provider, 0)
+		}
+	}
+	return columns
+}
+
+// clip keeps the end of a long text: the beginning of an id is its namespace.
+func clip(text string, n int) string {
+	if runes := []rune(strings.ReplaceAll(text, "\n", " ")); len(runes) > n {
+		return "…" + string(runes[len(runes)-n+1:])
+	}
+	return text
+}
+
+func (p *planPicture) bands(width int) {
+	for i, c := range p.Columns {
+		label := "buildpacks"
+		if c.Extension {
+			label = "extensions"
+		}
+		if i == 0 || p.Bands[len(p.Bands)-1].Label != label {
+			p.Bands = append(p.Bands, planBand{X: c.X - width/2, Label: label})
+		}
+		p.Bands[len(p.Bands)-1].Width += width
+	}
+}
+
+// newPlanLane is the lane of an entry; at are the places of the modules. A lane to nowhere ends at 0.
+func newPlanLane(entry ReportEntry, at map[string]int) planLane {
+	lane := planLane{Name: clip(tidy(entry.Name), 2*planLabelMax)}
+	var providers, requirers []string
+	for _, p := range entry.Providers {
+		if x, known := at[p.Kind+" "+p.String()]; known {
+			lane.Providers = append(lane.Providers, x)
+		}
+		providers = append(providers, p.String())
+	}
+	for _, r := range entry.Requires {
+		if r.By == nil {
+			continue
+		}
+		name := r.By.String()
+		x, known := at[r.By.Kind+" "+name]
+		switch {
+		case slices.Contains(requirers, name) || !known:
+			continue
+		case slices.Contains(lane.Providers, x):
+			lane.Rings = append(lane.Rings, x)
+		default:
+			lane.Arrows = append(lane.Arrows, x)
+		}
+		requirers = append(requirers, name)
+	}
+	if len(lane.Providers) == 0 {
+		return lane
+	}
+	lane.From = slices.Min(lane.Providers)
+	lane.To = slices.Max(slices.Concat(lane.Providers, lane.Arrows))
+	lane.TextX = lane.From + 11
+	lane.Title = fmt.Sprintf("%s: provided by %s", entry.Name, strings.Join(providers, ", "))
+	if len(requirers) > 0 {
+		lane.Title += ", required by " + strings.Join(requirers, ", ")
+	}
+	lane.Title = tidy(lane.Title)
+	return lane
+}
+
+// timePicture is when each module ran.
+type timePicture struct {
+	Width, Height int
+	Rows          []timeRow
+	Ticks         []timeTick
+	// Left is where time begins, Top and Bottom where rows do and end.
+	Left, Top, Bottom int
+	Label             string
+}
+
+type timeRow struct {
+	Y, TextY    int
+	X, Width    float64
+	EndX        float64
+	Name, Title string
+	Took        string
+	// Class is detect or generate, and the outcome.
+	Class string
+}
+
+type timeTick struct {
+	X     float64
+	Label string
+}
+
+const (
+	timeWidth    = 1040
+	timeLeft     = 250
+	timeRight    = 90
+	timeRowSpace = 24
+)
+
+// newTimePicture lays out the time line; nil if nothing ran.
+func newTimePicture(r Report) *timePicture {
+	p := &timePicture{Width: timeWidth, Left: timeLeft, Top: 30}
+	type ran struct {
+		ref   ReportRef
+		span  ReportSpan
+		class string
+	}
+	var all []ran
+	for _, m := range r.Modules {
+		if m.Time != nil {
+			all = append(all, ran{m.ReportRef, *m.Time, "detect " + m.Outcome})
+		}
+	}
+	if r.Generation != nil {
+		for _, e := range r.Generation.Extensions {
+			class := "generate pass"
+			if e.Error != "" {
+				class = "generate err"
+			}
+			if e.Time != nil {
+				all = append(all, ran{e.ReportRef, *e.Time, class})
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b ran) int {
+		switch {
+		case a.span.StartMS < b.span.StartMS:
+			return -1
+		case a.span.StartMS > b.span.StartMS:
+			return 1
+		}
+		return 0
+	})
+	end := 1.0
+	for _, one := range all {
+		end = max(end, one.span.StartMS+one.span.DurationMS)
+	}
+	scale := float64(timeWidth-timeLeft-timeRight) / end
+	y := p.Top + 6
+	for _, one := range all {
+		row := timeRow{
+			Y: y, TextY: y + 12, X: timeLeft + one.span.StartMS*scale, Width: max(2, one.span.DurationMS*scale),
+			Name: clip(tidy(one.ref.String()), 30), Took: took(one.span.DurationMS), Class: one.class,
+		}
+		row.EndX = row.X + row.Width + 7
+		what, outcome, _ := strings.Cut(one.class, " ")
+		row.Title = tidy(fmt.Sprintf("bin/%s of %s %s: %s, from %s on", what, one.ref.Kind, one.ref, outcomeWord(outcome), took(one.span.StartMS)))
+		row.Title += ", took " + row.Took
+		p.Rows = append(p.Rows, row)
+		y += timeRowSpace
+	}
+	p.Bottom = y
+	p.Height = y + 8
+	for at := 0.0; at <= end; at += tickStep(end) {
+		label := "0"
+		if at > 0 {
+			label = took(at)
+		}
+		p.Ticks = append(p.Ticks, timeTick{X: timeLeft + at*scale, Label: label})
+	}
+	p.Label = fmt.Sprintf("Time line of %s of bin/detect and bin/generate, %s in all", countOf(len(all), "run"), took(end))
+	return p
+}
+
+// tickStep is a round number of milliseconds of which four to nine fit into a time.
+func tickStep(end float64) float64 {
+	step := math.Pow(10, math.Floor(math.Log10(end/4)))
+	for _, factor := range []float64{5, 2} {
+		if end/(step*factor) >= 4 {
+			return step * factor
+		}
+	}
+	return step
+}

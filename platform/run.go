@@ -1,0 +1,68 @@
+package platform
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/handwritten"
+)
+
+// RunImages are the run images that a platform knows: run.toml.
+type RunImages struct {
+	Images []RunImageInfo `toml:"images"`
+}
+
+// RunImageInfo is a run image and its mirrors.
+type RunImageInfo struct {
+	Image   string   `toml:"image"`
+	Mirrors []string `toml:"mirrors"`
+}
+
+// ReadRun reads a run.toml; a missing one, said at info level, knows no images.
+func ReadRun(path string, log *slog.Logger) (RunImages, error) {
+	var run RunImages
+	data, err := readOptional(path, files.Config)
+	if err != nil {
+		return run, fmt.Errorf("failed to read run file: %w", err)
+	}
+	if data == nil {
+		log.Info(fmt.Sprintf("No run metadata found at path %q", path))
+		return run, nil
+	}
+	warnings, err := handwritten.Decode(data, &run)
+	if err != nil {
+		return run, fmt.Errorf("failed to read run file: %s: %w", path, err)
+	}
+	warn(log, path, warnings)
+	return run, nil
+}
+
+// Knows says whether an image is one of these or a mirror of one. Names are compared as registries understand them,
+// without digests.
+func (r RunImages) Knows(image string) bool {
+	wanted := canonical(image)
+	for _, info := range r.Images {
+		if canonical(info.Image) == wanted {
+			return true
+		}
+		for _, mirror := range info.Mirrors {
+			if canonical(mirror) == wanted {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// canonical is the name of an image in full – registry, repository, tag – without its digest.
+func canonical(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if ref, err := name.ParseReference(image); err == nil {
+		return ref.Name()
+	}
+	return image
+}
