@@ -1,0 +1,258 @@
+package buildpack
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// DockerfileKind says which image a Dockerfile extends.
+type DockerfileKind string
+
+// The kinds of Dockerfile.
+const (
+	BuildDockerfile DockerfileKind = "build"
+	RunDockerfile   DockerfileKind = "run"
+)
+
+// DockerfileKinds are both kinds, in the order in which an extension's Dockerfiles are listed.
+func DockerfileKinds() []DockerfileKind { return []DockerfileKind{BuildDockerfile, RunDockerfile} }
+
+// File is the name of the Dockerfile in an extension's output: "build.Dockerfile" or "run.Dockerfile".
+func (k DockerfileKind) File() string { return string(k) + ".Dockerfile" }
+
+// Dockerfile is what has to be known of a generated Dockerfile that passed its checks.
+type Dockerfile struct {
+	Kind DockerfileKind
+	// From is the image after FROM if the Dockerfile switches the run image; empty if it extends the base_image argument.
+	From string
+	// Instructions is the number of instructions after FROM.
+	Instructions int
+	// Notes are worth saying, but nothing is wrong enough to stop.
+	Notes []Note
+}
+
+// Switches says whether the Dockerfile switches the run image.
+func (d Dockerfile) Switches() bool { return d.From != "" }
+
+// DockerfileError says what is wrong with a Dockerfile, and where.
+type DockerfileError struct {
+	// Line is counted from 1; 0 if there is no line to blame.
+	Line int
+	// Text of that line.
+	Text string
+	// Message says what is wrong.
+	Message string
+
+	hint string
+}
+
+// Error is "<message>: line 2: <text of the line>".
+func (e *DockerfileError) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("%s: line %d: %s", e.Message, e.Line, e.Text)
+}
+
+// Hint is what to try; empty if nothing comes to mind.
+func (e *DockerfileError) Hint() string { return e.hint }
+
+// baseImage is the argument through which the extend step names the image to extend.
+const baseImage = "base_image"
+
+// Hints for what the authors of extensions get wrong. Most Dockerfiles are written by a shell script with a heredoc.
+const (
+	hintExpanded  = `if there was a variable on this line, the shell that wrote the file has replaced it: quote the heredoc's word (<<'EOF') or put a backslash before each $ that is for the Dockerfile`
+	hintEscaped   = `in a heredoc whose word is quoted (<<'EOF') a $ needs no backslash: write FROM ${base_image}`
+	hintBuildFrom = `start with the two lines "ARG base_image" and "FROM ${base_image}"`
+	hintRunFrom   = `write FROM ${base_image} to extend the run image, or the name of an image to switch to it`
+	hintArgs      = `move the other ARG below FROM, where it also can be used`
+	hintStages    = `put what another stage would prepare into the build context, or let bin/generate prepare it`
+	hintEmpty     = `to extend nothing, leave no file`
+)
+
+// source is a Dockerfile while it is judged.
+type source struct {
+	kind   DockerfileKind
+	lines  []string
+	escape rune
+	args   []instructions.ArgCommand // before FROM
+	stage  instructions.Stage
+}
+
+// ParseDockerfile checks a generated Dockerfile (contract, section 6) and says what has to be known of it. Its errors
+// are *DockerfileError.
+func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
+	s, err := readDockerfile(kind, data)
+	if err != nil {
+		return Dockerfile{}, err
+	}
+	d := Dockerfile{Kind: kind, Instructions: len(s.stage.Commands)}
+	if kind == BuildDockerfile {
+		err = s.checkBuildBase()
+	} else {
+		d.From, err = s.switched()
+	}
+	if err != nil {
+		return Dockerfile{}, err
+	}
+	d.Notes = s.notes(d)
+	return d, nil
+}
+
+// readDockerfile demands what is the same for both kinds: that it can be read, and has one stage.
+func readDockerfile(kind DockerfileKind, data []byte) (source, error) {
+	s := source{kind: kind, lines: strings.Split(string(data), "\n")}
+	tree, err := parser.Parse(bytes.NewReader(data))
+	if err != nil {
+		return s, s.malformed(err)
+	}
+	stages, args, err := instructions.Parse(tree.AST, nil)
+	if err != nil {
+		return s, s.malformed(err)
+	}
+	switch {
+	case len(stages) == 0:
+		return s, &DockerfileError{Message: kind.File() + " should have at least one stage", hint: hintEmpty}
+	case len(stages) > 1:
+		return s, s.wrong(kind.File()+" is not permitted to use multistage build", stages[1].Location, hintStages)
+	}
+	s.escape, s.args, s.stage = tree.EscapeToken, args, stages[0]
+	return s, nil
+}
+
+// checkBuildBase demands that a build.Dockerfile extends the base_image argument and declares nothing else before it.
+func (s source) checkBuildBase() error {
+	const missing = "build.Dockerfile did not start with required ARG command"
+	if len(s.args) == 0 {
+		return s.wrong(missing, s.stage.Location, hintBuildFrom)
+	}
+	first := s.args[0]
+	if first.Args[0].Key != baseImage {
+		return s.wrong(missing, first.Location(), hintBuildFrom)
+	}
+	const extra = "build.Dockerfile has another ARG before FROM, where only ARG base_image may stand"
+	if len(first.Args) > 1 {
+		return s.wrong(extra, first.Location(), hintArgs)
+	}
+	if len(s.args) > 1 {
+		return s.wrong(extra, s.args[1].Location(), hintArgs)
+	}
+	if !isBaseImage(s.stage.BaseName) {
+		return s.wrong("build.Dockerfile did not contain required FROM ${base_image} command", s.stage.Location, hintBuildFrom)
+	}
+	return nil
+}
+
+// switched returns the image that a run.Dockerfile switches to, or "" if it extends the base_image argument.
+func (s source) switched() (string, error) {
+	from := s.stage.BaseName
+	if isBaseImage(from) {
+		return "", nil
+	}
+	wrong := func(message, hint string) (string, error) { return "", s.wrong(message, s.stage.Location, hint) }
+	if !printable(from) {
+		return wrong(fmt.Sprintf("run.Dockerfile has characters in FROM that no image can have in its name: %q", from), hintRunFrom)
+	}
+	image, used, err := s.expand(from)
+	switch {
+	case err != nil:
+		return wrong(fmt.Sprintf("run.Dockerfile has a FROM that cannot be read: %s", err), hintRunFrom)
+	case len(used) == 1 && used[0] == baseImage:
+		return wrong("run.Dockerfile changes the value of base_image in FROM, where it has to stand as it is", hintRunFrom)
+	case len(used) > 0:
+		used = slices.DeleteFunc(used, func(name string) bool { return name == baseImage })
+		return wrong(fmt.Sprintf("run.Dockerfile uses the variable %s in FROM, where only base_image is known", strings.Join(used, ", ")), hintRunFrom)
+	case strings.Contains(from, "$"):
+		return wrong("run.Dockerfile keeps $ in FROM from being a variable, and no image has such a name", hintEscaped)
+	case image == "":
+		return wrong("run.Dockerfile names no image in FROM", hintExpanded)
+	}
+	return image, nil
+}
+
+// printable says whether a word is text that people can read.
+func printable(word string) bool {
+	return utf8.ValidString(word) && !strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// expand removes quotes as an extend step would, and says which variables a word uses.
+func (s source) expand(word string) (text string, variables []string, err error) {
+	if !printable(word) { // the lexer complains about such to our stderr
+		return "", nil, fmt.Errorf("%q is not text", word)
+	}
+	expanded, err := shell.NewLex(s.escape).ProcessWordWithMatches(word, shell.EnvsFromSlice(nil))
+	if err != nil {
+		return "", nil, err
+	}
+	for name := range expanded.Unmatched {
+		variables = append(variables, name)
+	}
+	slices.Sort(variables)
+	return expanded.Result, variables, nil
+}
+
+// baseImageArg is the base_image argument as it is: $base_image, ${base_image}, ${base_image:-default} (B37). What else
+// a shell can do to a variable would make another value of it.
+var baseImageArg = pattern(`^\$(?:base_image|\{base_image(?::?[-?][^{}$]*)?\})$`)
+
+// pattern is a regular expression that is compiled when it is first needed; most runs see no Dockerfile.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+func isBaseImage(from string) bool {
+	if inner, quoted := strings.CutPrefix(from, `"`); quoted {
+		from = strings.TrimSuffix(inner, `"`)
+	}
+	return baseImageArg().MatchString(from)
+}
+
+// wrong is an error about an instruction.
+func (s source) wrong(message string, at []parser.Range, hint string) error {
+	e := &DockerfileError{Message: message, hint: hint}
+	e.Line, e.Text = s.place(at)
+	return e
+}
+
+func (s source) place(at []parser.Range) (line int, text string) {
+	if len(at) == 0 || at[0].Start.Line < 1 || at[0].Start.Line > len(s.lines) {
+		return 0, ""
+	}
+	line = at[0].Start.Line
+	return line, strings.TrimSpace(s.lines[line-1])
+}
+
+// malformed adds the line and its text to an error of the parser (B40).
+func (s source) malformed(err error) error {
+	e := &DockerfileError{Message: parserPrefix().ReplaceAllString(err.Error(), "")}
+	var at *parser.LocationError
+	if errors.As(err, &at) && len(at.Locations) > 0 {
+		e.Line, e.Text = s.place(at.Locations[0])
+	}
+	switch {
+	case strings.Contains(e.Message, "file with no instructions"):
+		e.hint = hintEmpty
+	case !strings.Contains(e.Text, "$") && lacksArgument().MatchString(e.Message):
+		e.hint = hintExpanded
+	}
+	return e
+}
+
+var (
+	// parserPrefix repeats what DockerfileError says anyway.
+	parserPrefix = pattern(`^dockerfile parse error on line \d+: `)
+	// lacksArgument are the parser's words for an instruction that is too short.
+	lacksArgument = pattern(`requires (at least|exactly|either) |must have two arguments|can ?not be blank|can not be an empty string`)
+)

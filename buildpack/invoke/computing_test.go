@@ -1,0 +1,49 @@
+package invoke
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What waits is not computing, what computes is, also if it is a child of the executable.
+func TestComputing(t *testing.T) {
+	if _, known := Computing(1); !known {
+		t.Skip("this kernel does not tell whose children are whose")
+	}
+	for script, want := range map[string]bool{
+		"touch ready; while test ! -e go; do sleep 1; done":                                  false,
+		"touch ready; while test ! -e go; do :; done":                                        true,
+		"(while test ! -e go; do :; done) & touch ready; wait":                               true,
+		"sh -c '(while test ! -e go; do :; done) & touch ready; wait'":                       true,
+		"touch ready; (while test ! -e go; do sleep 1; done)":                                false,
+		"(while test ! -e go; do :; done) & (while test ! -e go; do :; done); touch ready &": true,
+	} {
+		w, m := scripted(t, "touch ready\n"+script)
+		var all sync.WaitGroup
+		inBackground(&all, func() { w.Detect(t.Context(), m, time.Minute) })
+		for range 1000 {
+			if exists(filepath.Join(m.Dir, "ready")) {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		seen := 0
+		for range 40 {
+			if n, _ := Computing(1); n > 0 {
+				seen++
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		if got := seen > 20; got != want {
+			t.Errorf("%q: computing %d times of 40", script, seen)
+		}
+		check(t, os.WriteFile(filepath.Join(m.Dir, "go"), nil, 0o644))
+		all.Wait()
+	}
+	if n, _ := Computing(1); n != 0 {
+		t.Errorf("%d are computing when nothing runs", n)
+	}
+}

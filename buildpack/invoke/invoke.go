@@ -1,0 +1,155 @@
+// Package invoke runs the executables of modules, bin/detect and bin/generate, and is the only one that starts
+// processes. It gives them the environment of the specification and nothing else, and leaves nothing running.
+package invoke
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"golang.org/x/sys/unix"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/files"
+)
+
+// Detect runs a module's bin/detect (contract, section 4) and says what became of it; timeout 0 means none. An
+// extension without bin/detect passes, with the plan in its detect/plan.toml if there is one.
+func (w World) Detect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
+	executable := filepath.Join(m.Dir, "bin", "detect")
+	if m.IsExtension() && !exists(executable) {
+		return planned(m, filepath.Join(m.Dir, "detect", "plan.toml"), 0, nil)
+	}
+	dir, err := os.MkdirTemp("", "prelude-detect-")
+	if err != nil {
+		return errored(buildpack.NoExitCode, nil, err)
+	}
+	plan := filepath.Join(dir, "plan.toml")
+	defer discard(dir, plan)
+	if err := makeEmpty(plan); err != nil {
+		return errored(buildpack.NoExitCode, nil, err)
+	}
+	specified := map[string]string{}
+	if m.API.AtLeast(api.V(0, 8)) {
+		specified["CNB_PLATFORM_DIR"], specified["CNB_BUILD_PLAN_PATH"] = w.Platform, plan
+	}
+	env, err := w.environment(m, specified)
+	if err != nil {
+		return errored(buildpack.NoExitCode, nil, err)
+	}
+	var output capture
+	err = w.start(ctx, command{path: executable, args: []string{w.Platform, plan}, env: env, output: &output}, timeout)
+	var exit *exitError
+	switch {
+	case err == nil:
+		return planned(m, plan, 0, output.Bytes())
+	case errors.As(err, &exit) && exit.code == 100:
+		return buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100, Output: output.Bytes()}
+	case errors.As(err, &exit):
+		return errored(exit.code, output.Bytes(), exit)
+	}
+	return errored(buildpack.NoExitCode, output.Bytes(), err)
+}
+
+// makeEmpty makes an empty file. Every module has one, so this is the system's part of os.WriteFile and no more.
+func makeEmpty(path string) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewSyscallError("close", unix.Close(fd))
+}
+
+// discard removes the plan and its directory, which nearly always is all that there is.
+func discard(dir, plan string) {
+	if unix.Unlink(plan) != nil || unix.Rmdir(dir) != nil {
+		files.Remove(dir) //nolint:errcheck // as much as can be removed
+	}
+}
+
+// start runs a command in the application's directory, for no longer than the timeout.
+func (w World) start(ctx context.Context, c command, timeout time.Duration) error {
+	c.dir = w.App
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("timed out after %s", timeout))
+		defer cancel()
+	}
+	return c.run(ctx)
+}
+
+func errored(code int, output []byte, cause error) buildpack.Detection {
+	return buildpack.Detection{Outcome: buildpack.Errored, ExitCode: code, Output: output, Cause: cause}
+}
+
+// planned is the detection of a module that passed, if its plan is valid. A plan file that is gone counts as empty.
+func planned(m *buildpack.Module, path string, code int, output []byte) buildpack.Detection {
+	var data []byte
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 0 { // most write none
+		data, err = files.Read(path, files.Plan)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return errored(buildpack.NoExitCode, output, fmt.Errorf("build plan: %w", err))
+		}
+	}
+	alternatives, warnings, err := buildpack.ParseBuildPlan(m.Ref, data)
+	if err != nil {
+		return errored(buildpack.NoExitCode, output, fmt.Errorf("invalid build plan: %w", err))
+	}
+	d := buildpack.Detection{Outcome: buildpack.Passed, ExitCode: code, Alternatives: alternatives, Output: output}
+	for _, warning := range warnings {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("build plan of %s %s: %s", m.Kind, m.Ref, warning))
+	}
+	return d
+}
+
+// exists says whether there is something of that name. What cannot be looked at counts, and so does a link that leads
+// nowhere: whoever uses it then learns what is wrong with it.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// HasGenerate says whether the extension has a bin/generate.
+func HasGenerate(m *buildpack.Module) bool { return exists(filepath.Join(m.Dir, "bin", "generate")) }
+
+// Generate runs an extension's bin/generate (contract, section 4) with the requirements that it is to provide. What it
+// prints goes to output as it comes. Timeout 0 means none.
+func (w World) Generate(ctx context.Context, m *buildpack.Module, dir string, plan []buildpack.Require, output io.Writer, timeout time.Duration) error {
+	temp, err := os.MkdirTemp("", "prelude-generate-")
+	if err != nil {
+		return err
+	}
+	defer files.Remove(temp)
+	path := filepath.Join(temp, "plan.toml")
+	if err := writePlan(path, plan); err != nil {
+		return err
+	}
+	env, err := w.environment(m, map[string]string{
+		"CNB_OUTPUT_DIR": dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": w.Platform,
+	})
+	if err != nil {
+		return err
+	}
+	executable := filepath.Join(m.Dir, "bin", "generate")
+	return w.start(ctx, command{path: executable, args: []string{dir, w.Platform, path}, env: env, output: output}, timeout)
+}
+
+// writePlan writes a buildpack plan: what a module is asked to provide.
+func writePlan(path string, requires []buildpack.Require) error {
+	var text bytes.Buffer
+	plan := struct {
+		Entries []buildpack.Require `toml:"entries"`
+	}{requires}
+	if err := toml.NewEncoder(&text).Encode(plan); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text.Bytes(), 0o600)
+}

@@ -1,0 +1,219 @@
+package invoke
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// How long we wait.
+const (
+	// grace is how long a process group has to end after SIGTERM before it gets SIGKILL.
+	grace = 2 * time.Second
+	// patience is for what ought to be immediate: that a killed process is gone, that a pipe without writers is at its
+	// end, that somebody takes what we print although we have been asked to end.
+	patience = time.Second
+)
+
+// command is one executable to run.
+type command struct {
+	path string
+	args []string
+	dir  string
+	env  []string
+	// output takes what it prints, stdout and stderr as they come.
+	output io.Writer
+}
+
+// exitError says how an executable ended, if not with exit code 0.
+type exitError struct {
+	code int // buildpack.NoExitCode if it did not exit by itself
+	text string
+}
+
+func (e *exitError) Error() string { return e.text }
+
+// run runs the executable in a session, and so a process group, of its own and ends all that it started, whatever way it
+// goes: when the executable is done, and when the context is (B28, B29). It returns nil, an *exitError, the context's
+// cause, or what kept the executable from starting.
+func (c command) run(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	cmd, leash, err := c.start(ctx, writer)
+	writer.Close()
+	if err != nil {
+		return c.notStarted(err)
+	}
+	defer leash.close()
+	copied := make(chan struct{})
+	go func() {
+		defer close(copied)
+		buffer := make([]byte, 4<<10)                                        // most print little
+		io.CopyBuffer(steady{c.output}, struct{ io.Reader }{reader}, buffer) //nolint:errcheck // the module has ended, or is being ended
+	}()
+
+	cause := await(ctx, cmd.Process.Pid)
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the group; it is not reaped yet, so this is its number
+	leash.killHolders()                             // whatever left the group
+	err = children.reap(cmd)
+	finish(ctx, reader, copied, c.output)
+	if cause != nil {
+		return cause
+	}
+	return exitOf(err)
+}
+
+// steady takes everything, also when the writer behind it no longer does: the module is not to wait for somebody who has
+// stopped to read, or for room on a disk.
+type steady struct{ io.Writer }
+
+func (s steady) Write(p []byte) (int, error) {
+	s.Writer.Write(p) //nolint:errcheck // see above
+	return len(p), nil
+}
+
+// start starts the executable. One that somebody is still writing, or has just written, is tried again for a while.
+func (c command) start(ctx context.Context, output *os.File) (*exec.Cmd, *leash, error) {
+	for try := 0; ; try++ {
+		cmd := exec.Command(c.path, c.args...)
+		cmd.Dir, cmd.Env = c.dir, c.env
+		cmd.Stdout, cmd.Stderr = output, output
+		// A session rather than just a group: nobody can ask the terminal for a password, or be stopped for trying.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+		leash, err := children.start(cmd)
+		if !errors.Is(err, syscall.ETXTBSY) || try == 20 || ctx.Err() != nil {
+			return cmd, leash, err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// await waits until the executable has ended, but leaves it to be reaped: as long as it is not, its number is that of its
+// group and of nothing else. If the context is done first, it ends the group and returns the context's cause.
+func await(ctx context.Context, pid int) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		untilEnded(pid)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	syscall.Kill(-pid, syscall.SIGTERM)
+	syscall.Kill(-pid, syscall.SIGCONT) // one that is stopped cannot end
+	select {
+	case <-ended:
+		return context.Cause(ctx)
+	case <-time.After(grace):
+	case <-hurried(ctx):
+	}
+	syscall.Kill(-pid, syscall.SIGKILL)
+	<-ended
+	return context.Cause(ctx)
+}
+
+// untilEnded waits until a child has ended and does not reap it. Where the kernel has descriptors of processes that can be
+// waited for like a pipe, no thread is kept for that.
+func untilEnded(pid int) {
+	if fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK); err == nil {
+		process := os.NewFile(uintptr(fd), "process")
+		defer process.Close()
+		if conn, err := process.SyscallConn(); err == nil && conn.Read(func(uintptr) bool { return hasEnded(fd) }) == nil {
+			return
+		}
+	}
+	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+}
+
+// hasEnded says whether the process of a descriptor has ended.
+func hasEnded(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, _ := unix.Poll(fds, 0)
+	return n > 0
+}
+
+// hurryKey is the key of a context's value: a channel that is closed when there is no more time.
+type hurryKey struct{}
+
+// WithHurry is a context that, once it is done, gives executables their time to end only until hurry is closed – or what
+// a context around it has been given.
+func WithHurry(ctx context.Context, hurry <-chan struct{}) context.Context {
+	if outer := hurried(ctx); outer != nil {
+		inner, either := hurry, make(chan struct{})
+		hurry = either
+		go func() {
+			defer close(either)
+			select {
+			case <-inner:
+			case <-outer:
+			}
+		}()
+	}
+	return context.WithValue(ctx, hurryKey{}, hurry)
+}
+
+// hurried is nil, which nothing is ever received from, if nobody can be in a hurry.
+func hurried(ctx context.Context) <-chan struct{} {
+	hurry, _ := ctx.Value(hurryKey{}).(<-chan struct{})
+	return hurry
+}
+
+// finish takes what is still in the pipe, without waiting for a descendant that keeps it open (B28), or for a reader of
+// our own output who does not read if we have been asked to end.
+func finish(ctx context.Context, reader *os.File, copied <-chan struct{}, output io.Writer) {
+	select {
+	case <-copied:
+		return
+	case <-time.After(50 * time.Millisecond): // the usual case: all writers are gone, the end of the pipe is near
+	}
+	reader.SetReadDeadline(time.Now())
+	select {
+	case <-copied:
+	case <-ctx.Done():
+		select {
+		case <-copied:
+		case <-time.After(patience):
+			return
+		}
+	}
+	raw, err := reader.SyscallConn()
+	if err != nil {
+		return
+	}
+	buffer := make([]byte, 64<<10)
+	for range 64 { // a pipe holds a MiB at the most; a descendant that goes on printing is not waited for
+		n := 0
+		raw.Control(func(fd uintptr) { n, err = syscall.Read(int(fd), buffer) })
+		if n <= 0 || err != nil {
+			return
+		}
+		output.Write(buffer[:n])
+	}
+}
+
+func exitOf(err error) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return &exitError{code: -1, text: fmt.Sprintf("ended by signal %d (%s)", int(status.Signal()), status.Signal())}
+	}
+	return &exitError{code: exit.ExitCode(), text: fmt.Sprintf("exit code %d", exit.ExitCode())}
+}

@@ -1,0 +1,491 @@
+package invoke
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/api"
+)
+
+// asPhase names the variable that makes the test's executable run a module and wait, like a phase that is to be killed.
+const asPhase = "PRELUDE_TEST_MODULE"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "daemon" {
+		daemon(os.Args[2])
+	}
+	if dir := os.Getenv(asPhase); dir != "" {
+		d := World{App: dir, Platform: dir, Environ: os.Environ()}.Detect(context.Background(), at(dir), 0)
+		fmt.Println(d.Outcome, d.Cause)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// daemon leaves its session, lets go of descriptors, notes its number in a file and stays for a minute.
+func daemon(keep string) {
+	syscall.Setsid()
+	for _, fd := range []int{0, 1, 2, leashFD} { // that is all it has, but for the runtime's own
+		if keep == "output" && fd == 1 || keep == "leash" && fd == leashFD {
+			continue
+		}
+		syscall.Close(fd)
+	}
+	fd, err := syscall.Open("left.tmp", syscall.O_WRONLY|syscall.O_CREAT|syscall.O_CLOEXEC, 0o600)
+	if err == nil {
+		syscall.Write(fd, strconv.AppendInt(nil, int64(os.Getpid()), 10))
+		syscall.Close(fd)
+		syscall.Rename("left.tmp", "left.pid")
+	}
+	time.Sleep(time.Minute)
+}
+
+func at(dir string) *buildpack.Module {
+	return &buildpack.Module{
+		Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "some/bp", Version: "1"}, API: api.V(0, 10), Dir: dir,
+	}
+}
+
+// scripted makes a module whose bin/detect is a script, which can call "note <name>" with a process number to note.
+func scripted(t *testing.T, script string) (World, *buildpack.Module) {
+	t.Helper()
+	dir := t.TempDir()
+	tree(t, dir, map[string]string{"bin/detect": "#!/bin/sh\nnote() { echo $2 >$1.tmp; mv $1.tmp $1.pid; }\n" + script})
+	check(t, os.Chmod(filepath.Join(dir, "bin/detect"), 0o755))
+	return World{App: dir, Platform: dir, Environ: os.Environ()}, at(dir)
+}
+
+// noted waits for the number of a process that the module has noted.
+func noted(t *testing.T, dir, name string) int {
+	t.Helper()
+	for range 1000 {
+		if text, err := os.ReadFile(filepath.Join(dir, name+".pid")); err == nil {
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			check(t, err)
+			return pid
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("%s was not noted", name)
+	return 0
+}
+
+// isGone says whether there is no such process any more, not even one that waits to be reaped.
+func isGone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
+
+// gone demands that a process ends within a while, and that somebody reaps it.
+func gone(t *testing.T, why string, pid int) {
+	t.Helper()
+	for range 1000 {
+		if isGone(pid) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	t.Errorf("%s: process %d is still there", why, pid)
+}
+
+func inBackground(all *sync.WaitGroup, what func()) {
+	all.Add(1)
+	go func() {
+		defer all.Done()
+		what()
+	}()
+}
+
+func within(t *testing.T, limit time.Duration, what func()) {
+	t.Helper()
+	start := time.Now()
+	what()
+	if took := time.Since(start); took > limit {
+		t.Errorf("took %s, want %s at the most", took, limit)
+	}
+}
+
+// B28, B29: whatever a module leaves behind, it does not keep us waiting, and is gone when the module is done.
+func TestNothingOutlivesAModule(t *testing.T) {
+	const wait = "while test ! -s left.pid; do sleep 0.01; done"
+	for name, script := range map[string]string{
+		"a child in the background":       `sleep 60 & note left $!`,
+		"one that ignores SIGTERM":        `(trap '' TERM HUP; sleep 60; sleep 60) & note left $!`,
+		"one in a session of its own":     `setsid sh -c 'echo $$ >left.pid; exec sleep 60' & ` + wait,
+		"one forked twice":                `(setsid sh -c 'sleep 60 & echo $! >left.pid' &); ` + wait,
+		"one that moved on and is nested": `setsid sh -c 'setsid sh -c "echo \$\$ >left.pid; exec sleep 60"; sleep 60' & ` + wait,
+		"one that keeps just the leash":   `$self daemon leash & ` + wait,
+		"one that keeps just our pipe":    `$self daemon output & ` + wait,
+		"one that let go of everything":   `$self daemon nothing & ` + wait,
+	} {
+		t.Run(name, func(t *testing.T) {
+			self, err := filepath.Abs(os.Args[0])
+			check(t, err)
+			script = "self=" + self + "\n" + script + "\necho done"
+			w, m := scripted(t, script)
+			var d buildpack.Detection
+			within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+			if d.Outcome != buildpack.Passed || string(d.Output) != "done\n" {
+				t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
+			}
+			if pid := noted(t, m.Dir, "left"); !isGone(pid) {
+				gone(t, "at the end", pid)
+				t.Error("it was there for some time")
+			}
+		})
+	}
+}
+
+// B28: a descendant that keeps our pipe open does not keep us waiting, not even one that we must not kill.
+func TestPipeKeptOpen(t *testing.T) {
+	w, m := scripted(t, "exit 0")
+	w.Detect(t.Context(), m, 0)
+	defer func(before bool) { children.ours = before }(children.ours)
+	children.ours = false // as if we had been process 1, to which anybody's orphans go
+	self, err := filepath.Abs(os.Args[0])
+	check(t, err)
+	w, m = scripted(t, self+" daemon output &\nwhile test ! -s left.pid; do sleep 0.01; done\necho done")
+	var d buildpack.Detection
+	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	if d.Outcome != buildpack.Passed || string(d.Output) != "done\n" {
+		t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
+	}
+	pid := noted(t, m.Dir, "left")
+	if isGone(pid) {
+		t.Error("it was killed")
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// What a module left that nothing ties to it must not be taken for a sign that a module which still runs is done.
+func TestOrphansOfOthersAreLeftAlone(t *testing.T) {
+	slow, m1 := scripted(t, "(setsid sleep 60 >/dev/null 2>&1 & echo $! >helper.pid) \nwhile test ! -e go; do sleep 0.01; done\nkill -0 $(cat helper.pid) && echo helped")
+	quick, m2 := scripted(t, "setsid sleep 60 & note left $!")
+	var all sync.WaitGroup
+	inBackground(&all, func() {
+		if d := slow.Detect(t.Context(), m1, 0); string(d.Output) != "helped\n" {
+			t.Errorf("the other module's helper was ended: %q", d.Output)
+		}
+	})
+	helper := noted(t, m1.Dir, "helper")
+	quick.Detect(t.Context(), m2, 0)
+	ended(t, "what the quick module left", noted(t, m2.Dir, "left"))
+	check(t, os.WriteFile(filepath.Join(m1.Dir, "go"), nil, 0o600))
+	all.Wait()
+	gone(t, "the helper", helper)
+}
+
+// Modules that start while others end are not taken for what those have left.
+func TestStartingIsNotLeftOver(t *testing.T) {
+	w, m := scripted(t, "exit 100")
+	var all sync.WaitGroup
+	for range 8 {
+		inBackground(&all, func() {
+			for range 60 {
+				if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Failed {
+					t.Errorf("%s %v", d.Outcome, d.Cause)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// B29: on timeout, or when the phase is asked to end, the group gets SIGTERM, and SIGKILL two seconds later.
+func TestTimeout(t *testing.T) {
+	w, m := scripted(t, "trap 'echo ending; exit 0' TERM\nsleep 60 & note child $!\nwait; wait")
+	var d buildpack.Detection
+	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, time.Second) })
+	if d.Outcome != buildpack.Errored || d.Cause.Error() != "timed out after 1s" || string(d.Output) != "ending\n" {
+		t.Errorf("one that heeds SIGTERM: %s %v %q", d.Outcome, d.Cause, d.Output)
+	}
+	gone(t, "its child", noted(t, m.Dir, "child"))
+
+	w, m = scripted(t, "trap '' TERM\nsetsid sleep 60 & note child $!\nnote self $$\nsleep 60; sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked time.Time
+	go func() {
+		noted(t, m.Dir, "self")
+		asked = time.Now()
+		cancel()
+	}()
+	d = w.Detect(ctx, m, 0)
+	if took := time.Since(asked); took < grace || d.Cause != context.Canceled {
+		t.Errorf("one that ignores SIGTERM: %v after %s", d.Cause, took)
+	}
+	gone(t, "one that ignores SIGTERM", noted(t, m.Dir, "self"))
+	gone(t, "its child", noted(t, m.Dir, "child"))
+
+	w, m = scripted(t, "trap 'exit 1' TERM\nkill -STOP $$")
+	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, time.Second) })
+	if d.Cause == nil || d.Cause.Error() != "timed out after 1s" {
+		t.Errorf("one that is stopped: %v", d.Cause)
+	}
+}
+
+// One who is in a hurry does not give executables two seconds to end; nothing starts once the context is done.
+func TestHurry(t *testing.T) {
+	w, m := scripted(t, "trap '' TERM\nnote self $$\nsleep 60; sleep 60")
+	why := errors.New("the reason")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	hurry := make(chan struct{})
+	var d buildpack.Detection
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		d = w.Detect(WithHurry(WithHurry(ctx, hurry), make(chan struct{})), m, 0) // the outer one counts as well
+	}()
+	pid := noted(t, m.Dir, "self")
+	cancel(why)
+	select {
+	case <-done:
+		t.Error("it had no time")
+	case <-time.After(300 * time.Millisecond):
+	}
+	close(hurry)
+	within(t, grace-300*time.Millisecond, func() { <-done })
+	if d.Cause != why {
+		t.Errorf("cause %v", d.Cause)
+	}
+	gone(t, "the module", pid)
+
+	check(t, os.Remove(filepath.Join(m.Dir, "bin/detect")))
+	if d = w.Detect(ctx, m, 0); d.Cause != why { // rather than that it could not be started
+		t.Errorf("cause %v", d.Cause)
+	}
+}
+
+// B29: when we are killed by SIGKILL, the module and its children are, too.
+func TestOurOwnDeath(t *testing.T) {
+	_, m := scripted(t, "trap '' TERM HUP\nnote self $$\nsh -c 'trap \"\" TERM HUP; sleep 60; sleep 60' & note child $!\nsleep 60; sleep 60")
+	phase := exec.Command(os.Args[0])
+	phase.Env = append(os.Environ(), asPhase+"="+m.Dir, "TMPDIR="+t.TempDir())
+	check(t, phase.Start())
+	self, child := noted(t, m.Dir, "self"), noted(t, m.Dir, "child")
+	time.Sleep(50 * time.Millisecond)
+	check(t, phase.Process.Kill())
+	phase.Wait()
+	ended(t, "the module", self)
+	ended(t, "its child", child)
+}
+
+// ended is like gone, but leaves it to whoever is its parent to reap it, whenever that may be.
+func ended(t *testing.T, why string, pid int) {
+	t.Helper()
+	for range 1000 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || stateOf(stat) == 'Z' {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	t.Errorf("%s: process %d is still there", why, pid)
+}
+
+// A module sees three descriptors and the leash, whatever else we have open; and none of ours is left open.
+func TestDescriptors(t *testing.T) {
+	open := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		check(t, err)
+		return len(entries)
+	}
+	inherited, err := syscall.Open("/dev/null", syscall.O_RDONLY, 0) // without O_CLOEXEC
+	check(t, err)
+	defer syscall.Close(inherited)
+	closeOnExec() // as before the first start
+	w, m := scripted(t, "ls /proc/$$/fd; readlink /proc/$$/fd/0")
+	before, after := 0, 0
+	for i := range 20 {
+		if t.Failed() {
+			return
+		}
+		var all sync.WaitGroup
+		for range 5 {
+			inBackground(&all, func() {
+				d := w.Detect(t.Context(), m, time.Minute)
+				// 10 is the shell's own, for the script.
+				if want := "0\n1\n10\n2\n60\n/dev/null\n"; string(d.Output) != want {
+					t.Errorf("descriptors %q, want %q", d.Output, want)
+				}
+			})
+		}
+		all.Wait()
+		if after = open(); i == 0 {
+			before = after
+		}
+	}
+	if after > before {
+		t.Errorf("%d descriptors are open, %d were", after, before)
+	}
+}
+
+// Executables that start and end at the same time have nothing to do with each other: while one is being started it has
+// all descriptors that we have, and must not be taken for what another one has left behind.
+func TestManyAtTheSameTime(t *testing.T) {
+	w, m := scripted(t, "exit 0")
+	var all sync.WaitGroup
+	for range 16 {
+		inBackground(&all, func() {
+			for range 12 {
+				if d := w.Detect(context.Background(), m, 0); d.Outcome != buildpack.Passed {
+					t.Errorf("%s: %v", d.Outcome, d.Cause)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// An executable that is still being written is waited for, for a while.
+func TestBusy(t *testing.T) {
+	w, m := scripted(t, "echo ran")
+	data, err := os.ReadFile("/bin/true")
+	check(t, err)
+	path := filepath.Join(m.Dir, "bin/detect")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	check(t, err)
+	_, err = f.Write(data)
+	check(t, err)
+	writing := f
+	time.AfterFunc(100*time.Millisecond, func() { writing.Close() })
+	if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+		t.Errorf("%s %v", d.Outcome, d.Cause)
+	}
+	f, err = os.OpenFile(path, os.O_WRONLY, 0)
+	check(t, err)
+	defer f.Close()
+	if d := w.Detect(t.Context(), m, 0); d.Cause == nil || !strings.HasSuffix(d.Cause.Error(), "text file busy: somebody is still writing it") {
+		t.Errorf("%s %v", d.Outcome, d.Cause)
+	}
+}
+
+// Temporary directories are removed, also those that a module has made hard to remove.
+func TestTemporaryDirectories(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	w, m := scripted(t, "cd ${2%/*}; mkdir -p a/b; echo >a/b/c; chmod 0 a/b a; test $PWD/plan.toml = $2")
+	if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+		t.Errorf("%s %v %s", d.Outcome, d.Cause, d.Output)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// Malformed ways to leave a plan: none keeps us waiting or is taken for a plan.
+func TestPlanFilesOfEveryKind(t *testing.T) {
+	for script, want := range map[string]string{
+		"rm $2":                     "",
+		"rm $2; mkfifo $2":          "build plan: open",
+		"rm $2; mkdir $2":           "build plan: open",
+		"ln -sf /dev/zero $2":       "build plan: open",
+		"ln -sf nowhere $2":         "",
+		"ln -sf plan.toml $2":       "build plan: open",
+		"truncate -s 17M $2":        "larger than 16 MiB",
+		"printf '[[[' >$2":          "invalid build plan",
+		"printf 'a=\\000' >$2":      "invalid build plan",
+		"printf 'a=\"\\377\"' >$2":  "invalid build plan",
+		"yes [ | head -c 1M >$2":    "nested deeper than 128 levels",
+		"printf '\\377\\376a' >$2":  "invalid build plan",
+		"head -c 100000 /bin/sh>$2": "invalid build plan",
+	} {
+		w, m := scripted(t, script)
+		within(t, 20*time.Second, func() {
+			d := w.Detect(t.Context(), m, 0)
+			if d.Cause == nil && want != "" || d.Cause != nil && (want == "" || !strings.Contains(d.Cause.Error(), want)) {
+				t.Errorf("%s: %s %v, want %q", script, d.Outcome, d.Cause, want)
+			}
+		})
+	}
+}
+
+// B30: the first and the last MiB are kept, in the order written, and a line says how much is missing.
+func TestCaptureIsBounded(t *testing.T) {
+	w, m := scripted(t, "echo first; yes 0123456789 | head -c 64M; echo; echo last >&2")
+	d := w.Detect(t.Context(), m, 0)
+	text := string(d.Output)
+	if len(text) > 2<<20+100 || !strings.HasPrefix(text, "first\n0123456789\n") || !strings.HasSuffix(text, "\nlast\n") {
+		t.Errorf("%d bytes: %.30q … %q", len(text), text, text[len(text)-30:])
+	}
+	if want := fmt.Sprintf("\n[… %d bytes left out …]\n", 64<<20+12-2<<20); !strings.Contains(text, want) {
+		t.Errorf("there is no line %q", want)
+	}
+}
+
+// Somebody who stops to read what generate prints does not stop the extension.
+func TestReaderGone(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, map[string]string{"bin/generate": "#!/bin/sh\nyes | head -c 10M && echo >$CNB_OUTPUT_DIR/done\n"})
+	check(t, os.Chmod(filepath.Join(dir, "bin/generate"), 0o755))
+	w := World{App: dir, Platform: dir, Environ: os.Environ()}
+	reader, writer, err := os.Pipe()
+	check(t, err)
+	reader.Close()
+	defer writer.Close()
+	check(t, w.Generate(t.Context(), at(dir), dir, nil, writer, 20*time.Second))
+	if _, err := os.Stat(filepath.Join(dir, "done")); err != nil {
+		t.Error(err)
+	}
+}
+
+// One who has asked us to end does not wait for somebody who reads nothing.
+func TestReaderStuck(t *testing.T) {
+	dir := t.TempDir()
+	tree(t, dir, map[string]string{"bin/generate": "#!/bin/sh\nyes\n"})
+	check(t, os.Chmod(filepath.Join(dir, "bin/generate"), 0o755))
+	w := World{App: dir, Platform: dir, Environ: os.Environ()}
+	stuck := make(chan struct{})
+	defer close(stuck)
+	within(t, 20*time.Second, func() {
+		err := w.Generate(t.Context(), at(dir), dir, nil, writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil }), time.Second)
+		if err == nil || err.Error() != "timed out after 1s" {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// FuzzCapture compares with a capture that keeps everything.
+func FuzzCapture(f *testing.F) {
+	f.Add(int64(1), 10)
+	f.Add(int64(2), 1<<20)
+	f.Add(int64(3), 3<<20)
+	f.Fuzz(func(t *testing.T, seed int64, largest int) {
+		if largest < 1 || largest > 4<<20 {
+			t.Skip("not a size that a write can have here")
+		}
+		var c capture
+		var all []byte
+		random := rand.New(rand.NewSource(seed))
+		for range 1 + random.Intn(8) {
+			piece := make([]byte, random.Intn(largest))
+			random.Read(piece)
+			if n, err := c.Write(piece); n != len(piece) || err != nil {
+				t.Fatal(n, err)
+			}
+			all = append(all, piece...)
+		}
+		want := all
+		if len(all) > 2*keep {
+			want = bytes.Join([][]byte{all[:keep], all[len(all)-keep:]}, []byte(fmt.Sprintf("\n[… %d bytes left out …]\n", len(all)-2*keep)))
+		}
+		if !bytes.Equal(c.Bytes(), want) {
+			t.Errorf("%d bytes written, %d kept", len(all), len(c.Bytes()))
+		}
+	})
+}

@@ -1,0 +1,92 @@
+// Package buildpack holds the values of the Buildpack and Image Extension specifications – modules, orders, build
+// plans, targets, Dockerfiles – and reads them from bytes. It never touches the file system and never runs anything.
+package buildpack
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/internal/api"
+)
+
+// Kind tells the two kinds of module apart.
+type Kind string
+
+// The kinds of module, as messages name them.
+const (
+	KindBuildpack Kind = "buildpack"
+	KindExtension Kind = "extension"
+)
+
+// Ref names a module: its kind, id and version.
+type Ref struct {
+	Kind    Kind
+	ID      string
+	Version string
+}
+
+// String is "<id>@<version>", the form of every message.
+func (r Ref) String() string { return r.ID + "@" + r.Version }
+
+// Compare orders refs by kind, id and version.
+func (r Ref) Compare(o Ref) int {
+	return cmp.Or(strings.Compare(string(r.Kind), string(o.Kind)), strings.Compare(r.ID, o.ID), strings.Compare(r.Version, o.Version))
+}
+
+// Escaped is the id as the name of a directory: with "_" for "/".
+func (r Ref) Escaped() string { return strings.ReplaceAll(r.ID, "/", "_") }
+
+// Check refuses an id or a version that is missing or could leave its directory (contract, section 3; B21).
+func (r Ref) Check() error {
+	switch {
+	case r.ID == "":
+		return fmt.Errorf("a %s has no id", r.Kind)
+	case r.Version == "":
+		return fmt.Errorf("%s %q has no version", r.Kind, r.ID)
+	case strings.HasPrefix(r.ID, "/") || strings.ContainsRune(r.ID, 0) || slices.ContainsFunc(strings.Split(r.ID, "/"), isDots):
+		return fmt.Errorf("%s id %q is not safe as the name of a directory", r.Kind, r.ID)
+	case strings.ContainsAny(r.Version, "/\\\x00") || isDots(r.Version):
+		return fmt.Errorf("version %q of %s %q is not safe as the name of a directory", r.Version, r.Kind, r.ID)
+	}
+	return nil
+}
+
+func isDots(name string) bool { return name == "." || name == ".." }
+
+// Element is one element of a group of an order, as it is written there.
+type Element struct {
+	Ref
+	// Optional modules may fail; extensions are always optional.
+	Optional bool
+	// ExecEnv limits the element to these execution environments; empty means any.
+	ExecEnv []string
+}
+
+// Group is a list of elements that are tried together.
+type Group []Element
+
+// Order is a list of groups that are tried from first to last.
+type Order []Group
+
+// Module is a buildpack or an image extension as it was found on disk.
+type Module struct {
+	Ref
+	// API is the Buildpack API that the module declares; it is a supported one.
+	API api.Version
+	// Dir is the absolute path of the module's directory.
+	Dir string
+	// Descriptor is what buildpack.toml or extension.toml says.
+	Descriptor Descriptor
+	// Targets are those declared or, where none are, those inferred (contract, section 3).
+	Targets []Target
+	// Warnings are worth saying: unknown keys of the descriptor.
+	Warnings []string
+}
+
+// IsComposite says whether the module is a buildpack that stands for an order of others.
+func (m *Module) IsComposite() bool { return len(m.Descriptor.Order) > 0 }
+
+// IsExtension says whether the module is an image extension.
+func (m *Module) IsExtension() bool { return m.Kind == KindExtension }

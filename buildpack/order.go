@@ -1,0 +1,103 @@
+package buildpack
+
+import "github.com/cnb-prelude/prelude/internal/handwritten"
+
+// OrderFile is the shape of order.toml: groups of buildpacks, and groups of extensions that are tried before them.
+type OrderFile struct{ Buildpacks, Extensions Order }
+
+// ParseOrder reads an order.toml (contract, section 2). Unknown keys are warnings.
+func ParseOrder(data []byte) (OrderFile, []handwritten.Warning, error) {
+	var file struct {
+		Order      []groupTable `toml:"order"`
+		Extensions []groupTable `toml:"order-extensions"`
+	}
+	warnings, err := handwritten.Decode(data, &file)
+	if err != nil {
+		return OrderFile{}, nil, err
+	}
+	var o OrderFile
+	if o.Buildpacks, err = order(file.Order, KindBuildpack); err != nil {
+		return OrderFile{}, nil, err
+	}
+	o.Extensions, err = order(file.Extensions, KindExtension)
+	return o, warnings, err
+}
+
+// System is what a system.toml puts around every group of the order.
+type System struct{ Pre, Post Group }
+
+// ParseSystem reads a system.toml (contract, section 2; B14). Unknown keys are warnings.
+func ParseSystem(data []byte) (System, []handwritten.Warning, error) {
+	type list struct {
+		Buildpacks []elementTable `toml:"buildpacks"`
+	}
+	var file struct {
+		System struct {
+			Pre  list `toml:"pre"`
+			Post list `toml:"post"`
+		} `toml:"system"`
+	}
+	warnings, err := handwritten.Decode(data, &file)
+	if err != nil {
+		return System{}, nil, err
+	}
+	groups, err := order([]groupTable{{file.System.Pre.Buildpacks}, {file.System.Post.Buildpacks}}, KindBuildpack)
+	if err != nil {
+		return System{}, nil, err
+	}
+	return System{Pre: groups[0], Post: groups[1]}, warnings, nil
+}
+
+// Around returns the order with the system buildpacks before and after each group. Those whose id a group already has
+// are left out there (contract, section 3).
+func (s System) Around(o Order) Order {
+	merged := make(Order, len(o))
+	for i, group := range o {
+		merged[i] = append(append(s.Pre.without(group), group...), s.Post.without(group)...)
+	}
+	return merged
+}
+
+func (g Group) without(others Group) Group {
+	var rest Group
+	for _, e := range g {
+		if !others.hasID(e.ID) {
+			rest = append(rest, e)
+		}
+	}
+	return rest
+}
+
+func (g Group) hasID(id string) bool {
+	for _, e := range g {
+		if e.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func order(tables []groupTable, kind Kind) (Order, error) {
+	var o Order
+	for _, table := range tables {
+		group := make(Group, 0, len(table.Group))
+		for _, e := range table.Group {
+			element, err := e.element(kind)
+			if err != nil {
+				return nil, err
+			}
+			group = append(group, element)
+		}
+		o = append(o, group)
+	}
+	return o, nil
+}
+
+func (e elementTable) element(kind Kind) (Element, error) {
+	execEnv, err := execEnvs(e.ExecEnv)
+	return Element{
+		Ref:      Ref{Kind: kind, ID: e.ID, Version: e.Version},
+		Optional: e.Optional || kind == KindExtension,
+		ExecEnv:  execEnv,
+	}, err
+}

@@ -1,0 +1,90 @@
+// Package store finds modules on disk: buildpacks and extensions, by kind, id and version.
+package store
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/files"
+)
+
+// Store reads modules below two directories and remembers them. It is safe for concurrent use.
+type Store struct {
+	// Buildpacks and Extensions are absolute paths.
+	Buildpacks, Extensions string
+
+	mu    sync.Mutex
+	known map[buildpack.Ref]found
+}
+
+type found struct {
+	module *buildpack.Module
+	err    error
+}
+
+// APIError says that a module declares an absent, malformed or unsupported Buildpack API: exit code 12.
+type APIError struct {
+	Module   buildpack.Ref
+	Declared string
+}
+
+// Error has the words that platforms look for.
+func (e *APIError) Error() string {
+	return fmt.Sprintf("buildpack API version '%s' is incompatible with the lifecycle: %s %s needs one of %s",
+		e.Declared, e.Module.Kind, e.Module, api.BuildpackAPIs())
+}
+
+// Module finds the module at <directory>/<id with / as _>/<version> (contract, section 3). Errors: an unsafe id or
+// version (B21), a file that is missing or malformed, an *APIError.
+func (s *Store) Module(ref buildpack.Ref) (*buildpack.Module, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.known[ref]; ok {
+		return f.module, f.err
+	}
+	module, err := s.read(ref)
+	if s.known == nil {
+		s.known = map[buildpack.Ref]found{}
+	}
+	s.known[ref] = found{module, err}
+	return module, err
+}
+
+func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
+	if err := ref.Check(); err != nil {
+		return nil, err
+	}
+	parent := s.Buildpacks
+	if ref.Kind == buildpack.KindExtension {
+		parent = s.Extensions
+	}
+	dir := filepath.Join(parent, ref.Escaped(), ref.Version)
+	path := filepath.Join(dir, string(ref.Kind)+".toml")
+	data, err := files.Read(path, files.Config)
+	if err != nil {
+		return nil, fmt.Errorf("failed to find %s %s: %w", ref.Kind, ref, err)
+	}
+	descriptor, warnings, err := buildpack.ParseDescriptor(ref.Kind, data)
+	if err != nil {
+		return nil, fmt.Errorf("failed to read %s: %w", path, err)
+	}
+	declared, err := api.Parse(descriptor.API)
+	if err != nil || !api.BuildpackAPIs().Has(declared) {
+		return nil, &APIError{Module: ref, Declared: descriptor.API}
+	}
+	m := &buildpack.Module{
+		Ref: ref, API: declared, Dir: dir, Descriptor: descriptor,
+		Targets: descriptor.InferTargets(ref.Kind, declared, func(name string) bool {
+			_, err := os.Stat(filepath.Join(dir, "bin", name))
+			return err == nil
+		}),
+	}
+	for _, w := range warnings {
+		m.Warnings = append(m.Warnings, path+": "+w.String())
+	}
+	return m, nil
+}
