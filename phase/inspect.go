@@ -1,0 +1,238 @@
+package phase
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// extendConfig is the file with build arguments that an extension may leave.
+const extendConfig = "extend-config.toml"
+
+// extended is what one extension left, checked.
+type extended struct {
+	module *buildpack.Module
+	// dir is its output directory.
+	dir         string
+	dockerfiles []dockerfile // build first, then run
+	// refused is the Dockerfile because of which the output is; nil if there is none.
+	refused *dockerfile
+	config  buildpack.ExtendConfig
+	// contexts are the names of the context directories, by kind of Dockerfile; none: the app directory.
+	contexts map[buildpack.DockerfileKind]string
+	// notes are what its author should know.
+	notes []buildpack.Note
+}
+
+type dockerfile struct {
+	buildpack.Dockerfile
+	// text is what was checked, and digest is that of its bytes.
+	text   []byte
+	digest string
+}
+
+// inspect checks the output of one extension (contract, section 6). What it left will be applied by a step with more
+// privileges, so nothing is taken that is not plainly a file or a directory of its own.
+func inspect(m *buildpack.Module, dir string) (extended, error) {
+	e := extended{module: m, dir: dir}
+	named := func(err error) error { return fmt.Errorf("extension %s: %w", m.Ref, err) }
+	if err := checkOutputDir(dir); err != nil {
+		return e, named(err)
+	}
+	for _, kind := range buildpack.DockerfileKinds() {
+		data, err := readOutput(dir, kind.File())
+		if err != nil {
+			return e, named(err)
+		}
+		if data == nil {
+			continue
+		}
+		d, err := buildpack.ParseDockerfile(kind, data)
+		if err != nil {
+			e.refused = &dockerfile{buildpack.Dockerfile{Kind: kind}, data, platform.Digest(data)}
+			return e, fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err)
+		}
+		e.dockerfiles = append(e.dockerfiles, dockerfile{d, data, platform.Digest(data)})
+		e.notes = append(e.notes, d.Notes...)
+	}
+	if err := e.readConfig(); err != nil {
+		return e, named(err)
+	}
+	var err error
+	if e.contexts, err = findContexts(dir); err != nil {
+		return e, named(err)
+	}
+	e.noteNothing()
+	return e, nil
+}
+
+// checkOutputDir refuses an output directory that the extension has put something else in place of. One that it has
+// removed holds nothing.
+func checkOutputDir(dir string) error {
+	info, err := os.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("its output directory is no longer a directory but a %s", files.TypeOf(info.Mode()))
+	}
+	return ignoring(fs.ErrNotExist, err)
+}
+
+func ignoring(expected, err error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
+func (e *extended) readConfig() error {
+	data, err := readOutput(e.dir, extendConfig)
+	if err != nil || data == nil {
+		return err
+	}
+	config, warnings, err := buildpack.ParseExtendConfig(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", extendConfig, err)
+	}
+	e.config = config
+	for _, w := range warnings {
+		e.notes = append(e.notes, buildpack.Note{Text: fmt.Sprintf("%s: %s", extendConfig, w)})
+	}
+	return nil
+}
+
+// noteNothing says what an author has probably forgotten (B42).
+func (e *extended) noteNothing() {
+	const hint = "name it build.Dockerfile to extend the build image, run.Dockerfile to extend or switch the run image"
+	wrong := misnamed(e.dir)
+	for _, name := range wrong {
+		e.notes = append(e.notes, buildpack.Note{Text: fmt.Sprintf("it left a file called %s, which nothing reads", name), Hint: hint})
+	}
+	if len(wrong) == 0 && len(e.dockerfiles) == 0 {
+		e.notes = append(e.notes, buildpack.Note{Text: "it left neither a build.Dockerfile nor a run.Dockerfile"})
+	}
+}
+
+// misnamed are the files that were probably meant to be one of the two Dockerfiles.
+func misnamed(dir string) []string {
+	var names []string
+	entries, _ := os.ReadDir(dir) // what cannot be read has been an error before
+	for _, entry := range entries {
+		switch name := entry.Name(); strings.ToLower(name) {
+		case "build.dockerfile", "run.dockerfile":
+			if name != buildpack.BuildDockerfile.File() && name != buildpack.RunDockerfile.File() {
+				names = append(names, name)
+			}
+		case "dockerfile", "dockerfile.build", "dockerfile.run":
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// readOutput reads a file that an extension may have left; nil if it has not. Whatever is not a regular file of its own
+// is refused: a step with more privileges will read it (B43).
+func readOutput(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, ignoring(fs.ErrNotExist, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file of its own but a %s", name, files.TypeOf(info.Mode()))
+	}
+	data, err := files.Read(path, files.Config)
+	if data == nil && err == nil {
+		data = []byte{}
+	}
+	return data, err
+}
+
+// findContexts finds the build contexts that an extension left. None means that the app directory is the context.
+func findContexts(dir string) (map[buildpack.DockerfileKind]string, error) {
+	const shared = "context"
+	found := map[buildpack.DockerfileKind]string{}
+	isShared, err := isContext(dir, shared)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range buildpack.DockerfileKinds() {
+		name := shared + "." + string(kind)
+		own, err := isContext(dir, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case own && isShared:
+			return nil, fmt.Errorf("it left both %s and %s: %s is for both Dockerfiles, so it must be the only one", shared, name, shared)
+		case own:
+			found[kind] = name
+		case isShared:
+			found[kind] = shared
+		}
+	}
+	return found, nil
+}
+
+// isContext says whether a context directory is there, and refuses what must not be used as one (B41, B43).
+func isContext(dir, name string) (bool, error) {
+	path := filepath.Join(dir, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false, ignoring(fs.ErrNotExist, err)
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%s is not a directory of its own but a %s", name, files.TypeOf(info.Mode()))
+	}
+	return true, checkContext(path)
+}
+
+// checkContext refuses devices, pipes and links that lead out of a context.
+func checkContext(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		shown := filepath.Join(filepath.Base(dir), name)
+		switch mode := info.Mode(); {
+		case mode.IsRegular() || mode.IsDir():
+			return nil
+		case mode&fs.ModeSymlink != 0:
+			return checkLink(root, name, shown)
+		}
+		return fmt.Errorf("%s is a %s, which must not be in a context", shown, files.TypeOf(info.Mode()))
+	})
+}
+
+// checkLink refuses a link that leads out of its context: by its words, which hold even for what does not exist, or by
+// way of other links, which the system has to follow.
+func checkLink(root *os.Root, name, shown string) error {
+	target, err := os.Readlink(filepath.Join(root.Name(), name))
+	if err != nil {
+		return err
+	}
+	if filepath.IsAbs(target) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), target)) {
+		return fmt.Errorf("%s is a link to %s, out of its context", shown, target)
+	}
+	if _, err := root.Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is a link to %s, which cannot be followed within its context: %w", shown, target, err)
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package phase
+
+import (
+	"errors"
+	"log/slog"
+	"reflect"
+	"slices"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// Guard refuses, allows or warns of experimental features that the inputs themselves ask for: images as OCI layouts.
+func Guard(in platform.Inputs, log *slog.Logger) error {
+	if !in.UseLayout {
+		return nil
+	}
+	if err := experimental(in.ExperimentalMode, "export to OCI layout format", log); err != nil {
+		return err
+	}
+	if in.LayoutDir == "" {
+		return platform.WithHint(errors.New("OCI layouts need a layout directory"), "set CNB_LAYOUT_DIR or -layout-dir to the directory with the images")
+	}
+	return nil
+}
+
+// layoutDir is where images lie as OCI layouts; empty without that mode.
+func layoutDir(in platform.Inputs) string {
+	if !in.UseLayout {
+		return ""
+	}
+	return in.LayoutDir
+}
+
+// withLayoutTarget is what analyzed.toml says and, in layout mode where it does not say what the run image's target is,
+// what the image itself says. What is written later is not changed by that.
+func withLayoutTarget(in platform.Inputs, a platform.Analyzed, log *slog.Logger) (platform.Analyzed, error) {
+	if !in.UseLayout || !a.NamesRunImage() || !reflect.DeepEqual(a.RunImage.Target, buildpack.Target{}) {
+		return a, nil
+	}
+	image, err := findLayout(in.LayoutDir, log, a.RunImage.Reference, a.RunImage.Image)
+	if err != nil || image == nil {
+		return a, err
+	}
+	run := *a.RunImage
+	run.Target = image.Target
+	a.RunImage = &run
+	return a, nil
+}
+
+// findLayout finds the first of these images, names of the same one, that is in the layout directory. None is a warning.
+func findLayout(dir string, log *slog.Logger, images ...string) (*platform.LayoutImage, error) {
+	var missing []error
+	for i, image := range images {
+		if image == "" || slices.Contains(images[:i], image) {
+			continue
+		}
+		found, err := platform.ReadLayout(dir, image)
+		var none *platform.NoLayoutError
+		switch {
+		case err == nil:
+			return &found, nil
+		case !errors.As(err, &none):
+			return nil, err
+		}
+		missing = append(missing, err)
+	}
+	for _, err := range missing {
+		log.Warn(err.Error())
+	}
+	return nil, nil
+}

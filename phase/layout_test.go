@@ -1,0 +1,170 @@
+package phase
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/buildpacks/imgutil"
+	"github.com/buildpacks/imgutil/layout"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// armDebian is the target of the images that saveImage makes.
+var armDebian = buildpack.Target{OS: "linux", Arch: "arm64", Variant: "v8", Distros: []buildpack.Distro{{Name: "debian", Version: "12"}}}
+
+// saveImage has imgutil write an image, and returns how imgutil refers to it.
+func saveImage(t *testing.T, path string) string {
+	t.Helper()
+	image, err := layout.NewImage(path, imgutil.WithDefaultPlatform(imgutil.Platform{OS: "linux", Architecture: "arm64"}))
+	check(t, err)
+	check(t, image.SetVariant("v8"))
+	check(t, image.SetLabel("io.buildpacks.base.distro.name", "debian"))
+	check(t, image.SetLabel("io.buildpacks.base.distro.version", "12"))
+	check(t, image.SetLabel("io.buildpacks.base.id", "example.base"))
+	check(t, image.Save())
+	id, err := image.Identifier()
+	check(t, err)
+	return id.String()
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLayoutGuard(t *testing.T) {
+	for _, tt := range []struct {
+		in         platform.Inputs
+		log, error string
+	}{
+		{platform.Inputs{}, "", ""},
+		{platform.Inputs{LayoutDir: "/layouts"}, "", ""},
+		{platform.Inputs{UseLayout: true, LayoutDir: "/layouts", ExperimentalMode: "error"}, "ERROR: Platform requested experimental feature 'export to OCI layout format'\n", "disabled by CNB_EXPERIMENTAL_MODE=error"},
+		{platform.Inputs{UseLayout: true, LayoutDir: "/layouts", ExperimentalMode: "warn"}, "Warning: Platform requested experimental feature 'export to OCI layout format'\n", ""},
+		{platform.Inputs{UseLayout: true, LayoutDir: "/layouts", ExperimentalMode: "silent"}, "", ""},
+		{platform.Inputs{UseLayout: true, ExperimentalMode: "quiet"}, "", "OCI layouts need a layout directory"},
+	} {
+		var log bytes.Buffer
+		err := Guard(tt.in, platform.NewLogger(&log, &log, slog.LevelInfo, false))
+		if (err == nil) != (tt.error == "") || err != nil && !strings.Contains(err.Error(), tt.error) {
+			t.Errorf("%+v: error %v, want %q", tt.in, err, tt.error)
+		}
+		if log.String() != tt.log {
+			t.Errorf("%+v: said %q, want %q", tt.in, &log, tt.log)
+		}
+	}
+}
+
+// TestTargetFromLayout: where analyzed.toml has no run image target, it is the image's.
+func TestTargetFromLayout(t *testing.T) {
+	dir := t.TempDir()
+	byPath := saveImage(t, filepath.Join(dir, "registry.example/run/1"))
+	digest := "sha256:" + strings.Repeat("1", 64)
+	saveImage(t, filepath.Join(dir, "registry.example/pinned/sha256", strings.Repeat("1", 64)))
+	check(t, os.MkdirAll(filepath.Join(dir, "registry.example/bad/1"), 0o755))
+	check(t, os.WriteFile(filepath.Join(dir, "registry.example/bad/1/index.json"), []byte("{"), 0o644))
+	for _, tt := range []struct {
+		why, analyzed string
+		off           bool
+		want          string // a field of the target, or of the error
+		log           string
+	}{
+		{"by tag", `image = "registry.example/run:1"`, false, "arm64", ""},
+		{"by digest", `reference = "registry.example/pinned@` + digest + `"`, false, "arm64", ""},
+		{"by path and digest", `reference = "` + byPath + `"`, false, "arm64", ""},
+		{"the digest isn't there, the tag is", `reference = "registry.example/run@` + digest + "\"\nimage = \"registry.example/run:1\"", false, "arm64", ""},
+		{"the target is known", "image = \"registry.example/run:1\"\n[run-image.target]\narch = \"s390x\"", false, "s390x", ""},
+		{"the mode is off", `image = "registry.example/run:1"`, true, "", ""},
+		{"no image is named", `extend = true`, false, "", ""},
+		{"it isn't there", "image = \"registry.example/other:1\"\nreference = \"registry.example/other:1\"", false, "", "Warning: image 'registry.example/other:1' not found in the layout directory"},
+		{"it is corrupt", `image = "registry.example/bad:1"`, false, "OCI layout of image 'registry.example/bad:1'", ""},
+		{"it leaves the directory", `image = "registry.example/../../bad:1"`, false, "out of the layout directory", ""},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			in := platform.Inputs{PlatformAPI: api.V(0, 12), UseLayout: !tt.off, LayoutDir: dir, AnalyzedPath: filepath.Join(t.TempDir(), "analyzed.toml")}
+			check(t, os.WriteFile(in.AnalyzedPath, []byte("[run-image]\n"+tt.analyzed+"\n"), 0o644))
+			var log bytes.Buffer
+			s, err := Survey(in, nil, platform.NewLogger(&log, &log, slog.LevelWarn, false))
+			switch {
+			case err != nil:
+				if tt.want == "" || !strings.Contains(err.Error(), tt.want) {
+					t.Fatal(err)
+				}
+				return
+			case tt.want == "arm64":
+				if diff := cmp.Diff(armDebian, s.World.Target); diff != "" {
+					t.Errorf("-want +got:\n%s", diff)
+				}
+			case tt.want != "" && s.World.Target.Arch != tt.want:
+				t.Errorf("arch %s, want %s", s.World.Target.Arch, tt.want)
+			case tt.want == "" && s.World.Target.Variant != "":
+				t.Errorf("target %+v, want this machine's", s.World.Target)
+			}
+			if !strings.HasPrefix(log.String(), tt.log) || strings.Count(log.String(), "\n") != len(tt.log)/max(len(tt.log), 1) {
+				t.Errorf("said %q, want %q", &log, tt.log)
+			}
+			read, err := platform.ReadAnalyzed(in.AnalyzedPath, nil)
+			check(t, err)
+			if diff := cmp.Diff(read, s.Analyzed, cmp.AllowUnexported(platform.Analyzed{})); diff != "" {
+				t.Errorf("what is written later is changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSwitchWithLayout: a switch leads to a reference and a target, if the image is there.
+func TestSwitchWithLayout(t *testing.T) {
+	dir := t.TempDir()
+	ref := saveImage(t, filepath.Join(dir, "registry.example/new/latest"))
+	known := map[string]any{"id": "example.base", "os": "linux", "arch": "arm64", "variant": "v8", "arch-variant": "v8", "distro": map[string]any{"name": "debian", "version": "12"}}
+	analyzed := func(image string) platform.Analyzed {
+		a, err := platform.ParseAnalyzed("", []byte("[metadata]\nkept = 1\n[run-image]\nkept = 2\nimage = \""+image+"\"\nreference = \"old@sha256:1\"\n[run-image.target]\nos = \"plan9\"\n"))
+		check(t, err)
+		return a
+	}
+	for _, tt := range []struct {
+		why, from, old, dir string
+		want                map[string]any
+		warning             string
+	}{
+		{"switched", "registry.example/new", "old", dir, map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": ref, "target": known}, ""},
+		{"not there", "registry.example/none", "old", dir, map[string]any{"kept": int64(2), "image": "registry.example/none", "reference": "registry.example/none"}, "image 'registry.example/none' not found in the layout directory"},
+		{"mode off", "registry.example/new", "old", "", map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": "registry.example/new"}, ""},
+		{"to the same image", "registry.example/new", "registry.example/new", dir, map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": "old@sha256:1", "target": map[string]any{"os": "plan9"}}, ""},
+	} {
+		t.Run(tt.why, func(t *testing.T) {
+			b := newBench(t)
+			b.layoutDir = tt.dir
+			b.static("samples/switch", "run.Dockerfile", "FROM "+tt.from+"\n")
+			generation, err := b.generate(newLayout, Request{Analyzed: analyzed(tt.old)})
+			check(t, err)
+			if diff := cmp.Diff(tt.want, generation.Analyzed.Images()["run-image"]); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if want := tt.want["reference"]; generation.Metadata.RunImage.Image != want {
+				t.Errorf("generated.toml has %s, want %s", generation.Metadata.RunImage.Image, want)
+			}
+			if (tt.warning == "") == strings.Contains(b.log.String(), "layout") || !strings.Contains(b.log.String(), tt.warning) {
+				t.Errorf("said %q, want %q", &b.log, tt.warning)
+			}
+		})
+	}
+
+	check(t, os.WriteFile(filepath.Join(dir, "registry.example/new/latest/index.json"), []byte("{"), 0o644))
+	for from, words := range map[string]string{"registry.example/new": "index.json: unexpected EOF", "registry.example/../../new": "out of the layout directory"} {
+		b := newBench(t)
+		b.layoutDir = dir
+		b.static("samples/switch", "run.Dockerfile", "FROM "+from+"\n")
+		b.fails(newLayout, platform.CodeFailed, "failed to generate: ", words)
+	}
+}

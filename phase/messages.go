@@ -1,0 +1,174 @@
+package phase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// teller says on the log how detection went, each thing once.
+type teller struct {
+	log *slog.Logger
+	// descriptors of which the warnings have been said.
+	descriptors map[buildpack.Ref]bool
+}
+
+func newTeller(log *slog.Logger) *teller {
+	return &teller{log: log, descriptors: map[buildpack.Ref]bool{}}
+}
+
+// descriptor says what is unknown in a module's descriptor.
+func (t *teller) descriptor(m *buildpack.Module) {
+	if t.descriptors[m.Ref] {
+		return
+	}
+	t.descriptors[m.Ref] = true
+	for _, warning := range m.Warnings {
+		t.log.Warn(warning)
+	}
+}
+
+// success says who takes part (contract, section 1, "Logging"), and what went wrong with others of the same candidate.
+// What was found about earlier candidates is for debug level: how much that is depends on who was faster.
+func (t *teller) success(r *resolve.Resolution) {
+	t.debug(r)
+	for _, m := range r.Candidate {
+		t.warnings(m)
+		if m.Detection.Outcome == buildpack.Errored {
+			t.output(m, slog.LevelInfo)
+		}
+	}
+	if len(r.Group) < len(r.Candidate) {
+		t.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Group), len(r.Candidate)))
+	}
+	width := 0
+	for _, m := range r.Group {
+		width = max(width, len(m.Module.ID))
+	}
+	for _, m := range r.Group {
+		t.log.Info(fmt.Sprintf("%-*s %s", width, m.Module.ID, m.Module.Version))
+	}
+}
+
+// debug says the same of all candidates that were tried as a failure would, at debug level.
+func (t *teller) debug(r *resolve.Resolution) {
+	if !t.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	all := tried(r)
+	for _, m := range all {
+		if !inErrorOf(r, m) { // that is said anyway
+			t.output(m, slog.LevelDebug)
+		}
+	}
+	t.log.Debug("======== Results ========")
+	for _, m := range all {
+		t.log.Debug(result(m))
+	}
+	for _, line := range resolve.Render(resolve.Explain(r.Before), 0) {
+		t.log.Debug(line)
+	}
+}
+
+// inErrorOf says whether the member errored in the candidate that passed.
+func inErrorOf(r *resolve.Resolution, m resolve.Member) bool {
+	return m.Detection.Outcome == buildpack.Errored &&
+		slices.ContainsFunc(r.Candidate, func(c resolve.Member) bool { return c.Module.Ref == m.Module.Ref })
+}
+
+// tried are the members of all candidates up to the one that passed, each module once, as it stood in the last of them.
+func tried(r *resolve.Resolution) []resolve.Member {
+	var all []resolve.Member
+	at := map[buildpack.Ref]int{}
+	for _, attempt := range append(slices.Clip(r.Before), resolve.Attempt{Members: r.Candidate}) {
+		for _, m := range attempt.Members {
+			i, known := at[m.Module.Ref]
+			if !known {
+				i = len(all)
+				at[m.Module.Ref] = i
+				all = append(all, m)
+			}
+			all[i] = m
+		}
+	}
+	return all
+}
+
+// reasons is how many reasons for a failure are said at info level.
+const reasons = 10
+
+// failure says what every module said, how it went and why no group passed, and returns how the phase ends.
+func (t *teller) failure(f *resolve.Failure) *platform.Exit {
+	for _, m := range f.Members {
+		t.warnings(m)
+		t.output(m, slog.LevelInfo)
+	}
+	t.log.Info("======== Results ========")
+	for _, m := range f.Members {
+		t.log.Info(result(m))
+	}
+	limit := reasons
+	if t.log.Enabled(context.Background(), slog.LevelDebug) {
+		limit = 0
+	}
+	for _, line := range resolve.Render(resolve.Explain(f.Attempts), limit) {
+		t.log.Info(line)
+	}
+	t.log.Error("No buildpack groups passed detection.")
+	if f.Errored {
+		return &platform.Exit{Code: platform.CodeNoGroupWithError, Action: "detect", Err: errors.New("buildpack(s) failed with err")}
+	}
+	t.log.Error("Please check that you are running against the correct path.")
+	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
+}
+
+// warnings says what is unknown in a module's descriptor and in its build plan.
+func (t *teller) warnings(m resolve.Member) {
+	t.descriptor(m.Module)
+	for _, warning := range m.Detection.Warnings {
+		t.log.Warn(warning)
+	}
+}
+
+// output shows what a module printed, and what went wrong with it.
+func (t *teller) output(m resolve.Member, level slog.Level) {
+	say := func(title, text string) {
+		t.log.Log(context.Background(), level, fmt.Sprintf("======== %s: %s ========\n%s", title, m.Module.Ref, text))
+	}
+	d := m.Detection
+	if len(d.Output) > 0 {
+		say("Output", string(d.Output))
+	}
+	if d.Cause != nil && m.Errored() && d.ExitCode == buildpack.NoExitCode {
+		say("Error", cause(m))
+	}
+}
+
+func cause(m resolve.Member) string {
+	if m.Detection.Outcome == buildpack.Mismatched {
+		return "does not support this image: " + m.Detection.Cause.Error()
+	}
+	return m.Detection.Cause.Error()
+}
+
+// result is a module's line in the results.
+func result(m resolve.Member) string {
+	d := m.Detection
+	switch {
+	case d.Outcome == buildpack.Passed:
+		return "pass: " + m.Module.Ref.String()
+	case m.Errored() && d.ExitCode == buildpack.NoExitCode:
+		return "err:  " + m.Module.Ref.String()
+	case m.Errored():
+		return fmt.Sprintf("err:  %s (%d)", m.Module.Ref, d.ExitCode)
+	case m.Optional:
+		return "skip: " + m.Module.Ref.String()
+	}
+	return "fail: " + m.Module.Ref.String()
+}

@@ -1,0 +1,108 @@
+package resolve
+
+import (
+	"strings"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+)
+
+// node is one element of an order with all that follows it. The nodes of an order form a graph in which equal
+// continuations are the same node, however one got there; so work per node does not multiply with the candidates.
+type node struct {
+	element buildpack.Element
+	// extensions is set on the node that stands, before all buildpacks, for the groups of the extensions' order.
+	extensions buildpack.Order
+	// within are the composites that this element came out of.
+	within *lineage
+	next   *node
+	// alternatives caches what the node is replaced by, per group.
+	alternatives []*node
+	// refutations are, per alternative, the other choices together with which it has been found to fail.
+	refutations map[int][]refutation
+	// walks remembers what has been looked up from here on (see reach.go).
+	walks []walk
+}
+
+// lineage is the chain of composites in which an element is nested, innermost first.
+type lineage struct {
+	module buildpack.Ref
+	outer  *lineage
+}
+
+// CycleError says that a composite buildpack contains itself (B22).
+type CycleError struct{ Path []buildpack.Ref }
+
+// Error names the cycle: "a@1 → b@1 → a@1".
+func (e *CycleError) Error() string {
+	names := make([]string, len(e.Path))
+	for i, ref := range e.Path {
+		names[i] = ref.String()
+	}
+	return "a composite buildpack contains itself: " + strings.Join(names, " → ")
+}
+
+// cycle returns an error if ref already stands in the lineage.
+func (l *lineage) cycle(ref buildpack.Ref) error {
+	path := []buildpack.Ref{ref}
+	for at := l; at != nil; at = at.outer {
+		path = append([]buildpack.Ref{at.module}, path...)
+		if at.module == ref {
+			return &CycleError{Path: path}
+		}
+	}
+	return nil
+}
+
+// root returns the node at which the candidates of one group of the order begin: with each group of the extensions'
+// order in turn before all buildpacks, and last with none (contract, section 3).
+func root(group buildpack.Group, extensions buildpack.Order) *node {
+	first := list(group, nil, nil)
+	if len(extensions) == 0 {
+		return first
+	}
+	return &node{extensions: extensions, next: first}
+}
+
+// list puts the elements of a group in front of what follows.
+func list(group buildpack.Group, within *lineage, next *node) *node {
+	for i := len(group) - 1; i >= 0; i-- {
+		next = &node{element: group[i], within: within, next: next}
+	}
+	return next
+}
+
+// choice is a point at which candidates part: a node that is replaced by one group or another, or left out.
+type choice struct {
+	node *node
+	// module is the composite; nil for the extensions' order.
+	module *buildpack.Module
+	order  buildpack.Order
+	// optional choices may be left out.
+	optional bool
+}
+
+// count is the number of alternatives; the one after the last group is to leave the choice out.
+func (c choice) count() int {
+	if c.optional {
+		return len(c.order) + 1
+	}
+	return len(c.order)
+}
+
+// alternative is where the candidates of alternative i go on.
+func (c choice) alternative(i int) *node {
+	if i == len(c.order) {
+		return c.node.next
+	}
+	if c.node.alternatives == nil {
+		c.node.alternatives = make([]*node, len(c.order))
+	}
+	if c.node.alternatives[i] == nil {
+		within := c.node.within
+		if c.module != nil {
+			within = &lineage{module: c.module.Ref, outer: within}
+		}
+		c.node.alternatives[i] = list(c.order[i], within, c.node.next)
+	}
+	return c.node.alternatives[i]
+}

@@ -1,0 +1,130 @@
+// Package resolve decides which modules of an order take part and with what build plan (contract, sections 3 and 5).
+//
+// It is pure: it knows nothing of files, processes, logs or clocks. It asks about the world through Source, yields
+// candidate groups left to right and depth first, and answers with a Resolution or with a Failure, which is a value.
+//
+// The pieces: search.go walks the order (order.go), evaluate.go judges a candidate, solve.go finds the first passing trial
+// of one with the help of the small solver in sat.go, plan.go writes the answer as a build plan. refute.go and reach.go
+// keep candidates from multiplying; ahead.go proposes what to run meanwhile. explain.go says why there is no answer, and
+// wording.go in which words.
+package resolve
+
+import "github.com/cnb-prelude/prelude/buildpack"
+
+// Source is what the search asks about the world. Asking twice gives the same answer.
+type Source interface {
+	// Module finds a module. An error ends the search.
+	Module(buildpack.Ref) (*buildpack.Module, error)
+	// Detect says what became of the bin/detect of each module that is needed, in the order given. It may answer before
+	// everything is known as soon as a required one is known not to pass; what is not known has no Outcome then. While
+	// it waits it may run what ahead proposes. An error ends the search.
+	Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, error)
+}
+
+// Need is a module of the candidate that is being judged.
+type Need struct {
+	Module *buildpack.Module
+	// Required is true if the candidate is lost without it.
+	Required bool
+}
+
+// Ahead proposes the module that coming candidates will need first, of those that have not been started; nil if there is
+// none. progress says whether a module has been started, and its detection once that is known.
+type Ahead func(progress func(buildpack.Ref) (d buildpack.Detection, started bool)) *buildpack.Module
+
+// Limits say which modules drop out before they are asked anything (contract, section 3, "Which modules take part").
+type Limits struct {
+	// Target is that of the run image; nil if the Platform API does not judge targets yet.
+	Target *buildpack.Target
+	// ExecEnv is the execution environment; empty if the Platform API does not judge it yet.
+	ExecEnv string
+	// Patient judges a candidate only when everything about it is known, so that which candidates are evaluated, and
+	// with what findings, does not depend on who is faster. The answer is the same either way.
+	Patient bool
+}
+
+// Resolution is the answer: who takes part, with what build plan.
+type Resolution struct {
+	// Candidate is the first candidate group that passed, whole.
+	Candidate []Member
+	// Group are the members of the candidate that take part, in order.
+	Group []Member
+	// Chosen is the alternative of the build plan that was picked for each member of Group.
+	Chosen []int
+	Plan   []buildpack.PlanEntry
+	// Before are the candidates that were evaluated and failed before this one.
+	Before []Attempt
+	// Evaluated is the number of candidates that were evaluated, this one included.
+	Evaluated int
+}
+
+// Failure is that no candidate passed.
+type Failure struct {
+	// Attempts are the candidates that were evaluated. Candidates that were bound to fail for the same reason as an
+	// earlier one are not among them.
+	Attempts []Attempt
+	// Members are all modules that stood in a candidate, evaluated or not, each as it stood in the first.
+	Members []Member
+	// Evaluated is the number of candidates that were evaluated.
+	Evaluated int
+	// Errored is true if one of them errored, in whatever candidate: exit code 21 instead of 20.
+	Errored bool
+}
+
+// Member is a module as it stands in a candidate group, with what became of its detection.
+type Member struct {
+	Module *buildpack.Module
+	// Optional members may drop out. Extensions are always optional.
+	Optional  bool
+	Detection buildpack.Detection
+}
+
+// Passed says whether the member's detection passed.
+func (m Member) Passed() bool { return m.Detection.Outcome == buildpack.Passed }
+
+// Errored says whether the member went wrong rather than merely not taking part: what makes the difference between
+// the exit codes 20 and 21. A mismatched target is an error of a required module only.
+func (m Member) Errored() bool {
+	return m.Detection.Outcome == buildpack.Errored || m.Detection.Outcome == buildpack.Mismatched && !m.Optional
+}
+
+// Participant is a member whose detection passed, reduced to what the build plan needs to know.
+type Participant struct {
+	Ref buildpack.Ref
+	// Optional participants (extensions among them) may be taken out of a trial – in their last alternative only.
+	Optional bool
+	// Alternatives has at least one element.
+	Alternatives []buildpack.Alternative
+}
+
+// Trial picks one alternative for each participant and says who is left once nobody has anything unmet.
+type Trial struct {
+	// Chosen is the index of each participant's alternative.
+	Chosen []int
+	// Kept is false for those that were taken out.
+	Kept []bool
+}
+
+// Clash is why no trial of a candidate passes: facts that cannot hold together, whatever else the candidate might
+// hold. The fewer, the more candidates the search can pass over, so it is kept small, but it need not be minimal.
+type Clash struct {
+	// Members are the indexes of the participants who have a part in the clash, ascending: those whose being there
+	// is part of it, and all who speak of a closed name where it would count – so whoever else does that in another
+	// candidate is "somebody else". An optional one is always of the second sort: to be absent is no different for the
+	// others from being taken out, so the clash also holds without it.
+	Members []int
+	// Closed are the names of which it matters that nobody else provides or requires them.
+	Closed []Closed
+	// NoBuildpack is true if it matters that the candidate has no further buildpack.
+	NoBuildpack bool
+}
+
+// Closed says that it is part of a clash that the candidate has nobody else who speaks of a name where it would count.
+type Closed struct {
+	Name string
+	// Required is false if nobody else at or before participant At provides the name,
+	// true if nobody else at or after it requires the name.
+	Required bool
+	// At is one of the clash's members.
+	At int
+}

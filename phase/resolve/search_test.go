@@ -1,0 +1,663 @@
+package resolve
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/api"
+)
+
+// world is a Source over a map. It fails the test if a module is asked twice for what should be asked once.
+type world struct {
+	t       testing.TB
+	modules map[buildpack.Ref]*buildpack.Module
+	detects map[buildpack.Ref]buildpack.Detection
+	run     []buildpack.Ref
+}
+
+var errMissing = errors.New("missing")
+
+func (w *world) Module(ref buildpack.Ref) (*buildpack.Module, error) {
+	if m := w.modules[ref]; m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("%s: %w", ref, errMissing)
+}
+
+func (w *world) Detect(needs []Need, _ Ahead) ([]buildpack.Detection, error) {
+	var detections []buildpack.Detection
+	for _, need := range needs {
+		if slices.Contains(w.run, need.Module.Ref) {
+			w.t.Errorf("bin/detect of %s would run twice", need.Module.Ref)
+		}
+		w.run = append(w.run, need.Module.Ref)
+		detections = append(detections, w.detects[need.Module.Ref])
+	}
+	return detections, nil
+}
+
+// hasty is a world in which modules end in random order, and run ahead of their time where that is proposed.
+type hasty struct {
+	*world
+	r       *rand.Rand
+	started []*buildpack.Module
+	ended   map[buildpack.Ref]bool
+}
+
+func (h *hasty) Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, error) {
+	for _, need := range needs {
+		if !h.has(need.Module.Ref) {
+			h.start(need.Module)
+		}
+	}
+	for {
+		if m := ahead(h.progress); m != nil && h.r.IntN(2) == 0 {
+			h.start(m)
+		}
+		detections, enough := make([]buildpack.Detection, len(needs)), true
+		for i, need := range needs {
+			detections[i], _ = h.progress(need.Module.Ref)
+			if need.Required && detections[i].Outcome != "" && detections[i].Outcome != buildpack.Passed {
+				return detections, nil
+			}
+			enough = enough && detections[i].Outcome != ""
+		}
+		if enough {
+			return detections, nil
+		}
+		h.ended[h.started[h.r.IntN(len(h.started))].Ref] = true
+	}
+}
+
+func (h *hasty) has(ref buildpack.Ref) bool {
+	return slices.ContainsFunc(h.started, func(m *buildpack.Module) bool { return m.Ref == ref })
+}
+
+func (h *hasty) start(m *buildpack.Module) {
+	if h.has(m.Ref) {
+		h.t.Errorf("bin/detect of %s would run twice", m.Ref)
+	}
+	h.started = append(h.started, m)
+}
+
+func (h *hasty) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+	if h.ended[ref] {
+		return h.detects[ref], true
+	}
+	return buildpack.Detection{}, h.has(ref)
+}
+
+// TestHasteChangesNothing: whoever ends first, and whatever was run ahead, the answer and the reasons are the same.
+func TestHasteChangesNothing(t *testing.T) {
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			for i := range s.count / 4 {
+				r := rand.New(rand.NewPCG(seed+2, uint64(i)))
+				w, order, extensions, limits := s.random(t, r)
+				want, wantFacts := told(Search(order, extensions, limits, w))
+				h := &hasty{world: w, r: r, ended: map[buildpack.Ref]bool{}}
+				got, gotFacts := told(Search(order, extensions, limits, h))
+				if got != want || !slices.Equal(gotFacts, wantFacts) {
+					t.Fatalf("instance %d\norder %v\nextensions %v\n got %s %q\nwant %s %q", i, order, extensions, got, gotFacts, want, wantFacts)
+				}
+			}
+		})
+	}
+}
+
+// told is an answer and, for a failure, its reasons as they are told.
+func told(r *Resolution, f *Failure, err error) (string, []string) {
+	if f == nil {
+		return answer(r, f, err), nil
+	}
+	return answer(r, f, err), Render(Explain(f.Attempts), 0)
+}
+
+// candidate is one candidate group of the slow model.
+type candidate []Member
+
+// item is an element with the composites that it is nested in.
+type item struct {
+	element buildpack.Element
+	within  []buildpack.Ref
+}
+
+// enumerateCandidates lists all candidates, in order, the way section 3 of the contract puts it. It stops early if
+// each says so.
+func (w *world) enumerateCandidates(order, extensions buildpack.Order, limits Limits, each func(candidate) (stop bool)) error {
+	for _, group := range order {
+		var befores []buildpack.Group
+		befores = append(befores, extensions...)
+		befores = append(befores, nil)
+		for _, before := range befores {
+			stop, err := w.expand(items(slices.Concat(before, group), nil), nil, limits, each)
+			if stop || err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func items(group buildpack.Group, within []buildpack.Ref) []item {
+	var list []item
+	for _, e := range group {
+		list = append(list, item{e, within})
+	}
+	return list
+}
+
+func (w *world) expand(todo []item, done candidate, limits Limits, each func(candidate) bool) (bool, error) {
+	if len(todo) == 0 {
+		return each(done), nil
+	}
+	first, rest := todo[0], todo[1:]
+	ref := first.element.Ref
+	for _, m := range done {
+		if m.Module.Kind == ref.Kind && m.Module.ID == ref.ID {
+			return w.expand(rest, done, limits, each)
+		}
+	}
+	m, err := w.Module(ref)
+	if err != nil {
+		return true, err
+	}
+	if limits.ExecEnv != "" && m.API.AtLeast(api.V(0, 12)) {
+		for _, list := range [][]string{first.element.ExecEnv, m.Descriptor.ExecEnv} {
+			if len(list) > 0 && !slices.Contains(list, "*") && !slices.Contains(list, limits.ExecEnv) {
+				return w.expand(rest, done, limits, each)
+			}
+		}
+	}
+	if len(m.Descriptor.Order) == 0 {
+		member := Member{Module: m, Optional: first.element.Optional || ref.Kind == buildpack.KindExtension}
+		return w.expand(rest, append(slices.Clone(done), member), limits, each)
+	}
+	if at := slices.Index(first.within, ref); at >= 0 {
+		return true, &CycleError{Path: append(slices.Clone(first.within[at:]), ref)}
+	}
+	groups := slices.Clone(m.Descriptor.Order)
+	if first.element.Optional {
+		groups = append(groups, nil)
+	}
+	for _, group := range groups {
+		nested := items(group, append(slices.Clone(first.within), ref))
+		if stop, err := w.expand(slices.Concat(nested, rest), done, limits, each); stop || err != nil {
+			return stop, err
+		}
+	}
+	return false, nil
+}
+
+// full is the outcome of trying every candidate and every trial in turn, written down as text.
+func (w *world) full(order, extensions buildpack.Order, limits Limits) (text string, ran map[buildpack.Ref]bool) {
+	ran = map[buildpack.Ref]bool{}
+	errored := false
+	answer := ""
+	err := w.enumerateCandidates(order, extensions, limits, func(c candidate) bool {
+		var ps []Participant
+		bad := false
+		for i, m := range c {
+			if limits.Target != nil && buildpack.MatchTargets(m.Module.Targets, *limits.Target) != nil {
+				c[i].Detection = buildpack.Detection{Outcome: buildpack.Mismatched}
+			} else {
+				c[i].Detection = w.detects[m.Module.Ref]
+				ran[m.Module.Ref] = true
+			}
+			switch {
+			case c[i].Passed():
+				ps = append(ps, Participant{m.Module.Ref, m.Optional, c[i].Detection.Alternatives})
+			case !m.Optional:
+				bad = true
+			}
+			errored = errored || c[i].Errored()
+		}
+		if bad || len(ps) == 0 {
+			return false
+		}
+		if trial := enumerate(ps); trial != nil {
+			answer = describe(c, ps, trial)
+			return true
+		}
+		return false
+	})
+	switch {
+	case err != nil:
+		return "error: " + err.Error(), ran
+	case answer != "":
+		return answer, ran
+	}
+	return fmt.Sprintf("failed, errored: %t", errored), ran
+}
+
+func describe(c []Member, ps []Participant, t *Trial) string {
+	var names []string
+	for _, m := range c {
+		names = append(names, m.Module.Ref.String())
+	}
+	return fmt.Sprintf("%v %s %s", names, trialText(ps, t), planText(entries(ps, t)))
+}
+
+// answer is the outcome of Search, written down as the same text.
+func answer(r *Resolution, f *Failure, err error) string {
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	if f != nil {
+		return fmt.Sprintf("failed, errored: %t", f.Errored)
+	}
+	var names, kept []string
+	for _, m := range r.Candidate {
+		names = append(names, m.Module.Ref.String())
+		if !m.Passed() {
+			continue
+		}
+		at := slices.IndexFunc(r.Group, func(g Member) bool { return g.Module.Ref == m.Module.Ref })
+		if at < 0 {
+			kept = append(kept, fmt.Sprintf("-%s.%d", m.Module.ID, len(m.Detection.Alternatives)-1))
+		} else {
+			kept = append(kept, fmt.Sprintf("%s.%d", m.Module.ID, r.Chosen[at]))
+		}
+	}
+	return fmt.Sprintf("%v %s %s", names, strings.Join(kept, " "), planText(r.Plan))
+}
+
+// shape is a kind of random world.
+type shape struct {
+	name                       string
+	count                      int
+	ids, versions, composites  int
+	groups, elements           int
+	names                      int
+	missing, failing, erroring float64
+	// tower worlds have one group of several composites with no other reason to fail than the build plan.
+	tower bool
+}
+
+var shapes = []shape{
+	{name: "flat", count: 1500, ids: 6, versions: 2, groups: 4, elements: 5, names: 3, missing: .01, failing: .2, erroring: .05},
+	{name: "composites", count: 3000, ids: 6, versions: 2, composites: 4, groups: 3, elements: 3, names: 3, missing: .01, failing: .15, erroring: .05},
+	{name: "deep", count: 1500, ids: 5, versions: 1, composites: 7, groups: 2, elements: 3, names: 2, missing: .03, failing: .3, erroring: .1},
+	{name: "repeats", count: 2000, ids: 3, versions: 3, composites: 5, groups: 3, elements: 4, names: 3, missing: .02, failing: .2, erroring: .05},
+	{name: "towers", count: 3000, ids: 9, versions: 1, composites: 5, groups: 3, elements: 2, names: 3, failing: .02, tower: true},
+	{name: "clashing", count: 2000, ids: 4, versions: 2, composites: 4, groups: 3, elements: 2, names: 3, failing: .05, tower: true},
+	{name: "passing", count: 2000, ids: 8, versions: 1, composites: 5, groups: 3, elements: 3, names: 5, failing: .02},
+}
+
+// random makes a world, an order and an order of extensions.
+func (s shape) random(t testing.TB, r *rand.Rand) (w *world, order, extensions buildpack.Order, limits Limits) {
+	w = &world{t: t, modules: map[buildpack.Ref]*buildpack.Module{}, detects: map[buildpack.Ref]buildpack.Detection{}}
+	var refs, exts []buildpack.Ref
+	for i := range s.ids {
+		for v := range s.versions {
+			refs = append(refs, buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprint("m", i), Version: fmt.Sprint(v)})
+		}
+	}
+	for i := range 3 {
+		exts = append(exts, buildpack.Ref{Kind: buildpack.KindExtension, ID: fmt.Sprint("m", i), Version: "0"})
+	}
+	for i := range s.composites { // some share the id of a component, with another version
+		ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprint("c", i), Version: "0"}
+		if r.IntN(6) == 0 {
+			ref = buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprint("m", r.IntN(s.ids)), Version: "composite"}
+		}
+		refs = append(refs, ref)
+	}
+	names := class{participants: 1, alternatives: 3, names: s.names, provides: 1, requires: 1, silent: .3}
+	for i, ref := range slices.Concat(refs, exts) {
+		m := &buildpack.Module{Ref: ref, API: api.V(0, 12), Targets: []buildpack.Target{{}}}
+		if !s.tower && r.IntN(12) == 0 {
+			m.Targets = []buildpack.Target{{OS: "plan9"}}
+		}
+		if !s.tower && r.IntN(12) == 0 {
+			m.Descriptor.ExecEnv = []string{"test"}
+		}
+		if i >= s.ids*s.versions && i < len(refs) {
+			m.Descriptor.Order = s.order(r, refs)
+			if s.tower {
+				m.Descriptor.Order = s.order(r, refs[:s.ids*s.versions])
+			}
+		}
+		if r.Float64() >= s.missing {
+			w.modules[ref] = m
+		}
+		w.detects[ref] = s.detection(r, names, ref)
+	}
+	if r.IntN(2) == 0 {
+		limits.Target = &buildpack.Target{OS: "linux"}
+	}
+	if r.IntN(2) == 0 {
+		limits.ExecEnv = "production"
+	}
+	if r.IntN(2) == 0 {
+		extensions = s.order(r, exts)
+	}
+	order = s.order(r, refs)
+	if s.tower {
+		composites := refs[s.ids*s.versions:]
+		order = buildpack.Order{nil}
+		for range 2 + r.IntN(4) {
+			order[0] = append(order[0], buildpack.Element{Ref: composites[r.IntN(len(composites))], Optional: r.IntN(5) == 0})
+			if r.IntN(4) == 0 {
+				order[0] = append(order[0], buildpack.Element{Ref: refs[r.IntN(s.ids)], Optional: r.IntN(3) == 0})
+			}
+		}
+	}
+	return w, order, extensions, limits
+}
+
+func (s shape) detection(r *rand.Rand, names class, ref buildpack.Ref) buildpack.Detection {
+	switch x := r.Float64(); {
+	case x < s.failing:
+		return buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
+	case x < s.failing+s.erroring:
+		return buildpack.Detection{Outcome: buildpack.Errored, ExitCode: 7}
+	}
+	p := names.participant(r, ref.String())
+	if ref.Kind == buildpack.KindExtension {
+		for i := range p.Alternatives {
+			p.Alternatives[i].Requires = nil
+		}
+	}
+	return buildpack.Detection{Outcome: buildpack.Passed, Alternatives: p.Alternatives}
+}
+
+func (s shape) order(r *rand.Rand, refs []buildpack.Ref) buildpack.Order {
+	o := make(buildpack.Order, r.IntN(s.groups)+1)
+	for i := range o {
+		for range r.IntN(s.elements) + 1 {
+			e := buildpack.Element{Ref: refs[r.IntN(len(refs))], Optional: r.IntN(3) == 0}
+			if !s.tower && r.IntN(20) == 0 {
+				e.ExecEnv = []string{"test"}
+			}
+			o[i] = append(o[i], e)
+		}
+	}
+	return o
+}
+
+// TestSearchAgainstFullEvaluation: group, plan, failure and errors are those of trying every candidate in turn, and no
+// module runs that full evaluation would not have run.
+func TestSearchAgainstFullEvaluation(t *testing.T) {
+	times := 1
+	if os.Getenv("PRELUDE_LONG") != "" {
+		times = 30
+	}
+	const limit = 3000 // candidates; the few instances with more are left out
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			left, kinds := 0, map[string]int{}
+			for i := range s.count * times {
+				r := rand.New(rand.NewPCG(seed, uint64(i)))
+				w, order, extensions, limits := s.random(t, r)
+				count := 0
+				w.enumerateCandidates(order, extensions, limits, func(candidate) bool { count++; return count > limit })
+				if count > limit {
+					left++
+					continue
+				}
+				want, ran := w.full(order, extensions, limits)
+				w.run = nil
+				got := answer(Search(order, extensions, limits, w))
+				if got != want {
+					t.Fatalf("instance %d\norder %v\nextensions %v\n got %s\nwant %s", i, order, extensions, got, want)
+				}
+				for _, ref := range w.run {
+					if !ran[ref] {
+						t.Fatalf("instance %d: %s was run, which full evaluation would not have reached", i, ref)
+					}
+				}
+				if strings.HasPrefix(want, "failed") && len(w.run) != len(ran) {
+					t.Fatalf("instance %d: %d modules were run, full evaluation of a failing order runs %d", i, len(w.run), len(ran))
+				}
+				kinds[strings.SplitN(want, " ", 2)[0][:1]]++
+			}
+			if left > s.count*times/4 {
+				t.Errorf("%d of %d instances were too large", left, s.count)
+			}
+			t.Logf("%d instances, %d left out, outcomes by first letter: %v", s.count*times, left, kinds)
+		})
+	}
+}
+
+// TestCandidatesInOrder: without knowledge that lets it pass over any, the search evaluates the candidates in exactly
+// the order of a slow enumeration.
+func TestCandidatesInOrder(t *testing.T) {
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			for i := range s.count / 4 {
+				r := rand.New(rand.NewPCG(seed+1, uint64(i)))
+				w, order, extensions, limits := s.random(t, r)
+				var want, got []string
+				wantErr := w.enumerateCandidates(order, extensions, limits, func(c candidate) bool {
+					want = append(want, candidateText(c))
+					return len(want) > 2000
+				})
+				if len(want) > 2000 {
+					continue
+				}
+				gotErr := everyCandidate(w, order, extensions, limits, func(c []Member) { got = append(got, candidateText(c)) })
+				if fmt.Sprint(wantErr) != fmt.Sprint(gotErr) || !slices.Equal(got, want) {
+					t.Fatalf("instance %d\n got %v %v\nwant %v %v", i, got, gotErr, want, wantErr)
+				}
+			}
+		})
+	}
+}
+
+// everyCandidate runs the search with a judge that refuses every candidate for reasons to which all choices add.
+func everyCandidate(w *world, order, extensions buildpack.Order, limits Limits, each func([]Member)) error {
+	s := newSearcher(order, extensions, limits, w)
+	s.judge = func(at state) (*Resolution, levels, error) {
+		each(at.members)
+		return nil, firstLevels(len(at.points)), nil
+	}
+	_, err := s.run()
+	return err
+}
+
+func candidateText(c []Member) string {
+	var words []string
+	for _, m := range c {
+		word := string(m.Module.Kind[:1]) + m.Module.Ref.String()
+		if m.Optional {
+			word += "?"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
+}
+
+// towers makes n composites in a row with four groups of one module each. Of the modules in the last group of each,
+// only those of the last composite do not fit what the others are: the first combination that passes is the last.
+func towers(t testing.TB, n int, plan func(composite, group int) buildpack.Detection) (*world, buildpack.Order) {
+	w := &world{t: t, modules: map[buildpack.Ref]*buildpack.Module{}, detects: map[buildpack.Ref]buildpack.Detection{}}
+	var group buildpack.Group
+	for c := range n {
+		composite := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprint("composite-", c), Version: "1"}
+		m := &buildpack.Module{Ref: composite, API: api.V(0, 12)}
+		for g := range 4 {
+			ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprintf("module-%d-%d", c, g), Version: "1"}
+			w.modules[ref] = &buildpack.Module{Ref: ref, API: api.V(0, 12)}
+			w.detects[ref] = plan(c, g)
+			m.Descriptor.Order = append(m.Descriptor.Order, buildpack.Group{{Ref: ref}})
+		}
+		w.modules[composite] = m
+		group = append(group, buildpack.Element{Ref: composite})
+	}
+	return w, buildpack.Order{group}
+}
+
+func passed(provides, requires []string) buildpack.Detection {
+	a := buildpack.Alternative{Provides: provides}
+	for _, name := range requires {
+		a.Requires = append(a.Requires, buildpack.Require{Name: name})
+	}
+	return buildpack.Detection{Outcome: buildpack.Passed, Alternatives: []buildpack.Alternative{a}}
+}
+
+// towerFamilies are reasons why only the last of 4^n combinations passes.
+func towerFamilies(n int) map[string]func(c, g int) buildpack.Detection {
+	last := func(c, g int) bool { return g == 3 }
+	var all []string
+	for c := range n - 1 {
+		all = append(all, fmt.Sprint("name-", c))
+	}
+	return map[string]func(c, g int) buildpack.Detection{
+		"detection of the others fails": func(c, g int) buildpack.Detection {
+			if last(c, g) {
+				return passed(nil, nil)
+			}
+			return buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
+		},
+		"the others require what nobody provides": func(c, g int) buildpack.Detection {
+			if last(c, g) {
+				return passed(nil, nil)
+			}
+			return passed(nil, []string{"nothing"})
+		},
+		"the others provide what nobody requires": func(c, g int) buildpack.Detection {
+			if last(c, g) {
+				return passed(nil, nil)
+			}
+			return passed([]string{fmt.Sprint("unwanted-", c)}, nil)
+		},
+		"the last module requires something of each": func(c, g int) buildpack.Detection {
+			switch {
+			case c == n-1 && last(c, g):
+				return passed(nil, all)
+			case c == n-1:
+				return buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
+			case last(c, g):
+				return passed([]string{fmt.Sprint("name-", c)}, nil)
+			}
+			return passed(nil, nil)
+		},
+		"each requires what the one before provides": func(c, g int) buildpack.Detection {
+			name, before := fmt.Sprintf("link-%d", c), fmt.Sprintf("link-%d", c-1)
+			switch {
+			case last(c, g) && c == 0:
+				return passed([]string{name}, nil)
+			case last(c, g) && c == n-1:
+				return passed(nil, []string{before})
+			case last(c, g):
+				return passed([]string{name}, []string{before})
+			case c == n-1:
+				return passed(nil, []string{"nothing"})
+			}
+			return passed(nil, nil)
+		},
+	}
+}
+
+// TestCompositesDoNotMultiply: 12 composites with 4 groups each make 16 million candidates. Only a few may be
+// evaluated, and the answer is the last.
+func TestCompositesDoNotMultiply(t *testing.T) {
+	for name, plan := range towerFamilies(12) {
+		t.Run(name, func(t *testing.T) {
+			w, order := towers(t, 12, plan)
+			r, _, err := Search(order, nil, Limits{}, w)
+			if err != nil || r == nil {
+				t.Fatalf("no answer, error %v", err)
+			}
+			for c, m := range r.Group {
+				if want := fmt.Sprintf("module-%d-3", c); m.Module.ID != want {
+					t.Errorf("member %d is %s, want %s", c, m.Module.ID, want)
+				}
+			}
+			if r.Evaluated > 1000 { // of 16,777,216; all of them would not end
+				t.Errorf("%d candidates were evaluated", r.Evaluated)
+			}
+			t.Logf("%d candidates evaluated", r.Evaluated)
+		})
+	}
+}
+
+func BenchmarkComposites(b *testing.B) {
+	for name, plan := range towerFamilies(12) {
+		b.Run(strings.ReplaceAll(name, " ", "_"), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w, order := towers(b, 12, plan)
+				if r, _, _ := Search(order, nil, Limits{}, w); r == nil {
+					b.Fatal("no answer")
+				}
+			}
+		})
+	}
+}
+
+// TestWhatAChoiceDependsOn: three ways in which a choice made earlier is the reason for a failure without being part of
+// what clashes. Each order begins with a group that fails but makes everything known, so that not knowing is no reason.
+func TestWhatAChoiceDependsOn(t *testing.T) {
+	failed := buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
+	for _, test := range []struct {
+		name, want, why string
+		composites      map[string][]string
+		known, group    []string
+		detects         map[string]buildpack.Detection
+	}{{
+		name:       "a composite is only there because no component has its id",
+		composites: map[string][]string{"A@1": {"y@1", "x@1"}, "x@composite": {"f@1"}},
+		known:      []string{"y@1", "x@1", "f@1", "A@1"},
+		group:      []string{"A@1", "x@composite"},
+		detects:    map[string]buildpack.Detection{"f@1": failed},
+		want:       "x@1",
+		why:        "with x@1 the composite of the same id is skipped, and with it what fails",
+	}, {
+		name:       "a module is skipped because of another one of its id",
+		composites: map[string][]string{"A@1": {"x@1", "y@1"}},
+		known:      []string{"x@1", "y@1", "n@1", "A@1"},
+		group:      []string{"A@1", "x@2", "n@1"},
+		detects:    map[string]buildpack.Detection{"x@2": passed([]string{"dep"}, nil), "n@1": passed(nil, []string{"dep"})},
+		want:       "y@1 x@2 n@1",
+		why:        "without x@1 its other version provides what n requires",
+	}, {
+		name:       "who requires a name may come from a choice further on",
+		composites: map[string][]string{"C@1": {"b@1", "d@1"}},
+		known:      []string{"b@1", "d@1", "C@1"},
+		group:      []string{"a@1", "C@1"},
+		detects:    map[string]buildpack.Detection{"a@1": passed([]string{"dep"}, nil), "d@1": passed(nil, []string{"dep"})},
+		want:       "a@1 d@1",
+		why:        "b leaves what a provides unwanted, d does not",
+	}} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{t: t, modules: map[buildpack.Ref]*buildpack.Module{}, detects: map[buildpack.Ref]buildpack.Detection{}}
+			ref := func(text string) buildpack.Ref {
+				id, version, _ := strings.Cut(text, "@")
+				r := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: version}
+				if w.modules[r] == nil {
+					w.modules[r], w.detects[r] = &buildpack.Module{Ref: r, API: api.V(0, 12)}, passed(nil, nil)
+				}
+				return r
+			}
+			group := func(names []string) (g buildpack.Group) {
+				for _, name := range names {
+					g = append(g, buildpack.Element{Ref: ref(name)})
+				}
+				return g
+			}
+			for name, members := range test.composites {
+				r := ref(name)
+				for _, member := range members {
+					w.modules[r].Descriptor.Order = append(w.modules[r].Descriptor.Order, group([]string{member}))
+				}
+			}
+			for name, d := range test.detects {
+				w.detects[ref(name)] = d
+			}
+			w.detects[ref("stop@1")] = failed
+			order := buildpack.Order{group(append(test.known, "stop@1")), group(test.group)}
+			r, _, err := Search(order, nil, Limits{}, w)
+			if err != nil || r == nil || candidateText(r.Group) != "b"+strings.ReplaceAll(test.want, " ", " b") {
+				t.Errorf("got %v, %v, want %s: %s", r, err, test.want, test.why)
+			}
+		})
+	}
+}

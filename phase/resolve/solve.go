@@ -1,0 +1,418 @@
+package resolve
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+)
+
+// This file turns the rules of the build plan (contract, section 5) into clauses for the solver in sat.go.
+//
+// The choice variable of (participant, alternative) says that the trial picks the alternative. Whether the participant is
+// in the trial with it is the same thing, except for the last alternative of an optional participant: that has a
+// variable of its own, because it may be picked and yet be taken out. The clauses are
+//
+//	presence:  each participant picks an alternative;
+//	demand:    in with an alternative that requires (provides) a name → somebody at or before (after) who provides
+//	           (requires) it is in;
+//	buildpack: some buildpack is in (B31).
+//
+// Demands speak of "somebody at or before m provides n" through variables that are linked in a chain along the
+// participants, so that the clauses grow with the input and not with its square.
+//
+// Once all alternatives are picked and nothing more follows, whatever is still open may become true: all clauses that
+// have two literals left have at least one that is not negated. So the participants that are not forced out are
+// exactly those that the rules keep, circular support included.
+
+// Solve returns the first passing trial of a candidate – left to right, the last participant's alternatives change
+// fastest – or, if no trial passes, why (contract, section 5).
+func Solve(ps []Participant) (*Trial, *Clash) {
+	p := newProblem(ps)
+	e := p.encode(p.allPremises())
+	if e.solver.solve(0) == satisfied {
+		return e.trial(), nil
+	}
+	return nil, p.clash(p.shrink(e.solver.core(), e.solver.steps))
+}
+
+// The two sides of a name: indexes of alternative.speaks and alternative.demands.
+const (
+	provided = 0
+	required = 1
+)
+
+// problem is a candidate in numbers.
+type problem struct {
+	participants []Participant
+	alternatives [][]alternative // by participant
+	names        []string
+	premises     []premise
+}
+
+// alternative is what an alternative of the build plan comes down to.
+type alternative struct {
+	// speaks are the names provided and the names required, each once, ascending.
+	speaks [2][]int32
+	// demands are the names that somebody must provide and that somebody must require for this alternative to be
+	// met: those that it does not answer itself.
+	demands [2][]demand
+}
+
+// demand is a name, with the premise that nobody outside the candidate answers it.
+type demand struct{ name, premise int32 }
+
+// premise is what a clause may rest on and what a clash is made of.
+type premise struct {
+	kind premiseKind
+	// at is a participant; 0 for noBuildpack.
+	at int
+	// name and side are those of a closed premise: nobody but the participants speaks of this side of the name at or before
+	// (provided) or at or after (required) the participant.
+	name int32
+	side int
+}
+
+type premiseKind int
+
+const (
+	// presence: a required participant is there. The premises of this kind have the numbers of their participants.
+	presence premiseKind = iota
+	// noBuildpack: the candidate has no other buildpack.
+	noBuildpack
+	// closed: see premise.name.
+	closed
+)
+
+func newProblem(ps []Participant) *problem {
+	p := &problem{participants: ps, alternatives: make([][]alternative, len(ps))}
+	for m := range ps {
+		p.premises = append(p.premises, premise{kind: presence, at: m})
+	}
+	p.premises = append(p.premises, premise{kind: noBuildpack})
+	n := numberer{problem: p, numbers: map[string]int32{}}
+	for m := range ps {
+		p.alternatives[m] = n.participant(m)
+	}
+	return p
+}
+
+// numberer turns names into numbers, and demands into premises.
+type numberer struct {
+	*problem
+	numbers map[string]int32
+	// latest is the latest closed premise of each name and side, or 0.
+	latest [][2]int32
+}
+
+func (n *numberer) participant(m int) []alternative {
+	alts := make([]alternative, len(n.participants[m].Alternatives))
+	for a, written := range n.participants[m].Alternatives {
+		speaks := &alts[a].speaks
+		for _, name := range written.Provides {
+			speaks[provided] = append(speaks[provided], n.number(name))
+		}
+		for _, r := range written.Requires {
+			speaks[required] = append(speaks[required], n.number(r.Name))
+		}
+		for side, names := range speaks {
+			slices.Sort(names)
+			speaks[side] = slices.Compact(names)
+		}
+		alts[a].demands[provided] = n.demands(m, provided, speaks)
+		alts[a].demands[required] = n.demands(m, required, speaks)
+	}
+	return alts
+}
+
+func (n *numberer) number(name string) int32 {
+	number, known := n.numbers[name]
+	if !known {
+		number = int32(len(n.names))
+		n.numbers[name] = number
+		n.names = append(n.names, name)
+		n.latest = append(n.latest, [2]int32{})
+	}
+	return number
+}
+
+func (n *numberer) demands(m, side int, speaks *[2][]int32) []demand {
+	var demands []demand
+	for _, name := range speaks[1-side] {
+		if _, own := slices.BinarySearch(speaks[side], name); !own {
+			demands = append(demands, demand{name, n.closed(m, side, name)})
+		}
+	}
+	return demands
+}
+
+// closed returns the number of a premise. Alternatives of the same participant share it.
+func (n *numberer) closed(m, side int, name int32) int32 {
+	latest := &n.latest[name][side]
+	if *latest == 0 || n.premises[*latest].at != m {
+		*latest = int32(len(n.premises))
+		n.premises = append(n.premises, premise{kind: closed, at: m, name: name, side: side})
+	}
+	return *latest
+}
+
+func (p *problem) allPremises() []int {
+	all := make([]int, len(p.premises))
+	for f := range all {
+		all[f] = f
+	}
+	return all
+}
+
+func (p *problem) isBuildpack(m int) bool {
+	return p.participants[m].Ref.Kind != buildpack.KindExtension
+}
+
+// encoding is a problem, or the part of it that rests on some premises, in clauses.
+type encoding struct {
+	*problem
+	solver *solver
+	on     bitset
+	// in is true if the participant is in the trial with the alternative. It is empty for participants who have
+	// no part in the premises.
+	in [][]lit
+}
+
+func (p *problem) encode(premises []int) *encoding {
+	e := &encoding{
+		problem: p,
+		solver:  &solver{premises: len(p.premises)},
+		on:      make(bitset, len(p.premises)/64+1),
+		in:      make([][]lit, len(p.participants)),
+	}
+	for _, f := range premises {
+		e.on.add(f)
+	}
+	members := p.members(premises)
+	e.addChoices(members)
+	e.addTakenOut(members)
+	e.addBuildpack(members)
+	e.addDemands(members, provided)
+	slices.Reverse(members)
+	e.addDemands(members, required)
+	return e
+}
+
+// addChoices adds the choices, and that required participants make one. Optional ones need not be there for that: to
+// be absent is no different from being taken out. So the presence of an optional participant is never part of a clash.
+func (e *encoding) addChoices(members []int) {
+	for _, m := range members {
+		first := e.solver.choice(len(e.alternatives[m]))
+		for a := range e.alternatives[m] {
+			e.in[m] = append(e.in[m], first+lit(2*a))
+		}
+	}
+	for _, m := range members {
+		switch {
+		case e.participants[m].Optional:
+			e.solver.add(noPremise, slices.Clone(e.in[m])...)
+		case e.on.has(m):
+			e.solver.add(m, slices.Clone(e.in[m])...)
+		}
+	}
+}
+
+// addTakenOut gives optional participants, for their last alternative only, the variable that says whether they are in.
+func (e *encoding) addTakenOut(members []int) {
+	for _, m := range members {
+		if !e.participants[m].Optional {
+			continue
+		}
+		last := len(e.in[m]) - 1
+		in := e.solver.variable()
+		e.solver.add(noPremise, in.not(), e.in[m][last])
+		e.in[m][last] = in
+	}
+}
+
+// addBuildpack adds that some buildpack is in, unless that follows from one being required.
+func (e *encoding) addBuildpack(members []int) {
+	none := len(e.participants)
+	var in []lit
+	for _, m := range members {
+		if !e.isBuildpack(m) {
+			continue
+		}
+		if !e.participants[m].Optional {
+			return
+		}
+		in = append(in, e.in[m]...)
+	}
+	if e.on.has(none) {
+		e.solver.add(none, in...)
+	}
+}
+
+// front is what is known of one side of a name on the way along the participants.
+type front struct {
+	// met is a literal that implies that somebody so far speaks of the name, those waiting not counted; noLit if
+	// there is nobody.
+	met     lit
+	waiting []lit
+}
+
+// addDemands adds the demands of one side. It walks the members so that those who count for a demand come before it.
+func (e *encoding) addDemands(members []int, side int) {
+	fronts := make([]front, len(e.names))
+	for i := range fronts {
+		fronts[i].met = noLit
+	}
+	for _, m := range members {
+		for a, alt := range e.alternatives[m] {
+			for _, name := range alt.speaks[side] {
+				fronts[name].waiting = append(fronts[name].waiting, e.in[m][a])
+			}
+		}
+		for a, alt := range e.alternatives[m] {
+			for _, d := range alt.demands[side] {
+				if e.on.has(int(d.premise)) {
+					e.addDemand(e.in[m][a], e.meet(&fronts[d.name]), int(d.premise))
+				}
+			}
+		}
+	}
+}
+
+func (e *encoding) addDemand(in, met lit, premise int) {
+	if met == noLit {
+		e.solver.add(premise, in.not())
+		return
+	}
+	e.solver.add(premise, in.not(), met)
+}
+
+// meet returns a literal that implies that one of those met or waiting is in; noLit if there is nobody.
+func (e *encoding) meet(f *front) lit {
+	switch {
+	case len(f.waiting) == 0:
+		return f.met
+	case len(f.waiting) == 1 && f.met == noLit:
+		f.met = f.waiting[0]
+	default:
+		met := e.solver.variable()
+		lits := append([]lit{met.not()}, f.waiting...)
+		if f.met != noLit {
+			lits = append(lits, f.met)
+		}
+		e.solver.add(noPremise, lits...)
+		f.met = met
+	}
+	f.waiting = f.waiting[:0]
+	return f.met
+}
+
+// trial reads the answer from the model.
+func (e *encoding) trial() *Trial {
+	t := &Trial{Chosen: make([]int, len(e.in)), Kept: make([]bool, len(e.in))}
+	v := 0
+	for m, in := range e.in {
+		for a := range in {
+			if e.solver.isTrue(lit(2 * v)) {
+				t.Chosen[m], t.Kept[m] = a, e.solver.possible(in[a])
+			}
+			v++
+		}
+	}
+	return t
+}
+
+// members are the participants who have a part in the premises: those whose presence, buildpacks or demands they are, and
+// whoever speaks of a closed name where it counts.
+func (p *problem) members(premises []int) []int {
+	// first and last are, for each name, how far it is closed.
+	reach := make([][2]int, len(p.names))
+	for i := range reach {
+		reach[i] = [2]int{-1, len(p.participants)}
+	}
+	in := make([]bool, len(p.participants))
+	for _, f := range premises {
+		switch f := p.premises[f]; f.kind {
+		case presence:
+			in[f.at] = true
+		case noBuildpack:
+			for m := range in {
+				in[m] = in[m] || p.isBuildpack(m)
+			}
+		case closed:
+			in[f.at] = true
+			r := &reach[f.name]
+			if f.side == provided {
+				r[provided] = max(r[provided], f.at)
+			} else {
+				r[required] = min(r[required], f.at)
+			}
+		}
+	}
+	var members []int
+	for m := range in {
+		if in[m] || p.speaksWithin(m, reach) {
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+func (p *problem) speaksWithin(m int, reach [][2]int) bool {
+	for _, alt := range p.alternatives[m] {
+		for _, name := range alt.speaks[provided] {
+			if m <= reach[name][provided] {
+				return true
+			}
+		}
+		for _, name := range alt.speaks[required] {
+			if m >= reach[name][required] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// shrink drops premises without which there is still no answer, as long as that takes little work in comparison with
+// the steps that the answer took. Later participants go first: a clash among the first ones rules out more candidates.
+func (p *problem) shrink(core []int, steps int) []int {
+	budget := steps/2 + 20_000
+	for _, f := range p.leastWanted(core) {
+		i := slices.Index(core, f)
+		if i < 0 {
+			continue
+		}
+		e := p.encode(slices.Delete(slices.Clone(core), i, i+1))
+		v := e.solver.solve(budget)
+		if budget -= e.solver.steps + len(p.premises); v == gaveUp || budget <= 0 {
+			break
+		}
+		if v == contradicted {
+			core = e.solver.core()
+		}
+	}
+	return core
+}
+
+// leastWanted sorts premises for dropping: participants before names, later ones first.
+func (p *problem) leastWanted(core []int) []int {
+	order := slices.Clone(core)
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := p.premises[a], p.premises[b]
+		return cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(y.at, x.at), cmp.Compare(a, b))
+	})
+	return order
+}
+
+func (p *problem) clash(core []int) *Clash {
+	c := &Clash{Members: p.members(core)}
+	for _, f := range core {
+		switch f := p.premises[f]; f.kind {
+		case noBuildpack:
+			c.NoBuildpack = true
+		case closed:
+			c.Closed = append(c.Closed, Closed{Name: p.names[f.name], Required: f.side == required, At: f.at})
+		}
+	}
+	return c
+}

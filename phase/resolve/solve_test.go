@@ -1,0 +1,774 @@
+package resolve
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+)
+
+// participants reads the notation of the tests: one participant a line,
+//
+//	[ext] <id>[@<version>][?]: [provides <name>…] [requires <name>…] [| <another alternative>]…
+//
+// where ? makes a buildpack optional, and extensions always are. Lines that start with # are left out. Each requirement
+// has metadata that tell it from all others.
+func participants(t testing.TB, text string) []Participant {
+	t.Helper()
+	var ps []Participant
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		head, plan, found := strings.Cut(line, ":")
+		if !found {
+			t.Fatalf("no colon in %q", line)
+		}
+		p := Participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack}}
+		if rest, is := strings.CutPrefix(head, "ext "); is {
+			head, p.Ref.Kind, p.Optional = rest, buildpack.KindExtension, true
+		}
+		head, optional := strings.CutSuffix(head, "?")
+		p.Optional = p.Optional || optional
+		p.Ref.ID, p.Ref.Version, found = strings.Cut(head, "@")
+		if !found {
+			p.Ref.Version = "1"
+		}
+		p.Alternatives = alternatives(t, p.Ref.ID, plan)
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+func alternatives(t testing.TB, id, plan string) []buildpack.Alternative {
+	t.Helper()
+	var all []buildpack.Alternative
+	for text := range strings.SplitSeq(plan, "|") {
+		var alt buildpack.Alternative
+		mode := ""
+		for _, word := range strings.Fields(text) {
+			switch {
+			case word == "provides" || word == "requires":
+				mode = word
+			case mode == "provides":
+				alt.Provides = append(alt.Provides, word)
+			case mode == "requires":
+				alt.Requires = append(alt.Requires, require(word, id, len(all), len(alt.Requires)))
+			default:
+				t.Fatalf("%q says neither provides nor requires", text)
+			}
+		}
+		all = append(all, alt)
+	}
+	return all
+}
+
+func require(name, id string, alternative, n int) buildpack.Require {
+	return buildpack.Require{Name: name, Metadata: map[string]any{"from": fmt.Sprintf("%s.%d.%d", id, alternative, n)}}
+}
+
+// trialText writes a trial as "a.0 -b.1": a takes part with its first alternative, b was taken out with its second.
+func trialText(ps []Participant, t *Trial) string {
+	if t == nil {
+		return "none"
+	}
+	var words []string
+	for m, p := range ps {
+		out := "-"
+		if t.Kept[m] {
+			out = ""
+		}
+		words = append(words, fmt.Sprintf("%s%s.%d", out, p.Ref.ID, t.Chosen[m]))
+	}
+	return strings.Join(words, " ")
+}
+
+// clashText writes a clash as "a b; nobody provides x for b; no buildpack".
+func clashText(ps []Participant, c *Clash) string {
+	if c == nil {
+		return ""
+	}
+	var members []string
+	for _, m := range c.Members {
+		members = append(members, ps[m].Ref.ID)
+	}
+	parts := []string{strings.Join(members, " ")}
+	for _, c := range c.Closed {
+		verb := "provides"
+		if c.Required {
+			verb = "requires"
+		}
+		parts = append(parts, fmt.Sprintf("nobody %s %s for %s", verb, c.Name, ps[c.At].Ref.ID))
+	}
+	if c.NoBuildpack {
+		parts = append(parts, "no buildpack")
+	}
+	return strings.Join(parts, "; ")
+}
+
+func TestSolve(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		group string
+		want  string
+		clash string
+		why   string
+	}{{
+		name:  "nothing to say",
+		group: "a:",
+		want:  "a.0",
+		why:   "a module without a plan takes part",
+	}, {
+		name: "met",
+		group: `
+			a: provides x
+			b: requires x`,
+		want: "a.0 b.0",
+		why:  "what b requires is provided before it, what a provides is required after it",
+	}, {
+		name:  "met by itself",
+		group: "a: provides x requires x",
+		want:  "a.0",
+		why:   "the same module counts as before and as after itself",
+	}, {
+		name:  "names are compared whole",
+		group: "a: provides x requires X",
+		want:  "none",
+		clash: "a; nobody provides X for a",
+		why:   "x is not X; one of the two reasons is enough",
+	}, {
+		name: "provider too late",
+		group: `
+			a: requires x
+			b?: provides x`,
+		want:  "none",
+		clash: "a; nobody provides x for a",
+		why:   "a provider counts at or before the module that requires; b has no part in the clash",
+	}, {
+		name: "requirer too early",
+		group: `
+			a?: requires x
+			b: provides x`,
+		want:  "none",
+		clash: "b; nobody requires x for b",
+		why:   "a requirement meets a provided name at or after the provider",
+	}, {
+		name: "second alternative",
+		group: `
+			a: provides x | provides y
+			b: requires y`,
+		want: "a.1 b.0",
+		why:  "the first alternative of a leaves x without anyone who requires it",
+	}, {
+		name: "last changes fastest",
+		group: `
+			a: provides x | provides y
+			b: requires y | requires x`,
+		want: "a.0 b.1",
+		why:  "a.0 b.1 comes before a.1 b.0",
+	}, {
+		name: "an alternative is not mixed with another",
+		group: `
+			a: provides x | provides y
+			b: requires x requires y`,
+		want:  "none",
+		clash: "a b; nobody provides x for b; nobody provides y for b",
+		why:   "a provides x or y, never both",
+	}, {
+		name: "optional taken out",
+		group: `
+			a?: provides x
+			b:`,
+		want: "-a.0 b.0",
+		why:  "nobody requires x, and a's only alternative is its last",
+	}, {
+		name: "optional before its last alternative",
+		group: `
+			a?: provides x | provides y
+			b:`,
+		want: "-a.1 b.0",
+		why:  "in its first alternative a is not optional, so a.0 fails the trial",
+	}, {
+		name: "optional prefers its first alternative",
+		group: `
+			a?: provides x | provides y
+			b: requires x`,
+		want: "a.0 b.0",
+		why:  "nothing is unmet",
+	}, {
+		name: "optional with a last alternative that says nothing",
+		group: `
+			a?: provides x |
+			b:`,
+		want: "a.1 b.0",
+		why:  "an alternative without names is always met: a takes part",
+	}, {
+		name: "extension before its last alternative",
+		group: `
+			ext e: provides x | provides x provides y
+			b: requires x`,
+		want: "e.0 b.0",
+		why:  "the first trial passes",
+	}, {
+		name: "extension last alternative drops what is needed",
+		group: `
+			ext e: provides y | provides x provides y
+			b: requires x`,
+		want:  "none",
+		clash: "e b; nobody requires y for e; nobody provides x for b",
+		why:   "e provides x only along with y, which nobody requires, so it is taken out and b is left without",
+	}, {
+		name: "one taken out takes out the next",
+		group: `
+			a?: provides x requires nothing
+			b?: provides y requires x
+			c?: requires y
+			d:`,
+		want: "-a.0 -b.0 -c.0 d.0",
+		why:  "everything is judged again without a, then without b",
+	}, {
+		name: "judged again backwards",
+		group: `
+			a?: provides x
+			b?: requires x provides y
+			c?: requires y requires nothing
+			d:`,
+		want: "-a.0 -b.0 -c.0 d.0",
+		why:  "c goes, then nobody requires y, then nobody requires x",
+	}, {
+		name: "optional ones that hold each other",
+		group: `
+			a?: provides x
+			b?: requires x provides y
+			c?: requires y`,
+		want: "a.0 b.0 c.0",
+		why:  "all are met as long as all are there: nothing takes the first one out",
+	}, {
+		name: "taking out reaches a required one",
+		group: `
+			a?: provides x requires nothing
+			b: requires x`,
+		want:  "none",
+		clash: "a b; nobody provides nothing for a; nobody provides x for b",
+		why:   "a must go, and then b has nothing to stand on",
+	}, {
+		name: "another provider is enough",
+		group: `
+			a?: provides x requires nothing
+			b: provides x
+			c: requires x`,
+		want: "-a.0 b.0 c.0",
+		why:  "b provides x just as well",
+	}, {
+		name: "B31 only an extension left",
+		group: `
+			ext e: provides x requires x
+			b?: requires nothing`,
+		want:  "none",
+		clash: "b; nobody provides nothing for b; no buildpack",
+		why:   "b is taken out; a group without a buildpack fails, whatever extensions are left",
+	}, {
+		name:  "B31 only extensions to begin with",
+		group: "ext e:",
+		want:  "none",
+		clash: "; no buildpack",
+		why:   "no buildpack takes part",
+	}, {
+		name: "B31 another alternative keeps a buildpack",
+		group: `
+			ext e: | provides x
+			b?: requires x`,
+		want: "e.1 b.0",
+		why:  "with e.0 no buildpack is left, so the search goes on to e.1",
+	}, {
+		name: "B31 an earlier alternative of an optional buildpack",
+		group: `
+			a?: provides x | provides y
+			b?: requires y`,
+		want: "a.1 b.0",
+		why:  "a.0 fails: there a must be met",
+	}, {
+		name: "repeated names",
+		group: `
+			a: provides x x
+			b: requires x x`,
+		want: "a.0 b.0",
+		why:  "saying it twice changes nothing",
+	}, {
+		name: "repeated alternatives",
+		group: `
+			a: provides y | provides x | provides x
+			b: requires x`,
+		want: "a.1 b.0",
+		why:  "the first of two equal ones is picked",
+	}, {
+		name: "repeated last alternative of an optional",
+		group: `
+			a?: provides x | provides x
+			b:`,
+		want: "-a.1 b.0",
+		why:  "equal alternatives still differ in that only the last one is optional",
+	}, {
+		name: "far apart",
+		group: `
+			a: provides x | provides y
+			m1: | provides p requires p
+			m2: | provides q requires q
+			z: requires x requires z | requires y`,
+		want: "a.1 m1.0 m2.0 z.1",
+		why:  "z.0 requires z, so z.1 requires y, so a must provide y",
+	}, {
+		name: "clash far apart",
+		group: `
+			a: provides x | provides y
+			m1: | provides p requires p
+			m2?: provides q | requires q
+			z: requires z`,
+		want:  "none",
+		clash: "z; nobody provides z for z",
+		why:   "whatever the others pick, z has no chance",
+	}, {
+		name: "earlier members are enough for a clash",
+		group: `
+			a: provides x
+			b: requires y
+			z: requires z`,
+		want:  "none",
+		clash: "b; nobody provides y for b",
+		why:   "there are three reasons; that of the smallest prefix rules out the most",
+	}, {
+		name:  "nobody",
+		group: "",
+		want:  "none",
+		clash: "; no buildpack",
+		why:   "an empty group has no buildpack",
+	}} {
+		t.Run(test.name, func(t *testing.T) {
+			ps := participants(t, test.group)
+			trial, clash := Solve(ps)
+			if got := trialText(ps, trial); got != test.want {
+				t.Errorf("Solve: got %q, want %q: %s", got, test.want, test.why)
+			}
+			if got := clashText(ps, clash); got != test.clash {
+				t.Errorf("Clash: got %q, want %q: %s", got, test.clash, test.why)
+			}
+			if (trial == nil) == (clash == nil) {
+				t.Errorf("Solve: got trial %v and clash %v, want one of them", trial, clash)
+			}
+		})
+	}
+}
+
+// enumerate is the contract's section 5 word by word: every trial in order, each judged until nothing changes.
+func enumerate(ps []Participant) *Trial {
+	chosen := make([]int, len(ps))
+	for {
+		if kept := judge(ps, chosen); kept != nil {
+			return &Trial{Chosen: chosen, Kept: kept}
+		}
+		m := len(ps) - 1
+		for ; m >= 0; m-- {
+			if chosen[m]++; chosen[m] < len(ps[m].Alternatives) {
+				break
+			}
+			chosen[m] = 0
+		}
+		if m < 0 {
+			return nil
+		}
+	}
+}
+
+// judge returns who is kept, or nil if the trial fails.
+func judge(ps []Participant, chosen []int) []bool {
+	kept := make([]bool, len(ps))
+	for m := range kept {
+		kept[m] = true
+	}
+	for again := true; again; {
+		again = false
+		for m, p := range ps {
+			if !kept[m] || met(ps, chosen, kept, m) {
+				continue
+			}
+			if !p.Optional || chosen[m] != len(p.Alternatives)-1 {
+				return nil
+			}
+			kept[m] = false
+			again = true
+		}
+	}
+	for m, p := range ps {
+		if kept[m] && p.Ref.Kind == buildpack.KindBuildpack {
+			return kept
+		}
+	}
+	return nil
+}
+
+func met(ps []Participant, chosen []int, kept []bool, m int) bool {
+	for _, r := range ps[m].Alternatives[chosen[m]].Requires {
+		found := false
+		for i := 0; i <= m; i++ {
+			found = found || kept[i] && slices.Contains(ps[i].Alternatives[chosen[i]].Provides, r.Name)
+		}
+		if !found {
+			return false
+		}
+	}
+	for _, name := range ps[m].Alternatives[chosen[m]].Provides {
+		found := false
+		for i := m; i < len(ps); i++ {
+			found = found || kept[i] && requires(ps[i].Alternatives[chosen[i]], name)
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+func requires(a buildpack.Alternative, name string) bool {
+	return slices.ContainsFunc(a.Requires, func(r buildpack.Require) bool { return r.Name == name })
+}
+
+func provides(a buildpack.Alternative, name string) bool { return slices.Contains(a.Provides, name) }
+
+// class is a kind of random instances.
+type class struct {
+	name                        string
+	count                       int
+	participants, alternatives  int // at most
+	names                       int // in all
+	provides, requires          int // at most, of one alternative
+	silent, optional, extension float64
+}
+
+// random makes an instance. Repeated names and empty alternatives are meant to happen.
+func (c class) random(r *rand.Rand) []Participant {
+	ps := make([]Participant, r.IntN(c.participants)+1)
+	for m := range ps {
+		ps[m] = c.participant(r, fmt.Sprintf("m%d", m))
+	}
+	return ps
+}
+
+func (c class) participant(r *rand.Rand, id string) Participant {
+	p := Participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}}
+	switch x := r.Float64(); {
+	case x < c.extension:
+		p.Ref.Kind, p.Optional = buildpack.KindExtension, true
+	case x < c.extension+c.optional:
+		p.Optional = true
+	}
+	p.Alternatives = make([]buildpack.Alternative, r.IntN(c.alternatives)+1)
+	for a := range p.Alternatives {
+		if r.Float64() < c.silent {
+			continue
+		}
+		for range r.IntN(c.provides + 1) {
+			p.Alternatives[a].Provides = append(p.Alternatives[a].Provides, c.anyName(r))
+		}
+		for i := range r.IntN(c.requires + 1) {
+			p.Alternatives[a].Requires = append(p.Alternatives[a].Requires, require(c.anyName(r), id, a, i))
+		}
+	}
+	return p
+}
+
+func (c class) anyName(r *rand.Rand) string { return string(rune('t' + r.IntN(c.names))) }
+
+var classes = []class{
+	{name: "small", count: 12000, participants: 4, alternatives: 3, names: 3, provides: 2, requires: 2, optional: .3, extension: .1},
+	{name: "one name", count: 2000, participants: 6, alternatives: 3, names: 1, provides: 2, requires: 2, silent: .1, optional: .3, extension: .2},
+	{name: "optional", count: 3000, participants: 6, alternatives: 2, names: 4, provides: 2, requires: 2, optional: .7, extension: .2},
+	{name: "loose", count: 2000, participants: 7, alternatives: 3, names: 3, provides: 1, requires: 1, silent: .1, optional: .1},
+	{name: "middle", count: 1500, participants: 6, alternatives: 3, names: 4, provides: 2, requires: 2, optional: .3, extension: .1},
+	{name: "large", count: 700, participants: 7, alternatives: 4, names: 4, provides: 2, requires: 1, optional: .2, extension: .1},
+	{name: "required", count: 1500, participants: 6, alternatives: 4, names: 3, provides: 1, requires: 1},
+}
+
+// seed of all random instances. What is found with another belongs into TestSolve.
+const seed = 20
+
+// TestSolveAgainstEnumeration compares answer, group and plan with full enumeration, and tries to refute every clash.
+func TestSolveAgainstEnumeration(t *testing.T) {
+	total := 0
+	for i, c := range classes {
+		total += c.count
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			t.Logf("seed %d, %d", seed, i)
+			r := rand.New(rand.NewPCG(seed, uint64(i)))
+			passing, later := 0, 0
+			for range c.count {
+				ps := c.random(r)
+				want := enumerate(ps)
+				compare(t, ps, want)
+				if want == nil {
+					refute(t, r, c, ps)
+					continue
+				}
+				passing++
+				if slices.Max(want.Chosen) > 0 || slices.Contains(want.Kept, false) {
+					later++
+				}
+			}
+			t.Logf("%d instances, %d pass, %d of them not just with everybody's first alternative", c.count, passing, later)
+			if passing < c.count/20 || c.count-passing < c.count/20 || later < c.count/40 {
+				t.Errorf("the instances are too much alike to show anything")
+			}
+		})
+	}
+	if total < 20000 {
+		t.Errorf("%d instances, want 20000", total)
+	}
+}
+
+// compare checks Solve and Entries against what enumeration found.
+func compare(t *testing.T, ps []Participant, want *Trial) {
+	t.Helper()
+	got, clash := Solve(ps)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("Solve (-want +got):\n%s\n%s", diff, write(ps))
+	}
+	if (got == nil) == (clash == nil) {
+		t.Fatalf("Solve: trial %v and clash %v, want one of them\n%s", got, clash, write(ps))
+	}
+	if got == nil {
+		return
+	}
+	if diff := cmp.Diff(entries(ps, want), Entries(ps, got)); diff != "" {
+		t.Fatalf("Entries (-want +got):\n%s\n%s", diff, write(ps))
+	}
+}
+
+// entries is the contract's wording of the plan: for each name, all who provide it before or at one who requires it.
+func entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
+	var names []string
+	for m := range ps {
+		for _, r := range ps[m].Alternatives[t.Chosen[m]].Requires {
+			if t.Kept[m] && !slices.Contains(names, r.Name) {
+				names = append(names, r.Name)
+			}
+		}
+	}
+	var all []buildpack.PlanEntry
+	for _, name := range names {
+		var e buildpack.PlanEntry
+		last := 0
+		for m := range ps {
+			for _, r := range ps[m].Alternatives[t.Chosen[m]].Requires {
+				if t.Kept[m] && r.Name == name {
+					e.Requires = append(e.Requires, r)
+					last = m
+				}
+			}
+		}
+		for m := 0; m <= last; m++ {
+			if t.Kept[m] && provides(ps[m].Alternatives[t.Chosen[m]], name) {
+				ref := ps[m].Ref
+				e.Providers = append(e.Providers, buildpack.Provider{ID: ref.ID, Version: ref.Version, Extension: ref.Kind == buildpack.KindExtension})
+			}
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// refute makes other candidates that hold the members of the clash and nobody who breaks what it says of names and
+// buildpacks. If one of them passes, the clash is wrong.
+func refute(t *testing.T, r *rand.Rand, c class, ps []Participant) {
+	t.Helper()
+	_, clash := Solve(ps)
+	for range 3 {
+		other := confront(r, c, ps, clash)
+		if len(other) > 7 {
+			continue // too many for the enumeration
+		}
+		if trial := enumerate(other); trial != nil {
+			t.Fatalf("the clash %q of\n%s\nis wrong, as this passes with %s:\n%s",
+				clashText(ps, clash), write(ps), trialText(other, trial), write(other))
+		}
+	}
+}
+
+// TestClashIsSmall: in small candidates, no part of a clash can be left out, and it does not say that there is no other
+// buildpack where that cannot matter.
+func TestClashIsSmall(t *testing.T) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	clashes := 0
+	for range 3000 {
+		ps := classes[r.IntN(len(classes))].random(r)
+		p := newProblem(ps)
+		s := p.encode(p.allPremises()).solver
+		if s.solve(0) == satisfied {
+			continue
+		}
+		clashes++
+		core := p.shrink(s.core(), s.steps)
+		for i := range core {
+			less := slices.Delete(slices.Clone(core), i, i+1)
+			if p.encode(less).solver.solve(0) == contradicted {
+				t.Fatalf("the clash %q is more than is needed of\n%s", clashText(ps, p.clash(core)), write(ps))
+			}
+		}
+		if _, got := Solve(ps); !cmp.Equal(got, p.clash(core)) {
+			t.Fatalf("Solve does not shrink the clash: %q, want %q, of\n%s", clashText(ps, got), clashText(ps, p.clash(core)), write(ps))
+		}
+		needed := slices.ContainsFunc(ps, func(p Participant) bool { return !p.Optional && p.Ref.Kind == buildpack.KindBuildpack })
+		if p.clash(core).NoBuildpack && needed {
+			t.Fatalf("the clash %q speaks of other buildpacks, of\n%s", clashText(ps, p.clash(core)), write(ps))
+		}
+	}
+	if clashes < 1000 {
+		t.Errorf("%d clashes of 3000, which shows too little", clashes)
+	}
+}
+
+// confront makes one such candidate. Optional members may be left out, as the clash does not depend on their being
+// there, and others of the candidate may stay.
+func confront(r *rand.Rand, c class, ps []Participant, clash *Clash) []Participant {
+	members := map[string]bool{}
+	var other []Participant
+	for m, p := range ps {
+		for range r.IntN(3) {
+			other = append(other, c.participant(r, fmt.Sprintf("new%d", len(other))))
+		}
+		if slices.Contains(clash.Members, m) {
+			members[p.Ref.ID] = true
+			if p.Optional && r.IntN(3) == 0 {
+				p.Alternatives = make([]buildpack.Alternative, 1) // a place for what is closed at it
+				p.Ref.Kind = buildpack.KindExtension
+			}
+			other = append(other, p)
+		} else if r.IntN(2) == 0 {
+			other = append(other, p)
+		}
+	}
+	place := map[string]int{}
+	for i, p := range other {
+		place[p.Ref.ID] = i
+	}
+	for i, p := range other {
+		if !members[p.Ref.ID] {
+			other[i] = obey(p, i, place, ps, clash)
+		}
+	}
+	return other
+}
+
+// obey takes out of a new participant whatever the clash forbids.
+func obey(p Participant, at int, place map[string]int, ps []Participant, clash *Clash) Participant {
+	if clash.NoBuildpack {
+		p.Ref.Kind, p.Optional = buildpack.KindExtension, true
+	}
+	p.Alternatives = slices.Clone(p.Alternatives)
+	for _, c := range clash.Closed {
+		border := place[ps[c.At].Ref.ID]
+		for a := range p.Alternatives {
+			alt := &p.Alternatives[a]
+			switch {
+			case c.Required && at >= border:
+				alt.Requires = slices.DeleteFunc(slices.Clone(alt.Requires), func(r buildpack.Require) bool { return r.Name == c.Name })
+			case !c.Required && at <= border:
+				alt.Provides = slices.DeleteFunc(slices.Clone(alt.Provides), func(name string) bool { return name == c.Name })
+			}
+		}
+	}
+	return p
+}
+
+// write is the opposite of participants.
+func write(ps []Participant) string {
+	var b strings.Builder
+	for _, p := range ps {
+		head := p.Ref.ID
+		switch {
+		case p.Ref.Kind == buildpack.KindExtension:
+			head = "ext " + head
+		case p.Optional:
+			head += "?"
+		}
+		var alts []string
+		for _, a := range p.Alternatives {
+			text := ""
+			for _, name := range a.Provides {
+				text += " provides " + name
+			}
+			for _, r := range a.Requires {
+				text += " requires " + r.Name
+			}
+			alts = append(alts, text)
+		}
+		fmt.Fprintf(&b, "%s:%s\n", head, strings.Join(alts, " |"))
+	}
+	return b.String()
+}
+
+// FuzzSolve reads an instance from bytes and compares Solve with enumeration.
+func FuzzSolve(f *testing.F) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 20 {
+		data := make([]byte, 40)
+		for i := range data {
+			data[i] = byte(r.Uint32())
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		ps := decode(data)
+		compare(t, ps, enumerate(ps))
+	})
+}
+
+// decode reads a byte for each participant – optional, extension, number of alternatives – and one for each
+// alternative – two names and what is said of them.
+func decode(data []byte) []Participant {
+	next := func() byte {
+		if len(data) == 0 {
+			return 0
+		}
+		b := data[0]
+		data = data[1:]
+		return b
+	}
+	var ps []Participant
+	for len(data) > 0 && len(ps) < 6 {
+		head := next()
+		id := fmt.Sprintf("m%d", len(ps))
+		p := Participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}, Optional: head&1 != 0}
+		if head&6 == 6 {
+			p.Ref.Kind, p.Optional = buildpack.KindExtension, true
+		}
+		for a := range int(head>>3&3) + 1 {
+			p.Alternatives = append(p.Alternatives, decodeAlternative(next(), id, a))
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+func decodeAlternative(b byte, id string, a int) buildpack.Alternative {
+	var alt buildpack.Alternative
+	for range 2 {
+		name := string(rune('w' + b&3))
+		switch b >> 2 & 3 {
+		case 1:
+			alt.Provides = append(alt.Provides, name)
+		case 2:
+			alt.Requires = append(alt.Requires, require(name, id, a, len(alt.Requires)))
+		case 3:
+			alt.Provides = append(alt.Provides, name, name)
+			alt.Requires = append(alt.Requires, require(name, id, a, len(alt.Requires)))
+		}
+		b >>= 4
+	}
+	return alt
+}

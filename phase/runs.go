@@ -1,0 +1,201 @@
+package phase
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// detect runs one bin/detect.
+type detect func(context.Context, *buildpack.Module) buildpack.Detection
+
+// runs executes each module's bin/detect once, several at the same time, and remembers what became of it (contract,
+// section 3.8). Slots that the candidate in question does not need run what coming candidates will need. It belongs to
+// one goroutine; the bin/detect run in others and report to it.
+type runs struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	hurry  chan struct{}
+	detect detect
+	// slots is how many run at the same time at the most, each for what is needed and for what is ahead.
+	slots int
+	// idle says whether the machine has time for what is not needed yet; nil: nothing is run ahead.
+	idle func() bool
+	// burst is how many are run ahead before we look again what they have made of the machine.
+	burst int
+
+	// status shows how far it is; nil if nobody is to see it.
+	status *platform.Status
+
+	started map[buildpack.Ref]bool
+	known   map[buildpack.Ref]buildpack.Detection
+	ended   chan ended
+}
+
+type ended struct {
+	module    buildpack.Ref
+	detection buildpack.Detection
+}
+
+// newRuns runs at most parallel bin/detect at the same time; 0 means as many as are good for this machine, and 1 strictly
+// one after the other, in order, nothing ahead of its time.
+func newRuns(ctx context.Context, detect detect, parallel int) *runs {
+	r := &runs{
+		hurry: make(chan struct{}), detect: detect, slots: parallel, status: platform.StatusOf(ctx),
+		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]buildpack.Detection{},
+	}
+	r.ctx, r.cancel = context.WithCancelCause(invoke.WithHurry(ctx, r.hurry))
+	cpus, limited := availableCPUs()
+	r.burst = 2 * cpus
+	if parallel == 0 {
+		r.slots = slotsPerCPU * cpus
+	}
+	if parallel != 1 {
+		r.idle = idleMachine(cpus, limited)
+	}
+	r.ended = make(chan ended, 2*r.slots)
+	return r
+}
+
+// Detect says what became of the modules that are needed, running those that have not been run yet. It returns as soon
+// as a required one is known not to pass. Its only error is that the phase was asked to end.
+func (r *runs) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
+	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
+	for i, need := range needs {
+		ref := need.Module.Ref
+		w.at[ref] = i
+		if d, known := r.known[ref]; known {
+			w.take(i, d)
+		} else if r.started[ref] {
+			w.running++
+		}
+	}
+	r.status.Candidate()
+	for {
+		more := r.startNeeded(&w) && r.idle != nil
+		if w.lost || w.known == len(needs) {
+			return w.detections, nil
+		}
+		if !more { // else what is needed comes first, and shows in a moment what it takes
+			more = r.startAhead(ahead)
+		}
+		r.status.Running(len(r.known), len(r.started)-len(r.known))
+		e, err := r.wait(more)
+		if err != nil {
+			return nil, err
+		}
+		if i, needed := w.at[e.module]; needed {
+			w.running--
+			w.take(i, e.detection)
+		}
+	}
+}
+
+// waiting is what a candidate is waiting for.
+type waiting struct {
+	needs      []resolve.Need
+	detections []buildpack.Detection
+	at         map[buildpack.Ref]int
+	// known and running count; next is the first that has perhaps not been started.
+	known, running, next int
+	// lost says that a required one is known not to pass.
+	lost bool
+}
+
+func (w *waiting) take(i int, d buildpack.Detection) {
+	w.detections[i] = d
+	w.known++
+	w.lost = w.lost || w.needs[i].Required && d.Outcome != buildpack.Passed
+}
+
+// startNeeded starts what is needed, in order, and says whether it has. What runs ahead does not count: it must not be in
+// the way.
+func (r *runs) startNeeded(w *waiting) (any bool) {
+	for ; w.next < len(w.needs); w.next++ {
+		m := w.needs[w.next].Module
+		if r.started[m.Ref] {
+			continue
+		}
+		if w.running >= r.slots {
+			break
+		}
+		r.start(m)
+		w.running++
+		any = true
+	}
+	return any
+}
+
+// startAhead starts what coming candidates will need, as long as slots are free and the machine is idle, a few at a time:
+// what has just been started does not show yet. It says whether there is perhaps more to start in a moment.
+func (r *runs) startAhead(ahead resolve.Ahead) (more bool) {
+	if r.idle == nil {
+		return false
+	}
+	for n := 0; len(r.started)-len(r.known) < r.slots; n++ {
+		m := ahead(r.progress)
+		if m == nil {
+			return false
+		}
+		if n == r.burst || n == 0 && !r.idle() {
+			return true
+		}
+		r.start(m)
+	}
+	return false
+}
+
+func (r *runs) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+	return r.known[ref], r.started[ref]
+}
+
+func (r *runs) start(m *buildpack.Module) {
+	r.started[m.Ref] = true
+	go func() { r.ended <- ended{m.Ref, r.detect(r.ctx, m)} }()
+}
+
+// again is how long it takes until we look again whether the machine is idle.
+const again = 2 * time.Millisecond
+
+// wait waits until a bin/detect has ended or, if there is more to start, for a moment: then it is no module's end that it
+// returns.
+func (r *runs) wait(more bool) (e ended, err error) {
+	var moment <-chan time.Time
+	if more {
+		moment = time.After(again)
+	}
+	select {
+	case e = <-r.ended:
+		r.known[e.module] = e.detection
+	case <-moment:
+	case <-r.ctx.Done():
+		r.drain()
+	}
+	if r.ctx.Err() != nil {
+		return e, context.Cause(r.ctx)
+	}
+	return e, nil
+}
+
+// errEnough is why what still runs is ended when the answer is known.
+var errEnough = errors.New("no longer needed")
+
+// stop ends what still runs, and waits for that.
+func (r *runs) stop() {
+	r.status.Stop()
+	close(r.hurry)
+	r.cancel(errEnough)
+	r.drain()
+}
+
+func (r *runs) drain() {
+	for len(r.known) < len(r.started) {
+		e := <-r.ended
+		r.known[e.module] = e.detection
+	}
+}
