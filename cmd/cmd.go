@@ -1,0 +1,135 @@
+// Package cmd is what both executables have in common: from arguments and environment to inputs, through a phase, to
+// files and an exit code. It knows no rules of detection or generation.
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/cnb-prelude/prelude/phase"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// Version and Commit are stamped by the build.
+var (
+	Version = "0.0.0"
+	Commit  = ""
+)
+
+// Main runs a phase with the arguments and the environment of the process, and returns its exit code.
+func Main(phase platform.Phase) int {
+	p := process{
+		args: os.Args[1:], getenv: os.Getenv, environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
+		root:     os.Geteuid() == 0,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		columns: func() int {
+			if columns, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && columns > 0 {
+				return columns
+			}
+			return 80
+		},
+	}
+	return p.run(phase)
+}
+
+// process is what an executable is started with.
+type process struct {
+	args           []string
+	getenv         func(string) string
+	environ        []string
+	stdout, stderr io.Writer
+	root           bool
+	// terminal says whether stderr is one; nothing on stdout is ever coloured.
+	terminal bool
+	// columns is how wide it is at the moment.
+	columns func() int
+}
+
+func (p process) run(phase platform.Phase) int {
+	in, err := platform.Parse(phase, p.args, p.getenv, p.stderr)
+	if err == nil && in.Version { // first, and without anything that it does not need
+		fmt.Fprintln(p.stdout, version())
+		return 0
+	}
+	ctx, stop := untilSignal(os.Exit)
+	defer stop()
+	colour := p.terminal && !in.NoColor && p.getenv("NO_COLOR") == "" // B07
+	level, _ := platform.ParseLevel(in.LogLevel)                      // a bad one is among Parse's errors
+	// Of those who want no colours, nobody wants what moves.
+	var status *platform.Status
+	if colour && level == slog.LevelInfo && p.getenv("TERM") != "dumb" {
+		status = platform.NewStatus(p.stderr, p.columns)
+	}
+	log := platform.NewLogger(status.Over(p.stdout), status.Over(p.stderr), level, colour)
+	switch {
+	case err != nil:
+	case in.Help:
+		in.WriteUsage(p.stdout)
+	default:
+		err = p.execute(platform.WithStatus(ctx, status), in, log)
+	}
+	return exitCode(err, log)
+}
+
+func version() string {
+	if Commit == "" {
+		return Version
+	}
+	return Version + "+" + Commit
+}
+
+func (p process) execute(ctx context.Context, in platform.Inputs, log *slog.Logger) error {
+	action, execute := "detect", p.detect
+	if in.Phase == platform.Generator {
+		action, execute = "generate", p.generate
+	}
+	if p.root {
+		return failed(action, errors.New("refusing to run as root"))
+	}
+	record := phase.NewRecord(in)
+	return report(record, action, execute(ctx, in, record, record.Listen(log)), log)
+}
+
+// report writes the report, if one is asked for, of a phase that ends with err. A report that cannot be written is an
+// error like that of any other output, unless there is a worse one.
+func report(record *phase.Record, action string, err error, log *slog.Logger) error {
+	unwritten := record.Write(version(), err)
+	if unwritten != nil && err != nil {
+		log.Warn(unwritten.Error())
+		return err
+	}
+	return errors.Join(err, failed(action, unwritten))
+}
+
+func failed(action string, err error) error {
+	var exit *platform.Exit
+	if err == nil || errors.As(err, &exit) {
+		return err
+	}
+	return &platform.Exit{Code: platform.CodeFailed, Action: action, Err: err}
+}
+
+// exitCode says on the log why a phase ends badly, if that has not been said yet.
+func exitCode(err error, log *slog.Logger) int {
+	var exit *platform.Exit
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &exit):
+		exit = &platform.Exit{Code: platform.CodeFailed, Err: err}
+	}
+	if exit.Err != nil {
+		message := exit.Error()
+		if hint := exit.Hint(); hint != "" {
+			message += "\nhint: " + hint
+		}
+		log.Error(message)
+	}
+	return exit.Code
+}

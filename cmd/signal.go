@@ -1,0 +1,59 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cnb-prelude/prelude/phase"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// patience is how long a phase has to end after a signal, before it is ended wherever it is: its executables have two
+// seconds of that. After a second signal it has the shorter one.
+const (
+	patience = 5 * time.Second
+	hurry    = time.Second
+)
+
+// untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes (B05).
+// On a second signal the executables that still run are killed at once. A phase that hangs nevertheless, say in writing
+// to a terminal that is stopped, is ended by exit.
+//
+// SIGPIPE is taken and ignored: who no longer reads what a phase says has not asked it to end in the middle of its work.
+func untilSignal(exit func(code int)) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	hurried := make(chan struct{})
+	signals, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	signal.Notify(pipes, syscall.SIGPIPE) // rather than signal.Ignore, which children would inherit
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup says that the end of the terminal is not to matter
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	go func() {
+		end := ending(<-signals)
+		cancel(end)
+		select {
+		case <-signals:
+			close(hurried)
+			time.Sleep(hurry)
+		case <-time.After(patience):
+		}
+		exit(end.Code)
+	}()
+	return phase.WithHurry(ctx, hurried), func() { signal.Stop(signals) }
+}
+
+// ending is how a phase ends on a signal.
+func ending(s os.Signal) *platform.Exit {
+	switch s {
+	case syscall.SIGINT:
+		return &platform.Exit{Code: platform.CodeInterrupted, Err: errors.New("interrupted")}
+	case syscall.SIGHUP:
+		return &platform.Exit{Code: platform.CodeHungUp, Err: errors.New("hung up")}
+	}
+	return &platform.Exit{Code: platform.CodeTerminated, Err: errors.New("terminated")}
+}

@@ -1,0 +1,81 @@
+// Package prelude_test asserts how the packages of the project may use each other.
+package prelude_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cnb-prelude/prelude"
+
+// rooms lists, for each package, what it may import of the others. Imports run one way, from the executables down.
+var rooms = map[string][]string{
+	"cmd/detector":         {"cmd", "platform"},
+	"cmd/generator":        {"cmd", "platform"},
+	"cmd":                  {"phase", "phase/resolve", "platform", "buildpack", "internal/api", "internal/files"},
+	"phase":                {"phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
+	"phase/resolve":        {"buildpack", "internal/api"},
+	"platform":             {"buildpack", "internal/api", "internal/handwritten", "internal/files"},
+	"buildpack/store":      {"buildpack", "internal/api", "internal/files"},
+	"buildpack/invoke":     {"buildpack", "internal/api", "internal/files"},
+	"buildpack":            {"internal/api", "internal/handwritten"},
+	"internal/handwritten": {},
+	"internal/files":       {},
+	"internal/api":         {},
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for _, line := range golist(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		paths := strings.Fields(line)
+		importer := strings.TrimPrefix(paths[0], module+"/")
+		allowed, isRoom := rooms[importer]
+		if !isRoom {
+			if !strings.HasPrefix(importer, "examples/") && !slices.Contains([]string{module, "acceptance", "testhelpers"}, importer) && !strings.HasPrefix(importer, "acceptance/") && !strings.HasPrefix(importer, "tools/") {
+				t.Errorf("package %s is not in the table of rooms", importer)
+			}
+			continue
+		}
+		for _, path := range paths[1:] {
+			imported, ours := strings.CutPrefix(path, module+"/")
+			if ours && !slices.Contains(allowed, imported) {
+				t.Errorf("%s must not import %s", importer, imported)
+			}
+		}
+	}
+}
+
+func TestProcessesStayInOneRoom(t *testing.T) {
+	for _, pure := range []string{"./phase/resolve", "./buildpack"} {
+		if deps := golist(t, "-deps", pure); slices.Contains(deps, "os/exec") {
+			t.Errorf("%s reaches os/exec", pure)
+		}
+	}
+	for _, line := range golist(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		paths := strings.Fields(line)
+		importer := strings.TrimPrefix(paths[0], module+"/")
+		if _, isRoom := rooms[importer]; isRoom && importer != "buildpack/invoke" && slices.Contains(paths[1:], "os/exec") {
+			t.Errorf("%s imports os/exec; only buildpack/invoke may", importer)
+		}
+	}
+}
+
+// TestNothingReachesTheNetwork: the executables need no network, so they have nothing that speaks HTTP or TLS in them.
+func TestNothingReachesTheNetwork(t *testing.T) {
+	deps := golist(t, "-deps", "./cmd/detector", "./cmd/generator")
+	for _, path := range []string{"net/http", "crypto/tls"} {
+		if slices.Contains(deps, path) {
+			t.Errorf("the executables reach %s", path)
+		}
+	}
+}
+
+func golist(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
