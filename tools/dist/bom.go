@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"debug/buildinfo"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"strings"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+
+	"github.com/cnb-prelude/prelude/tools/internal/release"
+)
+
+// bom makes an executable's bill of materials from its build info, and returns the modules of others in it.
+func bom(r release.Release, file string, data []byte) ([]byte, []*debug.Module, error) {
+	info, err := buildinfo.ReadFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	sum := sha256.Sum256(data)
+	main := cdx.Component{
+		BOMRef:     purl(info.Main.Path, "v"+r.Version) + "#" + strings.TrimPrefix(info.Path, info.Main.Path+"/"),
+		Type:       cdx.ComponentTypeApplication,
+		Name:       path.Base(info.Path),
+		Version:    r.Version,
+		Hashes:     &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: fmt.Sprintf("%x", sum)}},
+		PackageURL: purl(info.Main.Path, "v"+r.Version),
+		Licenses:   &cdx.Licenses{{License: &cdx.License{ID: "Apache-2.0"}}},
+	}
+	properties := []cdx.Property{}
+	for _, s := range info.Settings {
+		if strings.HasPrefix(s.Key, "GO") || s.Key == "CGO_ENABLED" {
+			properties = append(properties, cdx.Property{Name: "cdx:gomod:build:env:" + s.Key, Value: s.Value})
+		}
+	}
+	main.Properties = &properties
+	gone := strings.TrimPrefix(info.GoVersion, "go")
+	components := []cdx.Component{{BOMRef: purl("std", gone), Type: cdx.ComponentTypeLibrary, Name: "std", Version: info.GoVersion, PackageURL: purl("std", gone)}}
+	var others []*debug.Module
+	for _, dep := range info.Deps {
+		if dep.Replace != nil && dep.Replace.Version == "(devel)" { // Prelude's own, from the directory beside
+			components = append(components, component(&debug.Module{Path: dep.Path, Version: "v" + r.Version}))
+			continue
+		}
+		if dep.Replace != nil {
+			dep = dep.Replace
+		}
+		others = append(others, dep)
+		components = append(components, component(dep))
+	}
+	refs := make([]string, len(components))
+	for i, c := range components {
+		refs[i] = c.BOMRef
+	}
+	bill := cdx.NewBOM()
+	bill.SerialNumber = serial(sum)
+	bill.Metadata = &cdx.Metadata{Timestamp: r.Time.Format("2006-01-02T15:04:05Z"), Component: &main}
+	bill.Components = &components
+	bill.Dependencies = &[]cdx.Dependency{{Ref: main.BOMRef, Dependencies: &refs}}
+	var text bytes.Buffer
+	err = cdx.NewBOMEncoder(&text, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bill, cdx.SpecVersion1_5)
+	return text.Bytes(), others, err
+}
+
+func component(m *debug.Module) cdx.Component {
+	c := cdx.Component{BOMRef: purl(m.Path, m.Version), Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version, PackageURL: purl(m.Path, m.Version)}
+	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(m.Sum, "h1:")); err == nil && len(sum) == sha256.Size {
+		c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: fmt.Sprintf("%x", sum)}}
+	}
+	return c
+}
+
+func purl(module, version string) string {
+	return "pkg:golang/" + module + "@" + strings.ReplaceAll(version, "+", "%2B")
+}
+
+// serial is a UUID of our own making (version 8) from a checksum, so that the same executable has the same bill.
+func serial(sum [sha256.Size]byte) string {
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// legal are the names of files that have to go with what is made of a module.
+var legal = regexp.MustCompile(`^(LICEN[CS]E|COPYING|NOTICE)([-.].*)?$`)
+
+// licences adds the licence texts and notices of modules to files: who passes executables on has to pass these on too.
+func licences(r release.Release, modules []*debug.Module, files map[string]release.File) error {
+	arguments := []string{"mod", "download", "-json"}
+	for _, m := range modules {
+		arguments = append(arguments, m.Path+"@"+m.Version)
+	}
+	if len(modules) == 0 {
+		return nil
+	}
+	list := exec.Command("go", arguments...)
+	list.Dir = filepath.Join(r.Source, "tools")
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		return fmt.Errorf("licences: %w", err)
+	}
+	for stream := json.NewDecoder(bytes.NewReader(out)); stream.More(); {
+		var m struct{ Path, Version, Dir string }
+		if err := stream.Decode(&m); err != nil {
+			return err
+		}
+		entries, err := os.ReadDir(m.Dir)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, entry := range entries {
+			if !entry.Type().IsRegular() || !legal.MatchString(entry.Name()) {
+				continue
+			}
+			data, err := os.ReadFile(filepath.Join(m.Dir, entry.Name()))
+			if err != nil {
+				return err
+			}
+			name := path.Join("licenses", m.Path, entry.Name())
+			files[name], found = release.File{Name: name, Data: data}, true
+		}
+		if !found {
+			return fmt.Errorf("%s@%s has no licence", m.Path, m.Version)
+		}
+	}
+	return nil
+}

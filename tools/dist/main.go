@@ -1,0 +1,122 @@
+// Command dist makes the release: for each architecture an archive with the executables, their bills of materials, a
+// descriptor of the supported APIs and the tool that puts them into a builder; and the checksums of all. The same commit
+// makes the same bytes with the same Go. `make dist` calls it.
+package main
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/tools/internal/release"
+)
+
+//go:embed README.md
+var readme []byte
+
+func main() {
+	out := flag.String("o", "../dist", "directory for the release")
+	flags := release.Flags(flag.CommandLine)
+	flag.Parse()
+	r, err := flags()
+	if err == nil {
+		err = dist(r, *out)
+	}
+	if err != nil {
+		release.Exit("dist", err)
+	}
+}
+
+// dist makes the archives and the checksums.
+func dist(r release.Release, out string) error {
+	if changes, err := exec.Command("git", "-C", r.Source, "status", "--porcelain").Output(); err == nil && len(changes) > 0 {
+		fmt.Fprintln(os.Stderr, "Warning: there are changes that are not committed; what this makes is not what the commit would")
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	earlier, err := filepath.Glob(filepath.Join(out, "prelude-*.tgz"))
+	if err != nil {
+		return err
+	}
+	for _, path := range earlier {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	var sums strings.Builder
+	for _, arch := range r.Arches {
+		archive, err := pack(r, arch)
+		if err != nil {
+			return err
+		}
+		name := r.Archive(arch)
+		if err := release.WriteFile(filepath.Join(out, name), archive); err != nil {
+			return err
+		}
+		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(archive), name)
+	}
+	fmt.Print(sums.String())
+	return release.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(sums.String()))
+}
+
+// pack makes the archive of an architecture.
+func pack(r release.Release, arch string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "prelude-dist-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := r.Build(arch, dir); err != nil {
+		return nil, err
+	}
+	descriptor, err := r.Descriptor()
+	if err != nil {
+		return nil, err
+	}
+	licence, err := os.ReadFile(filepath.Join(r.Source, "LICENSE"))
+	if err != nil {
+		return nil, err
+	}
+	files := []release.File{
+		{Name: "LICENSE", Data: licence},
+		{Name: "README.md", Data: readme},
+		{Name: "lifecycle.toml", Data: descriptor},
+	}
+	notices := map[string]release.File{}
+	for _, name := range []string{"lifecycle/detector", "lifecycle/generator", "overlay"} {
+		path := filepath.Join(dir, filepath.Base(name))
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		bill, modules, err := bom(r, path, data)
+		if err != nil {
+			return nil, fmt.Errorf("bill of materials of %s: %w", name, err)
+		}
+		files = append(files, release.File{Name: name, Data: data, Executable: true}, release.File{Name: name + ".sbom.cdx.json", Data: bill})
+		if err := licences(r, modules, notices); err != nil {
+			return nil, err
+		}
+	}
+	// Go's own is word for word that of what the Go project keeps beside it, and not all distributions of Go bring it along.
+	gos, ok := notices["licenses/golang.org/x/sys/LICENSE"]
+	if !ok {
+		return nil, fmt.Errorf("nothing has the licence of Go's standard library")
+	}
+	gos.Name = "licenses/std/LICENSE"
+	notices[gos.Name] = gos
+	for _, f := range notices {
+		files = append(files, f)
+	}
+	tar, err := release.Tar(files, r.Time)
+	if err != nil {
+		return nil, err
+	}
+	return release.Gzip(tar)
+}

@@ -1,0 +1,192 @@
+// Package release is what the tools that make releases have in common: what is released, for which architectures, built how,
+// and the form of reproducible archives.
+package release
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/cnb-prelude/prelude/internal/api"
+)
+
+// Architectures are those of Linux for which there are releases.
+var Architectures = []string{"amd64", "arm64", "ppc64le", "s390x"}
+
+// Executables are the names of Prelude's own.
+var Executables = []string{"detector", "generator"}
+
+// baseline fixes what the environment could otherwise choose for an architecture, at what all of its machines can do.
+var baseline = map[string]string{"amd64": "GOAMD64=v1", "arm64": "GOARM64=v8.0", "ppc64le": "GOPPC64=power8"}
+
+// Release says what is released.
+type Release struct {
+	// Source is the top of the repository.
+	Source string
+	// Version without "v", and the commit, as the executables tell them.
+	Version, Commit string
+	// Time is that of the commit; all files of the release have it.
+	Time time.Time
+	// Arches are the architectures to build for.
+	Arches []string
+}
+
+// Flags defines the flags of a release, and returns what makes it of them when they are parsed.
+func Flags(set *flag.FlagSet) func() (Release, error) {
+	r := Release{}
+	set.StringVar(&r.Source, "source", "..", "top of the repository")
+	set.StringVar(&r.Version, "version", "0.0.0", "version, without v")
+	set.StringVar(&r.Commit, "commit", "", "commit, as the executables tell it")
+	arches := set.String("arch", strings.Join(Architectures, ","), "architectures of Linux, with commas between")
+	return func() (Release, error) {
+		r.Arches = strings.Split(*arches, ",")
+		for _, arch := range r.Arches {
+			if !slices.Contains(Architectures, arch) {
+				return r, fmt.Errorf("unknown architecture %q; known are %s", arch, strings.Join(Architectures, ", "))
+			}
+		}
+		var err error
+		if r.Source, err = filepath.Abs(r.Source); err != nil {
+			return r, err
+		}
+		r.Time, err = commitTime(r.Source)
+		return r, err
+	}
+}
+
+// commitTime is SOURCE_DATE_EPOCH or else the time of the commit that is checked out.
+func commitTime(source string) (time.Time, error) {
+	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" {
+		out, err := exec.Command("git", "-C", source, "log", "-1", "--format=%ct").Output()
+		if err != nil {
+			return time.Time{}, fmt.Errorf("this is not a checkout of a commit; please set SOURCE_DATE_EPOCH to the time that the files are to have: %w", err)
+		}
+		text = strings.TrimSpace(string(out))
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is to be a number of seconds: %w", err)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// Build builds executables, static and stripped, into a directory. Of the environment only where Go keeps and gets its
+// things counts, so that the same commit and the same Go make the same bytes anywhere.
+func (r Release) Build(arch, dir string) error {
+	stamp := "github.com/cnb-prelude/prelude/cmd"
+	ldflags := fmt.Sprintf("-s -w -X %s.Version=%s -X %s.Commit=%s", stamp, r.Version, stamp, r.Commit)
+	for module, packages := range map[string][]string{
+		r.Source:                         {"./cmd/detector", "./cmd/generator"},
+		filepath.Join(r.Source, "tools"): {"./overlay"},
+	} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", dir + "/"}, packages...)...)
+		build.Dir = module
+		build.Env = append(slices.DeleteFunc(os.Environ(), chosen), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+		if level := baseline[arch]; level != "" {
+			build.Env = append(build.Env, level)
+		}
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("build for %s: %w", arch, err)
+		}
+	}
+	return nil
+}
+
+// chosen says whether a variable is a choice about the code that comes out, made elsewhere.
+func chosen(variable string) bool {
+	for _, name := range []string{"GOAMD64", "GOARM64", "GOPPC64", "GOEXPERIMENT", "GOFIPS140", "GODEBUG", "CGO_ENABLED"} {
+		if strings.HasPrefix(variable, name+"=") {
+			return true
+		}
+	}
+	return false
+}
+
+// Archive is the name of an architecture's archive.
+func (r Release) Archive(arch string) string {
+	return fmt.Sprintf("prelude-%s-linux-%s.tgz", r.Version, arch)
+}
+
+// APIs are versions of an API, as descriptors of lifecycles list them.
+type APIs struct {
+	Deprecated []string `toml:"deprecated" json:"deprecated"`
+	Supported  []string `toml:"supported" json:"supported"`
+}
+
+// Lists are the APIs of a lifecycle.
+type Lists struct {
+	Buildpack APIs `toml:"buildpack" json:"buildpack"`
+	Platform  APIs `toml:"platform" json:"platform"`
+}
+
+// Descriptor is the lifecycle.toml of an archive.
+type Descriptor struct {
+	APIs      Lists `toml:"apis"`
+	Lifecycle struct {
+		Version string `toml:"version"`
+	} `toml:"lifecycle"`
+}
+
+// Supported lists the APIs of Prelude, from the tables that the executables use.
+func Supported() Lists {
+	return Lists{
+		Buildpack: APIs{Deprecated: []string{}, Supported: each(api.BuildpackAPIs())},
+		Platform:  APIs{Deprecated: []string{}, Supported: each(api.PlatformAPIs())},
+	}
+}
+
+// each lists the versions of a range.
+func each(s api.Supported) []string {
+	var list []string
+	for v := s.Oldest; s.Has(v); v.Minor++ {
+		list = append(list, v.String())
+	}
+	return list
+}
+
+// Descriptor is the lifecycle.toml of the release.
+func (r Release) Descriptor() ([]byte, error) {
+	d := Descriptor{APIs: Supported()}
+	d.Lifecycle.Version = r.Version
+	var text bytes.Buffer
+	err := toml.NewEncoder(&text).Encode(d)
+	return text.Bytes(), err
+}
+
+// Labels are those of an image, named as a lifecycle image's.
+func (r Release) Labels() (map[string]string, error) {
+	apis, err := json.Marshal(Supported())
+	return map[string]string{
+		"io.buildpacks.lifecycle.version":   r.Version,
+		"io.buildpacks.lifecycle.apis":      string(apis),
+		"org.opencontainers.image.title":    "Prelude",
+		"org.opencontainers.image.version":  r.Version,
+		"org.opencontainers.image.revision": r.Commit,
+		"org.opencontainers.image.licenses": "Apache-2.0",
+	}, err
+}
+
+// Exit ends a tool that went wrong.
+func Exit(tool string, err error) {
+	if errors.Is(err, flag.ErrHelp) {
+		os.Exit(0)
+	}
+	fmt.Fprintf(os.Stderr, "ERROR: %s: %v\n", tool, err)
+	os.Exit(1)
+}

@@ -1,0 +1,25 @@
+#!/bin/sh
+# need.sh <command>...: makes sure that the Debian packages with these commands are installed. As root on Debian or Ubuntu
+# it installs what is missing; elsewhere it says what to install and fails.
+set -eu
+
+missing=""
+for command in "$@"; do
+  command -v "$command" >/dev/null 2>&1 && continue
+  case "$command" in
+    busybox) missing="$missing busybox-static" ;;
+    chromedriver) missing="$missing chromium-driver" ;;
+    gcc) missing="$missing gcc libc6-dev" ;; # gcc only recommends the second, but nothing links without it
+    *) missing="$missing $command" ;;
+  esac
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "missing:$missing - please install (on Debian or Ubuntu: apt-get install$missing)" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of packages
+apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,0 +1,175 @@
+// Command overlay puts Prelude's detector and generator into the archive of a lifecycle, as builders are made from: detector
+// takes the place of the one that is there, generator stands beside it, and everything else stays as it is, byte for byte.
+package main
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/cnb-prelude/prelude/tools/internal/release"
+)
+
+func main() {
+	lifecycle := flag.String("lifecycle", "", "the archive of a lifecycle (.tgz), as builder.toml names it under [lifecycle] uri (required)")
+	out := flag.String("o", "", "the new archive (required)")
+	executables := flag.String("executables", "", "the directory with Prelude's detector and generator (default: lifecycle/ beside this program)")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Usage: overlay -lifecycle <lifecycle.tgz> -o <new.tgz>\nPuts Prelude's detector and generator into the archive of a lifecycle.\n")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if *lifecycle == "" || *out == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(*lifecycle, *executables, *out); err != nil {
+		release.Exit("overlay", err)
+	}
+}
+
+func run(lifecycle, executables, out string) error {
+	if executables == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		executables = filepath.Join(filepath.Dir(self), "lifecycle")
+	}
+	ours := map[string][]byte{}
+	for _, name := range release.Executables {
+		data, err := os.ReadFile(filepath.Join(executables, name))
+		if err != nil {
+			return fmt.Errorf("%w; please say with -executables where Prelude's are", err)
+		}
+		ours[name] = data
+	}
+	packed, err := os.ReadFile(lifecycle)
+	if err != nil {
+		return err
+	}
+	plain, err := release.Gunzip(packed)
+	if err != nil {
+		return fmt.Errorf("%s is not a .tgz: %w", lifecycle, err)
+	}
+	result, done, err := overlay(plain, ours)
+	if err != nil {
+		return fmt.Errorf("%s: %w", lifecycle, err)
+	}
+	if packed, err = release.Gzip(result); err != nil {
+		return err
+	}
+	if err := release.WriteFile(out, packed); err != nil {
+		return err
+	}
+	for _, line := range done {
+		fmt.Println(line)
+	}
+	return nil
+}
+
+// overlay returns the archive with our executables in it, and in words what it did.
+func overlay(archive []byte, ours map[string][]byte) (result []byte, done []string, err error) {
+	entries, end, err := split(archive)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := supported(entries); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range []string{"lifecycle/detector", "lifecycle/launcher"} { // Prelude's own archive has no launcher
+		if find(entries, name) < 0 {
+			return nil, nil, fmt.Errorf("it has no %s; is it the archive of a whole lifecycle?", name)
+		}
+	}
+	detector := find(entries, "lifecycle/detector")
+	if err := sameMachine(entries, detector, ours["detector"]); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range release.Executables {
+		line, changed, err := put(entries, detector, "lifecycle/"+name, ours[name])
+		if err != nil {
+			return nil, nil, err
+		}
+		entries, done = changed, append(done, line)
+	}
+	var out bytes.Buffer
+	for _, e := range entries {
+		out.Write(e.raw)
+	}
+	out.Write(end)
+	return out.Bytes(), done, nil
+}
+
+// supported demands that we have all APIs that the archive promises: what its descriptor says becomes the builder's word.
+func supported(entries []entry) error {
+	at := find(entries, "lifecycle.toml")
+	if at < 0 {
+		return fmt.Errorf("it has no lifecycle.toml; is it the archive of a whole lifecycle?")
+	}
+	var theirs release.Descriptor
+	if _, err := toml.Decode(string(entries[at].data), &theirs); err != nil {
+		return fmt.Errorf("lifecycle.toml: %w", err)
+	}
+	ours := release.Supported()
+	for _, kind := range []struct {
+		name         string
+		theirs, ours release.APIs
+	}{{"Buildpack", theirs.APIs.Buildpack, ours.Buildpack}, {"Platform", theirs.APIs.Platform, ours.Platform}} {
+		if len(kind.theirs.Supported) == 0 {
+			return fmt.Errorf("lifecycle.toml does not list the %s APIs that it supports ([apis.%s] supported)", kind.name, strings.ToLower(kind.name))
+		}
+		var missing []string
+		for _, version := range kind.theirs.Supported {
+			if !slices.Contains(kind.ours.Supported, version) {
+				missing = append(missing, version)
+			}
+		}
+		if len(missing) > 0 {
+			return fmt.Errorf("it promises %s API %s, but Prelude has %s; please take an older lifecycle or a newer Prelude",
+				kind.name, strings.Join(missing, ", "), strings.Join(kind.ours.Supported, ", "))
+		}
+	}
+	return nil
+}
+
+// sameMachine demands that an executable is for the same machine as the one that it replaces, if that is an ELF file.
+func sameMachine(entries []entry, at int, ours []byte) error {
+	theirs, err := elf.NewFile(bytes.NewReader(content(entries, at)))
+	if err != nil {
+		return nil // a script, say
+	}
+	mine, err := elf.NewFile(bytes.NewReader(ours))
+	if err != nil {
+		return fmt.Errorf("our own detector: %w", err)
+	}
+	if mine.Machine != theirs.Machine || mine.ByteOrder != theirs.ByteOrder {
+		return fmt.Errorf("it is for %s, but Prelude's detector is for %s; please take both for the same architecture, or say with -executables where the others are", architecture(theirs), architecture(mine))
+	}
+	return nil
+}
+
+// architecture is what an executable's is called in names of archives.
+func architecture(f *elf.File) string {
+	switch f.Machine {
+	case elf.EM_X86_64:
+		return "amd64"
+	case elf.EM_AARCH64:
+		return "arm64"
+	case elf.EM_S390:
+		return "s390x"
+	case elf.EM_PPC64:
+		if f.ByteOrder == binary.LittleEndian {
+			return "ppc64le"
+		}
+	}
+	return f.Machine.String() + ", " + f.ByteOrder.String()
+}
