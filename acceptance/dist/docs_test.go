@@ -1,0 +1,251 @@
+// Package dist shows that releases can be used as the documentation says: it runs every command of the documents for people.
+package dist
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cnb-prelude/prelude/testhelpers"
+)
+
+// nobody is the user as whom commands run if the tests run as root.
+const nobody = 65534
+
+// released is a directory with a release for this machine's architecture: archive, checksums, image; and bin/ with what is
+// in the archive's lifecycle/, and overlay.
+var released string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if released, err = os.MkdirTemp("", "prelude-dist-"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(released)
+		for _, command := range []string{
+			"cd ../../tools && go run ./dist -o $D/dist -arch $ARCH && go run ./image -dist $D/dist -o $D/dist/image -arch $ARCH",
+			"mkdir $D/bin && tar xzf $D/dist/*.tgz -C $D lifecycle overlay && mv $D/lifecycle/detector $D/lifecycle/generator $D/overlay $D/bin",
+			"cd ../.. && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $D/ ./examples/src/entrypoint",
+			"chmod -R a+rX $D",
+		} {
+			build := exec.Command("sh", "-euc", command)
+			build.Env = append(os.Environ(), "D="+released, "ARCH="+runtime.GOARCH, "SOURCE_DATE_EPOCH=1000000000")
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "%s: %v\n%s", command, err, out)
+				return 1
+			}
+		}
+		return m.Run()
+	}())
+}
+
+// sandbox is an empty directory, and commands in it run as a user without privileges.
+type sandbox struct {
+	*testing.T
+	dir string
+}
+
+func newSandbox(t *testing.T) sandbox {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "prelude-docs-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return sandbox{t, dir}
+}
+
+func (s sandbox) check(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// sh runs commands in the sandbox, and returns all that they print.
+func (s sandbox) sh(script string) (string, error) {
+	s.Helper()
+	command := exec.Command("sh", "-eu")
+	command.Stdin = strings.NewReader(script)
+	command.Dir = s.dir
+	command.Env = []string{"PATH=" + released + "/bin:" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir, "LC_ALL=C"}
+	if os.Geteuid() == 0 {
+		s.check(filepath.WalkDir(s.dir, func(path string, _ os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return os.Lchown(path, nobody, nobody)
+		}))
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// examples puts a copy of the examples into the sandbox, with the compiled one, and an empty layers directory.
+func (s sandbox) examples() {
+	s.Helper()
+	s.check(testhelpers.CopyTree("../../examples", filepath.Join(s.dir, "examples")))
+	program, err := os.ReadFile(filepath.Join(released, "entrypoint"))
+	s.check(err)
+	for _, name := range []string{"detect", "generate"} {
+		path := filepath.Join(s.dir, "examples/extensions/samples_entrypoint/1.1.0/bin", name)
+		s.check(os.MkdirAll(filepath.Dir(path), 0o755))
+		os.Remove(path)
+		s.check(os.WriteFile(path, program, 0o755))
+	}
+}
+
+// lifecycle puts the archive of a lifecycle into the sandbox, in which all executables are links to one, as in the reference's.
+func (s sandbox) lifecycle() {
+	s.Helper()
+	var out bytes.Buffer
+	packed := gzip.NewWriter(&out)
+	w := tar.NewWriter(packed)
+	file := func(name, data string, mode int64) {
+		s.check(w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(data))}))
+		_, err := w.Write([]byte(data))
+		s.check(err)
+	}
+	file("lifecycle.toml", "[apis.buildpack]\nsupported = [\"0.7\", \"0.12\"]\n[apis.platform]\nsupported = [\"0.7\", \"0.15\"]\n[lifecycle]\nversion = \"0.0.1\"\n", 0o644)
+	s.check(w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "lifecycle/", Mode: 0o755}))
+	for _, name := range []string{"analyzer", "builder", "creator", "detector", "exporter", "extender", "rebaser", "restorer"} {
+		s.check(w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: "lifecycle/" + name, Linkname: "lifecycle"}))
+	}
+	file("lifecycle/launcher", "#!/bin/sh\n", 0o755)
+	file("lifecycle/lifecycle", "#!/bin/sh\necho the lifecycle as \"${0##*/}\"\n", 0o755)
+	s.check(w.Close())
+	s.check(packed.Close())
+	s.check(os.WriteFile(filepath.Join(s.dir, "lifecycle.tgz"), out.Bytes(), 0o644))
+}
+
+// release puts the release itself into the sandbox.
+func (s sandbox) release() {
+	s.Helper()
+	s.check(testhelpers.CopyTree(filepath.Join(released, "dist"), filepath.Join(s.dir, "dist")))
+}
+
+// block is a block of commands in a document, and after it what they print.
+var block = regexp.MustCompile("(?ms)^```sh([^\n]*)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?")
+
+// run runs all commands of a document, a block at a time, and compares what they print with what it shows. A block marked
+// "untried" is not run, and the text has to say so; one marked "needs=<command>" needs a Debian package of that name.
+// UPDATE=1 puts what is printed into the document.
+func (s sandbox) run(document string) {
+	s.Helper()
+	text, err := os.ReadFile(document)
+	s.check(err)
+	ran := 0
+	changed := block.ReplaceAllStringFunc(string(text), func(found string) string {
+		parts := block.FindStringSubmatch(found)
+		marks, script, shown := strings.TrimSpace(parts[1]), parts[2], parts[3]
+		if command, needs := strings.CutPrefix(marks, "needs="); needs {
+			if _, err := exec.LookPath(command); err != nil {
+				if out, err := exec.Command("../../tools/need.sh", command).CombinedOutput(); err != nil {
+					if os.Getenv("CI") == "true" {
+						s.Fatalf("%v\n%s", err, out)
+					}
+					s.Logf("%s is missing, so this is not run:\n%s", command, script)
+					return found
+				}
+			}
+		} else if marks == "untried" {
+			if !strings.Contains(string(text), "not been tried") {
+				s.Errorf("%s has commands that are not run, and does not say that they have not been tried", document)
+			}
+			return found
+		} else if marks != "" {
+			s.Fatalf("%s: unknown mark %q", document, marks)
+		}
+		ran++
+		out, err := s.sh(strings.ReplaceAll(script, "linux-amd64", "linux-"+runtime.GOARCH))
+		if err != nil {
+			s.Errorf("%s: %v\n%s\n%s", document, err, script, out)
+		}
+		if !strings.Contains(found, "\n```text\n") || out == shown {
+			return found
+		}
+		if os.Getenv("UPDATE") != "" {
+			before, _, _ := strings.Cut(found, "\n```text\n")
+			return before + "\n```text\n" + out + "```\n"
+		}
+		s.Errorf("%s: these commands print something else:\n%s\n--- shown\n%s\n--- printed\n%s", document, script, shown, out)
+		return found
+	})
+	if ran == 0 {
+		s.Errorf("%s has no commands", document)
+	}
+	if changed != string(text) {
+		s.check(os.WriteFile(document, []byte(changed), 0o644))
+	}
+}
+
+func TestGettingStarted(t *testing.T) {
+	s := newSandbox(t)
+	s.run("../../docs/getting-started.md")
+}
+
+func TestOperators(t *testing.T) {
+	s := newSandbox(t)
+	s.release()
+	s.lifecycle()
+	s.examples()
+	s.run("../../docs/operators.md")
+}
+
+func TestPlatforms(t *testing.T) {
+	s := newSandbox(t)
+	s.examples()
+	s.run("../../docs/platforms.md")
+}
+
+// A new directory with nothing in it but an archive's content – and the archive of a lifecycle, which everybody brings
+// along – is enough for what the archive's own README says, up to pack.
+func TestArchive(t *testing.T) {
+	s := newSandbox(t)
+	archives, err := filepath.Glob(filepath.Join(released, "dist/*.tgz"))
+	s.check(err)
+	if out, err := exec.Command("tar", "xzf", archives[0], "-C", s.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.lifecycle()
+	s.run("../../tools/dist/README.md")
+	out, err := s.sh("mkdir builder && tar xzf lifecycle-prelude.tgz -C builder && builder/lifecycle/detector -version && builder/lifecycle/generator -version && builder/lifecycle/analyzer && cat README.md")
+	readme, _ := os.ReadFile("../../tools/dist/README.md")
+	if want := "0.0.0\n0.0.0\nthe lifecycle as analyzer\n" + string(readme); err != nil || out != want {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Links between the documents lead somewhere.
+func TestLinks(t *testing.T) {
+	s := sandbox{t, ""}
+	for _, name := range []string{"getting-started.md", "operators.md", "platforms.md", "troubleshooting.md"} {
+		text, err := os.ReadFile("../../docs/" + name)
+		s.check(err)
+		for _, link := range regexp.MustCompile(`\]\(([^)#]+)(?:#([^)]*))?\)`).FindAllStringSubmatch(string(text), -1) {
+			target, err := os.ReadFile("../../docs/" + link[1])
+			if info, statErr := os.Stat("../../docs/" + link[1]); statErr == nil && info.IsDir() {
+				continue
+			}
+			s.check(err)
+			anchors := ""
+			for _, title := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(target), -1) {
+				anchors += " " + strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-") + " "
+			}
+			if link[2] != "" && !strings.Contains(anchors, " "+link[2]+" ") {
+				t.Errorf("%s: %s has no #%s", name, link[1], link[2])
+			}
+		}
+	}
+}
