@@ -1,0 +1,79 @@
+# Prelude: detector and generator, two phases of a Cloud Native Buildpacks lifecycle. `make` lists the targets.
+SHELL := /bin/sh
+GO ?= go
+FUZZTIME ?= 10s
+VERSION ?= $(shell git describe --tags --match 'v*' --abbrev=0 2>/dev/null | sed 's/^v//')
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+STAMP := github.com/cnb-prelude/prelude/cmd
+LDFLAGS := -s -w -X $(STAMP).Version=$(or $(VERSION),0.0.0) -X $(STAMP).Commit=$(COMMIT)
+ENTRYPOINT := examples/extensions/samples_entrypoint/1.1.0/bin
+
+.PHONY: help build examples demo test unit acceptance lint fuzz bench soak docs dist image clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: examples ## bin/detector and bin/generator, static, with version and commit
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/ ./cmd/detector ./cmd/generator
+
+examples: ## the one example extension that is compiled
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w' -o $(ENTRYPOINT)/generate ./examples/src/entrypoint
+	cp $(ENTRYPOINT)/generate $(ENTRYPOINT)/detect
+
+demo: build ## resolve and generate examples/, and show what came out
+	@sh examples/demo.sh
+
+test: unit acceptance release ## all tests: unit (race detector on), acceptance, release
+
+unit: gcc ## unit tests, race detector on
+	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /acceptance)
+
+acceptance: peers ## the built executables, end to end, as a user without privileges
+	$(GO) test -count=1 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend)
+	cd acceptance/extend && $(GO) test -count=1 -timeout 20m
+
+release: peers ## the tools that make releases
+	cd tools && $(GO) test -count=1 ./...
+
+# What some tests need beside us. Tests without it are skipped and say why, unless CI=true.
+peers:
+	@tools/need.sh buildah busybox skopeo chromium chromedriver || [ "$${CI:-}" != true ]
+
+soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
+	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak
+
+race: ## the acceptance scripts with executables that have the race detector on
+	PRELUDE_RACE=1 CGO_ENABLED=1 $(GO) test -count=1 -timeout 20m -run TestScripts ./acceptance
+
+lint: shellcheck ## gofmt, go vet, staticcheck, shellcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	cd tools && $(GO) vet ./...
+	cd tools && $(GO) build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	tools/bin/staticcheck ./...
+	cd tools && bin/staticcheck ./...
+	tools/scripts.sh | xargs shellcheck
+
+fuzz: ## every fuzz target for FUZZTIME (default 10s)
+	@tools/fuzz.sh $(FUZZTIME)
+
+bench: ## whole processes beside others that do the same (PEER_DETECTOR: another detector, too), then the packages' own benchmarks
+	$(GO) run ./acceptance/bench $(BENCH)
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s ./phase/resolve
+
+docs: peers ## the picture of a report in docs/images, from the examples
+	PICTURE=$(CURDIR)/docs/images/report.png $(GO) test -count=1 -run TestPicture ./acceptance/report
+
+dist: ## the release, below dist/: an archive for each architecture, and checksums
+	cd tools && $(GO) run ./dist -version '$(or $(VERSION),0.0.0)' -commit '$(COMMIT)'
+
+image: dist ## dist/image: the release as an OCI layout with an image for each architecture
+	cd tools && $(GO) run ./image -version '$(or $(VERSION),0.0.0)' -commit '$(COMMIT)'
+
+clean: ## remove what the other targets made
+	rm -rf bin dist tools/bin $(ENTRYPOINT)
+
+# Debian packages: installed where that is possible, else named.
+.PHONY: gcc shellcheck
+gcc shellcheck:
+	@tools/need.sh $@
