@@ -2,9 +2,9 @@ package invoke
 
 import (
 	"bytes"
+	"io/fs"
 	"math"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"sync"
@@ -29,35 +29,52 @@ type family struct {
 	// running are the executables that are not reaped yet.
 	running map[int]bool
 	// ours says that all children are our own making.
-	ours bool
+	ours     bool
+	launcher launcher
 	// work is what the thread that starts executables is to do; nil until there is something.
 	work chan func()
 }
 
-// start starts a command on a leash. One at a time: while it does, nobody is reaped, for a child that fails to start is
-// reaped by os/exec; and no other child is made, which until it becomes its executable would hold this one's leash.
-func (f *family) start(cmd *exec.Cmd) (*leash, error) {
+// start starts an executable that prints to a descriptor, on a leash, and returns its process number. One at a time:
+// while it does, nobody is reaped, for a child that fails to start is reaped where it was started; and no other child is
+// made, which would have this one's leash.
+func (f *family) start(c command, output uintptr) (pid int, l *leash, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.running == nil {
-		f.running = map[int]bool{}
-		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
-		closeOnExec()
-		_, any := f.ended()
-		f.ours = os.Getpid() != 1 && !any
+		if err := f.begin(); err != nil {
+			return 0, nil, err
+		}
 	}
-	leash, err := newLeash()
+	l, err = newLeash()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	cmd.ExtraFiles = leash.extraFiles()
-	if err := f.onThread(cmd.Start); err != nil {
-		leash.close()
-		return nil, err
+	err = f.onThread(func() error {
+		pid, err = f.launcher.launch(c, output, l)
+		return err
+	})
+	if err != nil {
+		l.close()
+		return 0, nil, err
 	}
-	f.running[cmd.Process.Pid] = true
-	leash.tie(cmd.Process.Pid)
-	return leash, nil
+	f.running[pid] = true
+	return pid, l, nil
+}
+
+// begin is what there is to do before the first executable is started.
+func (f *family) begin() error {
+	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	f.launcher = launcher{null: uintptr(null), holds: true}
+	f.running = map[int]bool{}
+	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
+	closeOnExec()
+	_, any := f.ended()
+	f.ours = os.Getpid() != 1 && !any
+	return nil
 }
 
 // onThread does something on a thread of the family's own, which does not end before we do: the kernel kills children
@@ -92,37 +109,28 @@ func closeOnExec() {
 }
 
 // reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not.
-func (f *family) reap(cmd *exec.Cmd) error {
+func (f *family) reap(pid int) unix.WaitStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	err := cmd.Wait()
-	delete(f.running, cmd.Process.Pid)
+	status := reapOne(pid)
+	delete(f.running, pid)
 	for {
-		pid, _ := f.ended()
-		if pid == 0 || f.running[pid] {
+		orphan, _ := f.ended()
+		if orphan == 0 || f.running[orphan] {
 			break // the kernel keeps telling of that one, until its own turn comes
 		}
-		reapOne(pid)
+		reapOne(orphan)
 	}
 	if len(f.running) == 0 && f.ours {
 		f.killAll()
 	}
-	return err
+	return status
 }
 
 // ended is the number of a child that waits to be reaped, 0 if none does, and whether there are children at all.
 func (f *family) ended() (pid int, any bool) {
-	// In C, the process number stands in a union after three ints, aligned to a pointer.
-	var info unix.Siginfo
-	const ints = 3 * unsafe.Sizeof(info.Signo)
-	for {
-		err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		at := (ints + unsafe.Alignof(uintptr(0)) - 1) &^ (unsafe.Alignof(uintptr(0)) - 1)
-		return int(*(*int32)(unsafe.Add(unsafe.Pointer(&info), at))), err == nil
-	}
+	state, err := look(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG)
+	return state.pid, err == nil
 }
 
 // killAll kills all children until there are none, and gives up after a while.
@@ -146,13 +154,44 @@ func (f *family) killAll() {
 	}
 }
 
-func reapOne(pid int) {
+// reapOne reaps a child that has ended.
+func reapOne(pid int) (status unix.WaitStatus) {
 	for {
-		if _, err := unix.Wait4(pid, nil, unix.WNOHANG, nil); err != unix.EINTR {
-			return
+		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
+			return status
 		}
 	}
 }
+
+// state is what there is to know of a child that has ended or is stopped.
+type state struct {
+	pid int
+	// signal is the one that it is stopped for, as one that is traced; 0 if it has ended.
+	signal unix.Signal
+}
+
+// look waits until a child has ended or is stopped, as the options say, and leaves it as it is.
+func look(which, id, options int) (state, error) {
+	// In C there is a union after three ints, aligned to a pointer: the process number, the user's, the status.
+	var info unix.Siginfo
+	const ints = 3 * unsafe.Sizeof(info.Signo)
+	for {
+		err := unix.Waitid(which, id, &info, options|unix.WNOWAIT, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		at := (ints + unsafe.Alignof(uintptr(0)) - 1) &^ (unsafe.Alignof(uintptr(0)) - 1)
+		union := (*[3]int32)(unsafe.Add(unsafe.Pointer(&info), at))
+		s := state{pid: int(union[0])}
+		if info.Code == cldTrapped {
+			s.signal = unix.Signal(union[2])
+		}
+		return s, err
+	}
+}
+
+// cldTrapped is Linux's CLD_TRAPPED: a traced child is stopped.
+const cldTrapped = 4
 
 // parentOf is the number of a process's parent, 0 if it is not to be had.
 func parentOf(pid int) int {

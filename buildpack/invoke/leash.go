@@ -25,8 +25,8 @@ const leashFD = 60
 // A descendant that closes the descriptor, as some daemons do with all that they do not know, slips this leash; see
 // family.
 type leash struct {
-	hand   int      // the writing end
-	collar *os.File // the reading end; nil once it is only the executable's
+	hand   int // the writing end
+	collar int // the reading end; -1 once it is only the executable's
 	inode  uint64
 }
 
@@ -41,33 +41,25 @@ func newLeash() (*leash, error) {
 		unix.Close(ends[1])
 		return nil, os.NewSyscallError("fstat", err)
 	}
-	return &leash{hand: ends[1], collar: os.NewFile(uintptr(ends[0]), "leash"), inode: stat.Ino}, nil
-}
-
-// extraFiles is for exec.Cmd: the reading end, so placed that it becomes leashFD.
-func (l *leash) extraFiles() []*os.File {
-	files := make([]*os.File, leashFD-3+1)
-	files[leashFD-3] = l.collar
-	return files
+	return &leash{hand: ends[1], collar: ends[0], inode: stat.Ino}, nil
 }
 
 // tie asks the kernel for the signal to the group, and leaves the reading end to the executable. A kernel that has no
 // such signal leaves us with the rest.
 func (l *leash) tie(group int) {
-	fd := l.collar.Fd()
 	for _, request := range [][2]int{{unix.F_SETOWN, -group}, {unix.F_SETSIG, int(unix.SIGKILL)}, {unix.F_SETFL, unix.O_ASYNC}} {
-		if _, err := unix.FcntlInt(fd, request[0], request[1]); err != nil {
+		if _, err := unix.FcntlInt(uintptr(l.collar), request[0], request[1]); err != nil {
 			break
 		}
 	}
-	l.collar.Close()
-	l.collar = nil
+	unix.Close(l.collar)
+	l.collar = -1
 }
 
 func (l *leash) close() {
 	unix.Close(l.hand)
-	if l.collar != nil {
-		l.collar.Close()
+	if l.collar >= 0 {
+		unix.Close(l.collar)
 	}
 }
 

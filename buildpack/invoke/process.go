@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cnb-prelude/prelude/buildpack"
 )
 
 // How long we wait.
@@ -52,7 +53,7 @@ func (c command) run(ctx context.Context) error {
 		return err
 	}
 	defer reader.Close()
-	cmd, leash, err := c.start(ctx, writer)
+	pid, leash, err := c.start(ctx, writer.Fd())
 	writer.Close()
 	if err != nil {
 		return c.notStarted(err)
@@ -65,15 +66,15 @@ func (c command) run(ctx context.Context) error {
 		io.CopyBuffer(steady{c.output}, struct{ io.Reader }{reader}, buffer) //nolint:errcheck // the module has ended, or is being ended
 	}()
 
-	cause := await(ctx, cmd.Process.Pid)
-	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whatever is left of the group; it is not reaped yet, so this is its number
-	leash.killHolders()                             // whatever left the group
-	err = children.reap(cmd)
+	cause := await(ctx, pid)
+	syscall.Kill(-pid, syscall.SIGKILL) // whatever is left of the group; it is not reaped yet, so this is its number
+	leash.killHolders()                 // whatever left the group
+	status := children.reap(pid)
 	finish(ctx, reader, copied, c.output)
 	if cause != nil {
 		return cause
 	}
-	return exitOf(err)
+	return exitOf(status)
 }
 
 // steady takes everything, also when the writer behind it no longer does: the module is not to wait for somebody who has
@@ -86,16 +87,11 @@ func (s steady) Write(p []byte) (int, error) {
 }
 
 // start starts the executable. One that somebody is still writing, or has just written, is tried again for a while.
-func (c command) start(ctx context.Context, output *os.File) (*exec.Cmd, *leash, error) {
+func (c command) start(ctx context.Context, output uintptr) (int, *leash, error) {
 	for try := 0; ; try++ {
-		cmd := exec.Command(c.path, c.args...)
-		cmd.Dir, cmd.Env = c.dir, c.env
-		cmd.Stdout, cmd.Stderr = output, output
-		// A session rather than just a group: nobody can ask the terminal for a password, or be stopped for trying.
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-		leash, err := children.start(cmd)
+		pid, leash, err := children.start(c, output)
 		if !errors.Is(err, syscall.ETXTBSY) || try == 20 || ctx.Err() != nil {
-			return cmd, leash, err
+			return pid, leash, err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -207,13 +203,12 @@ func finish(ctx context.Context, reader *os.File, copied <-chan struct{}, output
 	}
 }
 
-func exitOf(err error) error {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return err
+func exitOf(status unix.WaitStatus) error {
+	switch {
+	case status.Signaled():
+		return &exitError{code: buildpack.NoExitCode, text: fmt.Sprintf("ended by signal %d (%s)", int(status.Signal()), status.Signal())}
+	case status.ExitStatus() != 0:
+		return &exitError{code: status.ExitStatus(), text: fmt.Sprintf("exit code %d", status.ExitStatus())}
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &exitError{code: -1, text: fmt.Sprintf("ended by signal %d (%s)", int(status.Signal()), status.Signal())}
-	}
-	return &exitError{code: exit.ExitCode(), text: fmt.Sprintf("exit code %d", exit.ExitCode())}
+	return nil
 }

@@ -27,9 +27,18 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "daemon" {
 		daemon(os.Args[2])
 	}
+	if filepath.Base(os.Args[0]) == "detect" { // it has been copied to be a module
+		fmt.Println("effective user", os.Geteuid())
+		os.Exit(0)
+	}
 	if dir := os.Getenv(asPhase); dir != "" {
+		if os.Getenv(untraced) != "" {
+			if err := forbidTracing(); err != nil {
+				fmt.Println(err)
+			}
+		}
 		d := World{App: dir, Platform: dir, Environ: os.Environ()}.Detect(context.Background(), at(dir), 0)
-		fmt.Println(d.Outcome, d.Cause)
+		fmt.Println(d.Outcome, d.Cause, string(d.Output))
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -51,6 +60,13 @@ func daemon(keep string) {
 		syscall.Rename("left.tmp", "left.pid")
 	}
 	time.Sleep(time.Minute)
+}
+
+// asPhaseOf is a command that runs the module in a directory, like a phase.
+func asPhaseOf(t *testing.T, dir string, command ...string) *exec.Cmd {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), asPhase+"="+dir, "TMPDIR="+t.TempDir())
+	return cmd
 }
 
 func at(dir string) *buildpack.Module {
@@ -269,8 +285,7 @@ func TestHurry(t *testing.T) {
 // B29: when we are killed by SIGKILL, the module and its children are, too.
 func TestOurOwnDeath(t *testing.T) {
 	_, m := scripted(t, "trap '' TERM HUP\nnote self $$\nsh -c 'trap \"\" TERM HUP; sleep 60; sleep 60' & note child $!\nsleep 60; sleep 60")
-	phase := exec.Command(os.Args[0])
-	phase.Env = append(os.Environ(), asPhase+"="+m.Dir, "TMPDIR="+t.TempDir())
+	phase := asPhaseOf(t, m.Dir, os.Args[0])
 	check(t, phase.Start())
 	self, child := noted(t, m.Dir, "self"), noted(t, m.Dir, "child")
 	time.Sleep(50 * time.Millisecond)

@@ -1,0 +1,139 @@
+package invoke
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// launched runs a test on the thread that processes which are held have to be started, and let go, from.
+func launched(t *testing.T, script string, test func(l *launcher, c command, output uintptr, leash *leash)) {
+	t.Helper()
+	w, m := scripted(t, script)
+	w.Detect(t.Context(), m, 0) // the family begins
+	children.mu.Lock()
+	defer children.mu.Unlock()
+	leash, err := newLeash()
+	check(t, err)
+	defer leash.close()
+	l := children.launcher
+	children.onThread(func() error {
+		test(&l, command{path: filepath.Join(m.Dir, "bin/detect"), dir: m.Dir}, l.null, leash)
+		return nil
+	})
+}
+
+// B29: a module does nothing before its leash is tied, so that nothing of it is left if we are killed in that moment.
+func TestHeldUntilTied(t *testing.T) {
+	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, output uintptr, leash *leash) {
+		check(t, os.WriteFile(filepath.Join(c.dir, "really"), nil, 0o600))
+		if !l.holds {
+			t.Skip("nothing can be traced here")
+		}
+		pid, err := l.fork(c, output, leash, true)
+		check(t, err)
+		defer reapOne(pid)
+		defer syscall.Kill(pid, syscall.SIGKILL)
+		check(t, syscall.Kill(pid, syscall.SIGCONT)) // a signal of its own, which is not what it waits for
+		time.Sleep(100 * time.Millisecond)
+		ran := func() bool {
+			_, err := os.Stat(filepath.Join(c.dir, "ran"))
+			return err == nil
+		}
+		if ran() {
+			t.Error("it has run before it was let go")
+		}
+		release(pid)
+		for i := 0; i < 1000 && !ran(); i++ {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !ran() {
+			t.Error("it has not run")
+		}
+	})
+}
+
+// One that is killed while it is held is reaped like any other.
+func TestKilledWhileHeld(t *testing.T) {
+	launched(t, "", func(l *launcher, c command, output uintptr, leash *leash) {
+		pid, err := l.fork(c, output, leash, true)
+		check(t, err)
+		check(t, syscall.Kill(pid, syscall.SIGKILL))
+		release(pid)
+		if status := reapOne(pid); !status.Signaled() {
+			t.Errorf("status %x", status)
+		}
+	})
+}
+
+// untraced names the variable that makes the test's executable forbid itself, as a container may, to trace.
+const untraced = "PRELUDE_TEST_UNTRACED"
+
+func forbidTracing() error {
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the system call's number
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_PTRACE, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	runtime.LockOSThread() // the first applies to this thread alone, the second to all
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	_, _, err := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	if err != 0 {
+		return err
+	}
+	return nil
+}
+
+// Where nothing can be held – under a tracer of our own, by the rules of a container – modules run as ever.
+func TestNotHeld(t *testing.T) {
+	_, m := scripted(t, "echo ran")
+	phase := asPhaseOf(t, m.Dir, os.Args[0])
+	phase.Env = append(phase.Env, untraced+"=true")
+	if out, err := phase.CombinedOutput(); err != nil || string(out) != "pass <nil> ran\n\n" {
+		t.Errorf("%v %s", err, out)
+	}
+}
+
+// A module that is a set-user-ID program becomes that user, which one that is traced does not.
+func TestPrivileges(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make another user's program")
+	}
+	const phase, module = 65534, 1
+	dir, err := os.MkdirTemp("", "prelude-privileges-") // open to all, as t.TempDir is not
+	check(t, err)
+	defer os.RemoveAll(dir)
+	check(t, os.Chmod(dir, 0o755))
+	self, err := os.ReadFile(os.Args[0])
+	check(t, err)
+	bin, tmp := filepath.Join(dir, "bin"), filepath.Join(dir, "tmp")
+	for _, path := range []string{bin, tmp} {
+		check(t, os.Mkdir(path, 0o755))
+	}
+	check(t, os.Chown(tmp, phase, phase))
+	executable := filepath.Join(bin, "detect")
+	for _, path := range []string{executable, filepath.Join(dir, "phase")} {
+		check(t, os.WriteFile(path, self, 0o755))
+		check(t, os.Chmod(path, 0o755))
+	}
+	check(t, os.Chown(executable, module, module))
+	check(t, os.Chmod(executable, 0o755|os.ModeSetuid))
+	cmd := asPhaseOf(t, dir, filepath.Join(dir, "phase"))
+	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: phase, Gid: phase}}
+	out, err := cmd.CombinedOutput()
+	if want := "pass <nil> effective user 1\n\n"; err != nil || string(out) != want {
+		t.Errorf("%v %s, want %s", err, out, want)
+	}
+}
