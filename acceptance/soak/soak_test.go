@@ -452,7 +452,7 @@ func (w *world) violations(f fault, r result, before map[string]string, known ma
 		bad("needed %d KiB", r.peak)
 	}
 	left := w.left()
-	for deadline := time.Now().Add(time.Second); f.killed && len(left) > 0 && time.Now().Before(deadline); left = w.left() {
+	for deadline := time.Now().Add(longer / 2); f.killed && len(left) > 0 && time.Now().Before(deadline); left = w.left() {
 		time.Sleep(time.Millisecond) // the kernel does it, and it does it after the phase has ended
 	}
 	for _, process := range left {
