@@ -2,6 +2,7 @@ package platform
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +37,8 @@ type staged struct {
 	target string
 	// beside is the file that holds the data until it takes the target's place; empty if the target is written in place.
 	beside string
+	// open is that file until it is synced; nil otherwise.
+	open *os.File
 	// isMount says that the target is a mounted file, which cannot be replaced.
 	isMount bool
 }
@@ -70,7 +74,33 @@ func Stage(outputs ...Output) (*Staged, error) {
 		}
 		seen[one.target] = o.Path
 	}
+	if err := s.flush(); err != nil {
+		s.Discard()
+		return nil, err
+	}
 	return s, nil
+}
+
+// flush makes sure that all data is on the disk before the names are, so that a machine that fails has the old file or
+// the new one. All at the same time, for a file system makes one transaction of that. Some have no such thing.
+func (s *Staged) flush() error {
+	errs := make([]error, len(s.outputs))
+	var all sync.WaitGroup
+	for i, one := range s.outputs {
+		if one.open == nil {
+			continue
+		}
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if err := errors.Join(flush(one.open), one.open.Close()); err != nil {
+				errs[i] = cannotWrite(one.Path, err)
+			}
+			one.open = nil
+		}()
+	}
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 func stage(o Output) (*staged, error) {
@@ -96,8 +126,15 @@ func stage(o Output) (*staged, error) {
 	if err := os.MkdirAll(filepath.Dir(target), 0o777); err != nil {
 		return nil, err
 	}
-	one.beside, err = writeBeside(target, o.Data)
-	return one, err
+	if one.open, err = createBeside(target); err != nil {
+		return nil, err
+	}
+	one.beside = one.open.Name()
+	if _, err = one.open.Write(o.Data); err != nil {
+		one.discard()
+		return nil, err
+	}
+	return one, nil
 }
 
 // follow follows the links at the end of a path. It says whether they lead to something that a process has open, such as
@@ -132,25 +169,7 @@ func isMount(path string) bool {
 	return err == nil && stat.Attributes&stat.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
-// writeBeside writes data to a new file in the directory of another one, synced, and returns its path.
-func writeBeside(target string, data []byte) (string, error) {
-	f, err := createBeside(target)
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = flush(f)
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		os.Remove(f.Name())
-		return "", err
-	}
-	return f.Name(), nil
-}
-
-// flush makes sure that the data is on the disk before the name is, so that a machine that fails has the old file or the
-// new one. Some file systems have no such thing.
+// flush syncs a file, if it can be.
 func flush(f *os.File) error {
 	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
 		return err
@@ -174,11 +193,18 @@ func createBeside(target string) (*os.File, error) {
 // Discard removes what has been staged.
 func (s *Staged) Discard() {
 	for _, one := range s.outputs {
-		if one.beside != "" {
-			os.Remove(one.beside)
-		}
+		one.discard()
 	}
 	s.outputs = nil
+}
+
+func (o *staged) discard() {
+	if o.open != nil {
+		o.open.Close()
+	}
+	if o.beside != "" {
+		os.Remove(o.beside)
+	}
 }
 
 // Commit brings all outputs to their places. If one cannot be, those before it are taken back.

@@ -2,7 +2,6 @@ package invoke
 
 import (
 	"bytes"
-	"io/fs"
 	"math"
 	"os"
 	"runtime"
@@ -25,73 +24,63 @@ var children family
 // making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
 // children before we started any, from whatever we were before we were this program.
 type family struct {
+	begun sync.Once
+	// work is what the thread that starts executables is to do.
+	work     chan func()
+	launcher launcher
+
+	// mu keeps reaping from starting: a child that fails to start is reaped where it was started.
 	mu sync.Mutex
 	// running are the executables that are not reaped yet.
 	running map[int]bool
 	// ours says that all children are our own making.
-	ours     bool
-	launcher launcher
-	// work is what the thread that starts executables is to do; nil until there is something.
-	work chan func()
+	ours bool
 }
 
-// start starts an executable that prints to a descriptor, on a leash, and returns its process number. One at a time:
-// while it does, nobody is reaped, for a child that fails to start is reaped where it was started; and no other child is
-// made, which would have this one's leash.
-func (f *family) start(c command, output uintptr) (pid int, l *leash, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.running == nil {
-		if err := f.begin(); err != nil {
-			return 0, nil, err
-		}
-	}
+// start starts an executable that prints to a descriptor, on a leash, and returns its process number.
+func (f *family) start(c command, output int) (pid int, l *leash, err error) {
+	f.begun.Do(f.begin)
 	l, err = newLeash()
 	if err != nil {
 		return 0, nil, err
 	}
-	err = f.onThread(func() error {
-		pid, err = f.launcher.launch(c, output, l)
-		return err
-	})
+	started := make(chan struct{})
+	f.work <- func() {
+		defer close(started)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if pid, err = f.launcher.launch(c, output, l); err == nil {
+			f.running[pid] = true
+		}
+	}
+	<-started
 	if err != nil {
 		l.close()
 		return 0, nil, err
 	}
-	f.running[pid] = true
 	return pid, l, nil
 }
 
 // begin is what there is to do before the first executable is started.
-func (f *family) begin() error {
-	null, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &fs.PathError{Op: "open", Path: os.DevNull, Err: err}
-	}
-	f.launcher = launcher{null: uintptr(null), holds: true}
+func (f *family) begin() {
+	f.launcher = newLauncher()
 	f.running = map[int]bool{}
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
 	closeOnExec()
 	_, any := f.ended()
 	f.ours = os.Getpid() != 1 && !any
-	return nil
+	f.work = make(chan func(), 64) // more than can wait at a time, as a rule
+	go f.labour()
 }
 
-// onThread does something on a thread of the family's own, which does not end before we do: the kernel kills children
-// when the thread that started them ends. One for all of them is less work than if each kept its own.
-func (f *family) onThread(do func() error) error {
-	if f.work == nil {
-		f.work = make(chan func())
-		go func() {
-			runtime.LockOSThread()
-			for do := range f.work {
-				do()
-			}
-		}()
+// labour starts what is to be started, on a thread of its own that does not end before we do: the kernel kills children
+// when the thread that started them ends, and lets none but that thread hold them. One at a time, for another child that
+// is just being made would have this one's leash.
+func (f *family) labour() {
+	runtime.LockOSThread()
+	for do := range f.work {
+		do()
 	}
-	done := make(chan error)
-	f.work <- func() { done <- do() }
-	return <-done
 }
 
 // closeOnExec keeps from our children what we have inherited ourselves without asking for it: whatever the platform had

@@ -3,6 +3,7 @@ package invoke
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strconv"
 	"syscall"
 
@@ -11,16 +12,41 @@ import (
 
 // launcher makes processes of executables, on the family's thread.
 type launcher struct {
-	// null is what they read.
-	null uintptr
+	// null is what they read; -1 until it is open.
+	null int
+	// terminal says that we have one. Executables then get a session of their own rather than just a process group, which
+	// is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
+	terminal bool
 	// holds says that the kernel lets us hold them until they are on their leashes. Some do not: a container's rules, or a
 	// tracer of our own.
 	holds bool
+	// plain are programs known to be without capabilities of their own.
+	plain map[program]bool
+}
+
+// program is a file in a state that it has not left if all this is the same.
+type program struct {
+	dev, ino uint64
+	changed  unix.Timespec
+}
+
+func newLauncher() launcher {
+	l := launcher{null: -1, holds: true, plain: map[program]bool{}}
+	if fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
+		l.terminal = true
+		unix.Close(fd)
+	}
+	return l
 }
 
 // launch starts an executable. It is held, as by a debugger, at its very first instruction until it is on the leash: were
 // we killed in between, there would be nothing that it has started.
-func (l *launcher) launch(c command, output uintptr, leash *leash) (pid int, err error) {
+func (l *launcher) launch(c command, output int, leash *leash) (pid int, err error) {
+	if l.null < 0 {
+		if l.null, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return 0, &fs.PathError{Op: "open", Path: os.DevNull, Err: err}
+		}
+	}
 	held := l.holds
 	pid, err = l.fork(c, output, leash, held)
 	switch {
@@ -28,7 +54,7 @@ func (l *launcher) launch(c command, output uintptr, leash *leash) (pid int, err
 		held = false
 		pid, err = l.fork(c, output, leash, held)
 		l.holds = err != nil
-	case held && err == nil && losesPrivileges(pid):
+	case held && err == nil && l.losesPrivileges(pid):
 		held = false
 		unix.Kill(pid, unix.SIGKILL)
 		reapOne(pid)
@@ -44,29 +70,32 @@ func (l *launcher) launch(c command, output uintptr, leash *leash) (pid int, err
 	return pid, nil
 }
 
-func (l *launcher) fork(c command, output uintptr, leash *leash, held bool) (int, error) {
+func (l *launcher) fork(c command, output int, leash *leash, held bool) (int, error) {
 	fds := make([]uintptr, leashFD+1)
 	for i := range fds {
 		fds[i] = ^uintptr(0) // none
 	}
-	fds[0], fds[1], fds[2], fds[leashFD] = l.null, output, output, uintptr(leash.collar)
+	fds[0], fds[1], fds[2], fds[leashFD] = uintptr(l.null), uintptr(output), uintptr(output), uintptr(leash.collar)
 	return syscall.ForkExec(c.path, append([]string{c.path}, c.args...), &syscall.ProcAttr{
 		Dir: c.dir, Env: c.env, Files: fds,
-		// A session rather than just a group: nobody can ask the terminal for a password, or be stopped for trying.
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Ptrace: held},
+		Sys: &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held},
 	})
 }
 
 // losesPrivileges says whether a process that is held has not become the user, or got the capabilities, that its file
 // gives: the kernel does not do that to one that is traced.
-func losesPrivileges(pid int) bool {
+func (l *launcher) losesPrivileges(pid int) bool {
 	file := "/proc/" + strconv.Itoa(pid) + "/exe" // of a script it is the interpreter's
 	var stat unix.Stat_t
-	if unix.Stat(file, &stat) != nil {
-		return true // nobody knows
+	if unix.Stat(file, &stat) != nil || stat.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
+		return true // or nobody knows
 	}
-	_, err := unix.Getxattr(file, "security.capability", nil)
-	return stat.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 || err == nil
+	this := program{uint64(stat.Dev), stat.Ino, stat.Ctim}
+	if !l.plain[this] {
+		_, err := unix.Getxattr(file, "security.capability", nil)
+		l.plain[this] = err != nil
+	}
+	return !l.plain[this]
 }
 
 // release lets a process go that is held. It has got SIGTRAP; any other signal is its own.

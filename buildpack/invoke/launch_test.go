@@ -13,30 +13,32 @@ import (
 )
 
 // launched runs a test on the thread that processes which are held have to be started, and let go, from.
-func launched(t *testing.T, script string, test func(l *launcher, c command, output uintptr, leash *leash)) {
+func launched(t *testing.T, script string, test func(l *launcher, c command, leash *leash)) {
 	t.Helper()
 	w, m := scripted(t, script)
 	w.Detect(t.Context(), m, 0) // the family begins
-	children.mu.Lock()
-	defer children.mu.Unlock()
 	leash, err := newLeash()
 	check(t, err)
 	defer leash.close()
-	l := children.launcher
-	children.onThread(func() error {
-		test(&l, command{path: filepath.Join(m.Dir, "bin/detect"), dir: m.Dir}, l.null, leash)
-		return nil
-	})
+	done := make(chan struct{})
+	children.work <- func() {
+		defer close(done)
+		children.mu.Lock()
+		defer children.mu.Unlock()
+		l := children.launcher
+		test(&l, command{path: filepath.Join(m.Dir, "bin/detect"), dir: m.Dir}, leash)
+	}
+	<-done
 }
 
 // B29: a module does nothing before its leash is tied, so that nothing of it is left if we are killed in that moment.
 func TestHeldUntilTied(t *testing.T) {
-	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, output uintptr, leash *leash) {
+	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, leash *leash) {
 		check(t, os.WriteFile(filepath.Join(c.dir, "really"), nil, 0o600))
 		if !l.holds {
 			t.Skip("nothing can be traced here")
 		}
-		pid, err := l.fork(c, output, leash, true)
+		pid, err := l.fork(c, l.null, leash, true)
 		check(t, err)
 		defer reapOne(pid)
 		defer syscall.Kill(pid, syscall.SIGKILL)
@@ -61,8 +63,8 @@ func TestHeldUntilTied(t *testing.T) {
 
 // One that is killed while it is held is reaped like any other.
 func TestKilledWhileHeld(t *testing.T) {
-	launched(t, "", func(l *launcher, c command, output uintptr, leash *leash) {
-		pid, err := l.fork(c, output, leash, true)
+	launched(t, "", func(l *launcher, c command, leash *leash) {
+		pid, err := l.fork(c, l.null, leash, true)
 		check(t, err)
 		check(t, syscall.Kill(pid, syscall.SIGKILL))
 		release(pid)

@@ -48,13 +48,13 @@ func (c command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	reader, writer, err := os.Pipe()
+	reader, writer, err := newPipe()
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	pid, leash, err := c.start(ctx, writer.Fd())
-	writer.Close()
+	pid, leash, err := c.start(ctx, writer)
+	unix.Close(writer)
 	if err != nil {
 		return c.notStarted(err)
 	}
@@ -77,6 +77,16 @@ func (c command) run(ctx context.Context) error {
 	return exitOf(status)
 }
 
+// newPipe makes a pipe, of which our end can be waited for without keeping a thread, and the other is a plain descriptor.
+func newPipe() (reader *os.File, writer int, err error) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
+		return nil, 0, os.NewSyscallError("pipe2", err)
+	}
+	unix.SetNonblock(ends[0], true) //nolint:errcheck // a new pipe has no reason to refuse
+	return os.NewFile(uintptr(ends[0]), "output"), ends[1], nil
+}
+
 // steady takes everything, also when the writer behind it no longer does: the module is not to wait for somebody who has
 // stopped to read, or for room on a disk.
 type steady struct{ io.Writer }
@@ -87,7 +97,7 @@ func (s steady) Write(p []byte) (int, error) {
 }
 
 // start starts the executable. One that somebody is still writing, or has just written, is tried again for a while.
-func (c command) start(ctx context.Context, output uintptr) (int, *leash, error) {
+func (c command) start(ctx context.Context, output int) (int, *leash, error) {
 	for try := 0; ; try++ {
 		pid, leash, err := children.start(c, output)
 		if !errors.Is(err, syscall.ETXTBSY) || try == 20 || ctx.Err() != nil {
@@ -100,27 +110,31 @@ func (c command) start(ctx context.Context, output uintptr) (int, *leash, error)
 // await waits until the executable has ended, but leaves it to be reaped: as long as it is not, its number is that of its
 // group and of nothing else. If the context is done first, it ends the group and returns the context's cause.
 func await(ctx context.Context, pid int) error {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		untilEnded(pid)
-	}()
-	select {
-	case <-ended:
+	ended, terminated := make(chan struct{}), make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(terminated)
+		terminate(pid, ended, hurried(ctx))
+	})
+	untilEnded(pid)
+	close(ended)
+	if stop() {
 		return nil
-	case <-ctx.Done():
 	}
+	<-terminated
+	return context.Cause(ctx)
+}
+
+// terminate ends a group: it has its time to end by itself, unless somebody is in a hurry.
+func terminate(pid int, ended, hurry <-chan struct{}) {
 	syscall.Kill(-pid, syscall.SIGTERM)
 	syscall.Kill(-pid, syscall.SIGCONT) // one that is stopped cannot end
 	select {
 	case <-ended:
-		return context.Cause(ctx)
+		return
 	case <-time.After(grace):
-	case <-hurried(ctx):
+	case <-hurry:
 	}
 	syscall.Kill(-pid, syscall.SIGKILL)
-	<-ended
-	return context.Cause(ctx)
 }
 
 // untilEnded waits until a child has ended and does not reap it. Where the kernel has descriptors of processes that can be
