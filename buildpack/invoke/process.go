@@ -41,9 +41,9 @@ type exitError struct {
 
 func (e *exitError) Error() string { return e.text }
 
-// run runs the executable in a session, and so a process group, of its own and ends all that it started, whatever way it
-// goes: when the executable is done, and when the context is (B28, B29). It returns nil, an *exitError, the context's
-// cause, or what kept the executable from starting.
+// run runs the executable in a process group of its own and ends all that it started, whatever way it goes: when the
+// executable is done, and when the context is (B28, B29). It returns nil, an *exitError, the context's cause, or what kept
+// the executable from starting.
 func (c command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
