@@ -186,7 +186,7 @@ func TestPipeKeptOpen(t *testing.T) {
 
 // What a module left that nothing ties to it must not be taken for a sign that a module which still runs is done.
 func TestOrphansOfOthersAreLeftAlone(t *testing.T) {
-	slow, m1 := scripted(t, "(setsid sleep 60 >/dev/null 2>&1 & echo $! >helper.pid) \nwhile test ! -e go; do sleep 0.01; done\nkill -0 $(cat helper.pid) && echo helped")
+	slow, m1 := scripted(t, "(setsid sleep 60 >/dev/null 2>&1 & note helper $!)\nwhile test ! -e go; do sleep 0.01; done\nkill -0 $(cat helper.pid) && echo helped")
 	quick, m2 := scripted(t, "setsid sleep 60 & note left $!")
 	var all sync.WaitGroup
 	inBackground(&all, func() {
