@@ -30,10 +30,15 @@ type lookout struct {
 	visited  map[*node]bool
 }
 
+// farSight is how many nodes are looked at until we give up: composites that are nested in each other make many.
+const farSight = 4096
+
 // next finds the first module, from n on, that has not been started. Each node is visited once.
 func (l lookout) next(n *node) (*buildpack.Module, error) {
 	for ; n != nil && !l.visited[n]; n = n.next {
-		l.visited[n] = true
+		if l.visited[n] = true; len(l.visited) > farSight {
+			return nil, errNoFurther
+		}
 		c, m, err := l.look(n)
 		switch {
 		case err != nil:
@@ -93,7 +98,7 @@ func (l lookout) look(n *node) (*choice, *buildpack.Module, error) {
 		return &choice{node: n, order: n.extensions, optional: true}, nil, nil
 	}
 	m, err := l.source.Module(n.element.Ref)
-	if err != nil || n.within.cycle(n.element.Ref) != nil {
+	if err != nil || n.within.has(n.element.Ref) {
 		return nil, nil, errNoFurther
 	}
 	if l.limits.excludes(n.element, m) {

@@ -16,7 +16,7 @@ func (s *searcher) evaluate(at state) (*Resolution, levels, error) {
 	all := firstLevels(len(at.points))
 	if i := slices.IndexFunc(at.members, Member.lost); i >= 0 {
 		s.record(Attempt{Members: at.members})
-		return nil, s.presence(i, at), nil
+		return nil, s.loss(i, at), nil
 	}
 	var passing []int
 	var participants []Participant
@@ -101,9 +101,34 @@ func (l Limits) mismatch(m *buildpack.Module) error {
 	return buildpack.MatchTargets(m.Targets, *l.Target)
 }
 
-// presence is the set of levels on which it depends that member i stands in the candidate.
+// loss is the set of levels on which it depends that required member i, which is lost, stands in the candidate: on the
+// choice that it came out of, and on those that could put something else of its id before it. Where it stands does not
+// matter.
+func (s *searcher) loss(i int, at state) levels {
+	own := at.members[i].standing()
+	return at.skipped.with(at.from[i]).union(s.contributors(at.points, func(other standing) bool {
+		return other != own && sameName(own.ref)(other)
+	}))
+}
+
+// presence is the set of levels on which it depends that member i stands where it does.
 func (s *searcher) presence(i int, at state) levels {
-	return at.from[i].union(at.skipped).union(s.contributors(at.members[i].Module.Ref, at.points))
+	own := at.members[i].standing()
+	var around levels // the choices that it came out of, at any depth
+	for level := at.from[i]; level != outermost; level = at.points[level].outer {
+		around = around.with(level)
+	}
+	why := at.skipped.with(at.from[i])
+	for level, p := range at.points {
+		// What it came out of, with another alternative, could put the same member elsewhere, but only among its own
+		// modules; these matter if they can speak of the name in question, and that is looked at anyway.
+		if s.couldStand(p.choice, func(other standing) bool {
+			return sameName(own.ref)(other) && !(around.has(level) && other == own)
+		}) {
+			why = why.with(level)
+		}
+	}
+	return why
 }
 
 // levelsOf is the set of levels on which the facts of a clash depend.
@@ -128,22 +153,27 @@ func (s *searcher) levelsOf(clash *Clash, passing []int, at state) levels {
 	return why
 }
 
-// contributors is the set of levels whose choices could put a module of the same kind and id into a candidate.
-func (s *searcher) contributors(ref buildpack.Ref, points []point) levels {
+// contributors is the set of levels whose choices could put something into a candidate for which the condition holds.
+func (s *searcher) contributors(points []point, holds func(standing) bool) levels {
 	var found levels
 	for level, p := range points {
-		if s.anyModule(p.choice, func(m buildpack.Ref) bool { return m.Kind == ref.Kind && m.ID == ref.ID }) {
+		if s.couldStand(p.choice, holds) {
 			found = found.with(level)
 		}
 	}
 	return found
 }
 
+// sameName is the condition to be of the same kind and id, of which a candidate has only the first.
+func sameName(ref buildpack.Ref) func(standing) bool {
+	return func(other standing) bool { return other.ref.Kind == ref.Kind && other.ref.ID == ref.ID }
+}
+
 // mightSpeak says whether some alternative of the choice holds a module that, as far as is known by now, could
 // provide or require the name.
 func (s *searcher) mightSpeak(c choice, closed Closed) bool {
-	return s.anyModule(c, func(ref buildpack.Ref) bool {
-		detection, known := s.seen[ref]
+	return s.couldStand(c, func(other standing) bool {
+		detection, known := s.seen[other.ref]
 		if !known {
 			return true
 		}
@@ -170,8 +200,7 @@ func (s *searcher) record(a Attempt) {
 // note adds members to those reached.
 func (s *searcher) note(members ...Member) {
 	for _, m := range members {
-		as := standing{ref: m.Module.Ref, optional: m.Optional}
-		if !s.noted[as] {
+		if as := m.standing(); !s.noted[as] {
 			s.noted[as] = true
 			s.reached = append(s.reached, m)
 		}

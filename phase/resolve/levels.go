@@ -8,7 +8,11 @@ func (l levels) has(level int) bool {
 	return word < len(l) && l[word]&(1<<(level%64)) != 0
 }
 
+// with adds a level; outermost is none.
 func (l levels) with(level int) levels {
+	if level == outermost || l.has(level) {
+		return l
+	}
 	one := make(levels, level/64+1)
 	one[level/64] = 1 << (level % 64)
 	return l.union(one)

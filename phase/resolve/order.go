@@ -14,6 +14,9 @@ type node struct {
 	extensions buildpack.Order
 	// within are the composites that this element came out of.
 	within *lineage
+	// parent is the choice that it came out of, and depth how many there are; nil and 0 for what an order names itself.
+	parent *node
+	depth  int
 	next   *node
 	// alternatives caches what the node is replaced by, per group.
 	alternatives []*node
@@ -41,8 +44,21 @@ func (e *CycleError) Error() string {
 	return "a composite buildpack contains itself: " + strings.Join(names, " → ")
 }
 
+// has says whether ref stands in the lineage.
+func (l *lineage) has(ref buildpack.Ref) bool {
+	for ; l != nil; l = l.outer {
+		if l.module == ref {
+			return true
+		}
+	}
+	return false
+}
+
 // cycle returns an error if ref already stands in the lineage.
 func (l *lineage) cycle(ref buildpack.Ref) error {
+	if !l.has(ref) {
+		return nil
+	}
 	path := []buildpack.Ref{ref}
 	for at := l; at != nil; at = at.outer {
 		path = append([]buildpack.Ref{at.module}, path...)
@@ -56,7 +72,7 @@ func (l *lineage) cycle(ref buildpack.Ref) error {
 // root returns the node at which the candidates of one group of the order begin: with each group of the extensions'
 // order in turn before all buildpacks, and last with none (contract, section 3).
 func root(group buildpack.Group, extensions buildpack.Order) *node {
-	first := list(group, nil, nil)
+	first := list(group, nil, nil, nil)
 	if len(extensions) == 0 {
 		return first
 	}
@@ -64,9 +80,13 @@ func root(group buildpack.Group, extensions buildpack.Order) *node {
 }
 
 // list puts the elements of a group in front of what follows.
-func list(group buildpack.Group, within *lineage, next *node) *node {
+func list(group buildpack.Group, within *lineage, parent, next *node) *node {
+	depth := 0
+	if parent != nil {
+		depth = parent.depth + 1
+	}
 	for i := len(group) - 1; i >= 0; i-- {
-		next = &node{element: group[i], within: within, next: next}
+		next = &node{element: group[i], within: within, parent: parent, depth: depth, next: next}
 	}
 	return next
 }
@@ -102,7 +122,7 @@ func (c choice) alternative(i int) *node {
 		if c.module != nil {
 			within = &lineage{module: c.module.Ref, outer: within}
 		}
-		c.node.alternatives[i] = list(c.order[i], within, c.node.next)
+		c.node.alternatives[i] = list(c.order[i], within, c.node, c.node.next)
 	}
 	return c.node.alternatives[i]
 }

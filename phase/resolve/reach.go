@@ -28,7 +28,7 @@ func (s *searcher) reach(n *node, before []Member) error {
 // walk does the work of reach and returns the ids that it came across.
 func (s *searcher) walk(n *node, done []buildpack.Ref) ([]buildpack.Ref, error) {
 	start := n
-	if start == nil {
+	if s.settled(start) {
 		return nil, nil
 	}
 	if ids, known := start.walked(done); known {
@@ -92,49 +92,96 @@ func (n *node) remember(ids, done []buildpack.Ref) []buildpack.Ref {
 	return ids
 }
 
-// scope is what a composite can contribute to a candidate, as far as is known.
+// scope is what a choice can contribute to a candidate, as far as is known.
 type scope struct {
-	modules []buildpack.Ref
-	// open is true if something in it has not been looked up yet: it could contribute anything.
-	open bool
+	standings []standing
+	// open is true if something in it has not been looked up yet: it could contribute anything. lookedUp is how many
+	// modules had been by then.
+	open     bool
+	lookedUp int
+	// cyclic is true if a composite in it contains itself.
+	cyclic bool
 }
 
-// anyModule says whether the choice could contribute a module for which the condition holds.
-func (s *searcher) anyModule(c choice, holds func(buildpack.Ref) bool) bool {
+// couldStand says whether the choice could contribute something for which the condition holds.
+func (s *searcher) couldStand(c choice, holds func(standing) bool) bool {
 	sc := s.scope(c)
-	return sc.open || slices.ContainsFunc(sc.modules, holds)
+	return sc.open || slices.ContainsFunc(sc.standings, holds)
 }
 
-// scope collects the modules of all alternatives of a choice, at any depth.
+// scope collects what all alternatives of a choice can contribute.
 func (s *searcher) scope(c choice) scope {
-	var key buildpack.Ref // the extensions' order has the empty one
-	if c.module != nil {
-		key = c.module.Ref
-	}
-	if sc, known := s.scopes[key]; known && !sc.open {
+	key := c.branch(0).composite
+	if sc, known := s.scopes[key]; known && !(sc.open && sc.lookedUp < len(s.modules)) {
 		return sc
 	}
-	var sc scope
-	s.gather(c.order, map[buildpack.Ref]bool{}, &sc)
+	sc := scope{lookedUp: len(s.modules)}
+	s.gather(c.order, &lineage{module: key}, map[standing]bool{}, &sc)
 	s.scopes[key] = sc
 	return sc
 }
 
-func (s *searcher) gather(order buildpack.Order, visited map[buildpack.Ref]bool, sc *scope) {
+func (s *searcher) gather(order buildpack.Order, within *lineage, visited map[standing]bool, sc *scope) {
 	for _, group := range order {
 		for _, element := range group {
-			if visited[element.Ref] {
-				continue
-			}
-			visited[element.Ref] = true
+			as := standing{ref: element.Ref, optional: element.Optional || element.Kind == buildpack.KindExtension}
 			module, known := s.modules[element.Ref]
 			switch {
-			case !known && element.Kind == buildpack.KindBuildpack:
-				sc.open = true
-			case known && module.IsComposite():
-				s.gather(module.Descriptor.Order, visited, sc)
+			case !known:
+				sc.open = sc.open || element.Kind == buildpack.KindBuildpack
+			case s.limits.excludes(element, module):
+				continue
+			case module.IsComposite():
+				as.optional = false // which says nothing of what is in it
+				sc.cyclic = sc.cyclic || within.has(element.Ref)
 			}
-			sc.modules = append(sc.modules, element.Ref)
+			if visited[as] {
+				continue
+			}
+			visited[as] = true
+			if known && module.IsComposite() {
+				s.gather(module.Descriptor.Order, &lineage{module: element.Ref, outer: within}, visited, sc)
+			} else {
+				sc.standings = append(sc.standings, as)
+			}
 		}
 	}
+}
+
+// settled says whether all that could stand in the candidates that go on at n has been noted and nothing can be wrong with
+// them any more: to walk there would be in vain.
+func (s *searcher) settled(n *node) bool {
+	for ; n != nil; n = n.next {
+		if n.extensions != nil {
+			if !s.settledScope(choice{node: n, order: n.extensions}) {
+				return false
+			}
+			continue
+		}
+		module, known := s.modules[n.element.Ref]
+		switch {
+		case !known:
+			return false
+		case s.limits.excludes(n.element, module):
+		case !module.IsComposite():
+			if !s.noted[Member{Module: module, Optional: n.element.Optional || module.IsExtension()}.standing()] {
+				return false
+			}
+		case !s.settledScope(choice{node: n, module: module, order: module.Descriptor.Order}):
+			return false
+		}
+	}
+	return true
+}
+
+// settledScope says so of the alternatives of a choice. One that stands within what it contains itself is cyclic.
+func (s *searcher) settledScope(c choice) bool {
+	key := c.branch(0).composite
+	if s.settledScopes[key] {
+		return true
+	}
+	sc := s.scope(c)
+	settled := !sc.open && !sc.cyclic && !slices.ContainsFunc(sc.standings, func(as standing) bool { return !s.noted[as] })
+	s.settledScopes[key] = settled
+	return settled
 }

@@ -1,5 +1,11 @@
 package resolve
 
+import (
+	"slices"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+)
+
 // refutation is a set of choices: with all of these, whatever the others are, every candidate fails.
 type refutation []taken
 
@@ -12,29 +18,98 @@ type taken struct {
 // refutationsKept bounds, for each alternative, how much is remembered; the latest are worth the most.
 const refutationsKept = 64
 
+// branch is an alternative of a composite, wherever that stands; the extensions' order has the empty reference.
+type branch struct {
+	composite buildpack.Ref
+	chosen    int
+}
+
+// shared is a refutation that was found at one node and may hold at others.
+type shared struct {
+	node *node
+	refutation
+}
+
 // refute remembers that alternative i fails together with the choices at the given levels.
-func (n *node) refute(i int, with levels, points []point) {
+func (s *searcher) refute(c choice, i int, with levels, points []point) {
 	var r refutation
+	inside := false // of the choice that this one came out of
 	for level, p := range points {
 		if with.has(level) {
 			r = append(r, taken{p.node, p.chosen})
+			inside = inside || p.node.isWithin(c.node.parent)
 		}
 	}
+	n := c.node
 	if n.refutations == nil {
 		n.refutations = map[int][]refutation{}
 	}
-	kept := append(n.refutations[i], r)
-	n.refutations[i] = kept[max(0, len(kept)-refutationsKept):]
+	n.refutations[i] = latest(append(n.refutations[i], r))
+	if !inside && n.parent != nil {
+		key := c.branch(i)
+		s.shared[key] = latest(append(s.shared[key], shared{n, r}))
+	}
+}
+
+func latest[T any](kept []T) []T { return kept[max(0, len(kept)-refutationsKept):] }
+
+func (c choice) branch(i int) branch {
+	if c.module == nil {
+		return branch{chosen: i}
+	}
+	return branch{c.module.Ref, i}
 }
 
 // refuted says whether alternative i is known to fail with the choices made so far, and which of these are why.
-func (n *node) refuted(i int, points []point) (levels, bool) {
-	for _, r := range n.refutations[i] {
+//
+// What was found at one node holds at another one of the same composite if it has nothing to do with the innermost choice
+// that both came out of, nor with what else came out of that: then no module that this choice could contribute, with
+// whatever alternative, makes a difference, and all other modules stand around both nodes alike.
+func (s *searcher) refuted(c choice, i int, points []point) (levels, bool) {
+	for _, r := range c.node.refutations[i] {
+		if why, all := r.among(points); all {
+			return why, true
+		}
+	}
+	for _, r := range s.shared[c.branch(i)] {
+		common := innermost(r.node, c.node)
+		if common == nil || slices.ContainsFunc(r.refutation, func(t taken) bool { return t.node.isWithin(common) }) {
+			continue
+		}
 		if why, all := r.among(points); all {
 			return why, true
 		}
 	}
 	return nil, false
+}
+
+// innermost is the innermost choice that both nodes came out of, nil if there is none.
+func innermost(a, b *node) *node {
+	for a != b {
+		if a.depth > b.depth {
+			a = a.parent
+		} else if b.depth > a.depth {
+			b = b.parent
+		} else if a.depth == 0 {
+			return nil
+		} else if a.parent == b.parent {
+			return a.parent
+		} else {
+			a, b = a.parent, b.parent
+		}
+	}
+	return a.parent
+}
+
+// isWithin says whether the node is a choice or came out of it, at any depth. Everything is within nil.
+func (n *node) isWithin(choice *node) bool {
+	for n != choice {
+		if n == nil {
+			return false
+		}
+		n = n.parent
+	}
+	return true
 }
 
 // among finds the levels at which all the decisions were made, if they were.

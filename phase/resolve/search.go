@@ -68,14 +68,20 @@ type searcher struct {
 	modules map[buildpack.Ref]*buildpack.Module
 	// seen are the detections known so far.
 	seen map[buildpack.Ref]buildpack.Detection
-	// scopes caches which modules each composite can contribute.
-	scopes map[buildpack.Ref]scope
+	// scopes caches what each composite can contribute; settledScopes are those of which all has been noted.
+	scopes        map[buildpack.Ref]scope
+	settledScopes map[buildpack.Ref]bool
+	// shared are refutations that hold for other nodes of the same composite, too.
+	shared map[branch][]shared
 }
 
+// standing is how a module can stand in a candidate.
 type standing struct {
 	ref      buildpack.Ref
 	optional bool
 }
+
+func (m Member) standing() standing { return standing{ref: m.Module.Ref, optional: m.Optional} }
 
 func newSearcher(order, extensions buildpack.Order, limits Limits, source Source) *searcher {
 	s := &searcher{
@@ -85,6 +91,9 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 		modules: map[buildpack.Ref]*buildpack.Module{},
 		seen:    map[buildpack.Ref]buildpack.Detection{},
 		scopes:  map[buildpack.Ref]scope{},
+
+		settledScopes: map[buildpack.Ref]bool{},
+		shared:        map[branch][]shared{},
 	}
 	for _, group := range order {
 		s.roots = append(s.roots, root(group, extensions))
@@ -97,28 +106,33 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 // sibling alternatives share what came before them.
 type state struct {
 	members []Member
-	// from are, for each member, the levels of the choices that it came out of.
-	from []levels
+	// from are, for each member, the level of the innermost choice that it came out of, or outermost.
+	from []int
 	// points are the choices made, by level.
 	points []point
 	// skipped are the levels on which it depends that some element was skipped.
 	skipped levels
 }
 
+// outermost stands for the level of what comes out of no choice.
+const outermost = -1
+
 // point is a choice on the way to a candidate.
 type point struct {
 	choice
+	// outer is the level of the innermost choice that this one came out of, or outermost.
+	outer int
 	// chosen is the index of the present alternative.
 	chosen int
 	// position is the number of members that stand before whatever the choice contributes.
 	position int
 }
 
-// frame says that the nodes up to (not including) until came out of the choices of these levels.
+// frame says that the nodes up to (not including) until came out of the choice of this level.
 type frame struct {
-	until  *node
-	levels levels
-	outer  *frame
+	until *node
+	level int
+	outer *frame
 }
 
 func (f *frame) at(n *node) *frame {
@@ -128,11 +142,11 @@ func (f *frame) at(n *node) *frame {
 	return f
 }
 
-func (f *frame) from() levels {
+func (f *frame) from() int {
 	if f == nil {
-		return nil
+		return outermost
 	}
-	return f.levels
+	return f.level
 }
 
 // search tries the candidates that go on at n, depth first. If all fail, it returns the levels of the choices whose
@@ -148,7 +162,7 @@ func (s *searcher) search(n *node, f *frame, at state) (*Resolution, levels, err
 		case step.choice != nil:
 			return s.choose(*step.choice, f, at)
 		case step.twin >= 0:
-			at.skipped = at.skipped.union(at.from[step.twin])
+			at.skipped = at.skipped.with(at.from[step.twin])
 		case step.module != nil:
 			at.members = append(at.members, Member{Module: step.module, Optional: step.optional})
 			at.from = append(at.from, f.from())
@@ -166,17 +180,18 @@ func sameID(ref buildpack.Ref) func(Member) bool {
 // only walked, for what has to be known of their modules.
 func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, levels, error) {
 	level := len(at.points)
-	at.points = append(slices.Clip(at.points), point{choice: c, position: len(at.members)})
-	inside := &frame{until: c.node.next, levels: f.from().with(level), outer: f}
-	// The choice is only there because of the choices it came out of, and because nothing before has its id.
-	why := f.from()
+	at.points = append(slices.Clip(at.points), point{choice: c, outer: f.from(), position: len(at.members)})
+	inside := &frame{until: c.node.next, level: level, outer: f}
+	// The choice is only there because of the one it came out of, and because nothing before has its id.
+	var why levels
+	why = why.with(f.from())
 	if c.module != nil {
-		why = why.union(s.contributors(c.module.Ref, at.points[:level]))
+		why = why.union(s.contributors(at.points[:level], sameName(c.module.Ref)))
 	}
 	jumped := false
 	for i := range c.count() {
 		at.points[level].chosen = i
-		clash, known := c.node.refuted(i, at.points[:level])
+		clash, known := s.refuted(c, i, at.points[:level])
 		if jumped || known {
 			if err := s.reach(c.alternative(i), at.members); err != nil {
 				return nil, nil, err
@@ -191,7 +206,7 @@ func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, levels, er
 				continue
 			}
 			clash = reason.without(level)
-			c.node.refute(i, clash, at.points)
+			s.refute(c, i, clash, at.points)
 		}
 		if !jumped {
 			why = why.union(clash)

@@ -278,6 +278,8 @@ type shape struct {
 	missing, failing, erroring float64
 	// tower worlds have one group of several composites with no other reason to fail than the build plan.
 	tower bool
+	// nested worlds have composites within composites, again and again, but none within itself.
+	nested bool
 }
 
 var shapes = []shape{
@@ -287,6 +289,8 @@ var shapes = []shape{
 	{name: "repeats", count: 2000, ids: 3, versions: 3, composites: 5, groups: 3, elements: 4, names: 3, missing: .02, failing: .2, erroring: .05},
 	{name: "towers", count: 3000, ids: 9, versions: 1, composites: 5, groups: 3, elements: 2, names: 3, failing: .02, tower: true},
 	{name: "clashing", count: 2000, ids: 4, versions: 2, composites: 4, groups: 3, elements: 2, names: 3, failing: .05, tower: true},
+	{name: "nested", count: 3000, ids: 6, versions: 1, composites: 5, groups: 2, elements: 2, names: 3, failing: .2, erroring: .03, nested: true},
+	{name: "nested versions", count: 3000, ids: 4, versions: 2, composites: 5, groups: 2, elements: 3, names: 3, failing: .15, nested: true},
 	{name: "passing", count: 2000, ids: 8, versions: 1, composites: 5, groups: 3, elements: 3, names: 5, failing: .02},
 }
 
@@ -319,9 +323,14 @@ func (s shape) random(t testing.TB, r *rand.Rand) (w *world, order, extensions b
 			m.Descriptor.ExecEnv = []string{"test"}
 		}
 		if i >= s.ids*s.versions && i < len(refs) {
-			m.Descriptor.Order = s.order(r, refs)
-			if s.tower {
-				m.Descriptor.Order = s.order(r, refs[:s.ids*s.versions])
+			components := refs[:s.ids*s.versions]
+			switch {
+			case s.tower:
+				m.Descriptor.Order = s.order(r, components)
+			case s.nested: // twice, so that they are half of what is chosen from
+				m.Descriptor.Order = s.order(r, slices.Concat(components[:2], refs[i+1:], refs[i+1:], components[2:]))
+			default:
+				m.Descriptor.Order = s.order(r, refs)
 			}
 		}
 		if r.Float64() >= s.missing {
@@ -579,6 +588,134 @@ func TestCompositesDoNotMultiply(t *testing.T) {
 	}
 }
 
+// nest makes n composites, each of which has the next one in both of its groups, with another module p or q after it or
+// before it. The last one has the module last.
+func nest(t testing.TB, n int, after bool, plan func(id string) buildpack.Detection) (*world, buildpack.Order) {
+	w := &world{t: t, modules: map[buildpack.Ref]*buildpack.Module{}, detects: map[buildpack.Ref]buildpack.Detection{}}
+	element := func(id string) buildpack.Element {
+		ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}
+		if w.modules[ref] == nil {
+			w.modules[ref], w.detects[ref] = &buildpack.Module{Ref: ref, API: api.V(0, 12)}, plan(id)
+		}
+		return buildpack.Element{Ref: ref}
+	}
+	inner := element("last")
+	for i := n - 1; i >= 0; i-- {
+		composite := element(fmt.Sprint("composite-", i))
+		var order buildpack.Order
+		for _, name := range []string{"p", "q"} {
+			group := buildpack.Group{element(fmt.Sprint(name, "-", i)), inner}
+			if after {
+				slices.Reverse(group)
+			}
+			order = append(order, group)
+		}
+		w.modules[composite.Ref].Descriptor.Order = order
+		inner = composite
+	}
+	return w, buildpack.Order{{inner}}
+}
+
+// TestNestedCompositesDoNotMultiply: 30 composites within each other, with two groups each, stand for a billion candidates
+// – and for as many places at which the innermost stands.
+func TestNestedCompositesDoNotMultiply(t *testing.T) {
+	failed := buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
+	for _, test := range []struct {
+		name   string
+		plan   func(id string) buildpack.Detection
+		passes bool
+		why    string
+	}{{
+		name: "the innermost fails",
+		plan: func(id string) buildpack.Detection {
+			if id == "last" {
+				return failed
+			}
+			return passed(nil, nil)
+		},
+		why: "it is in every candidate",
+	}, {
+		name: "all but the last group of each fail",
+		plan: func(id string) buildpack.Detection {
+			if id[0] == 'p' {
+				return failed
+			}
+			return passed(nil, nil)
+		},
+		passes: true,
+	}, {
+		name: "the innermost requires what nobody provides",
+		plan: func(id string) buildpack.Detection {
+			if id == "last" {
+				return passed(nil, []string{"nothing"})
+			}
+			return passed(nil, nil)
+		},
+		why: "it is in every candidate",
+	}, {
+		name: "all but the last group of each require what nobody provides",
+		plan: func(id string) buildpack.Detection {
+			if id[0] == 'p' {
+				return passed(nil, []string{id})
+			}
+			return passed(nil, nil)
+		},
+		passes: true,
+	}} {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after %t", test.name, after), func(t *testing.T) {
+				w, order := nest(t, 30, after, test.plan)
+				r, f, err := Search(order, nil, Limits{}, &hasty{world: w, r: rand.New(rand.NewPCG(seed, 0)), ended: map[buildpack.Ref]bool{}})
+				if err != nil || (r != nil) != test.passes {
+					t.Fatalf("found %v, error %v; want %t: %s", r, err, test.passes, test.why)
+				}
+				evaluated := 0
+				if r != nil {
+					evaluated = r.Evaluated
+				} else {
+					evaluated = f.Evaluated
+				}
+				if evaluated > 1000 { // of 1,073,741,824; all of them would not end
+					t.Errorf("%d candidates were evaluated", evaluated)
+				}
+				t.Logf("%d candidates evaluated", evaluated)
+			})
+		}
+	}
+}
+
+// A cycle that no candidate has run into yet is an error once one would, also of those that are known to fail: here each
+// of two composites has been looked up where the other was skipped because of a component of its id.
+func TestCycleBetweenKnownModules(t *testing.T) {
+	w := &world{t: t, modules: map[buildpack.Ref]*buildpack.Module{}, detects: map[buildpack.Ref]buildpack.Detection{}}
+	group := func(text string) (g buildpack.Group) {
+		for name := range strings.FieldsSeq(text) {
+			id, version, _ := strings.Cut(name, "@")
+			ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: version}
+			if w.modules[ref] == nil {
+				w.modules[ref], w.detects[ref] = &buildpack.Module{Ref: ref, API: api.V(0, 12)}, passed(nil, nil)
+			}
+			if id == "stop" {
+				w.detects[ref] = buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
+			}
+			g = append(g, buildpack.Element{Ref: ref})
+		}
+		return g
+	}
+	order := buildpack.Order{group("d@1 c@composite stop@1"), group("c@1 d@composite stop@1"), group("A@1 stop@1")}
+	for name, groups := range map[string]string{"c@composite": "d@composite y@1", "d@composite": "c@composite y@1", "A@1": "y@1|c@composite"} {
+		ref := group(name)[0].Ref
+		for text := range strings.SplitSeq(groups, "|") {
+			w.modules[ref].Descriptor.Order = append(w.modules[ref].Descriptor.Order, group(text))
+		}
+	}
+	_, _, err := Search(order, nil, Limits{}, w)
+	var cycle *CycleError
+	if !errors.As(err, &cycle) {
+		t.Errorf("%v, want a cycle", err)
+	}
+}
+
 func BenchmarkComposites(b *testing.B) {
 	for name, plan := range towerFamilies(12) {
 		b.Run(strings.ReplaceAll(name, " ", "_"), func(b *testing.B) {
@@ -593,13 +730,13 @@ func BenchmarkComposites(b *testing.B) {
 	}
 }
 
-// TestWhatAChoiceDependsOn: three ways in which a choice made earlier is the reason for a failure without being part of
+// TestWhatAChoiceDependsOn: ways in which a choice made earlier is the reason for a failure without being part of
 // what clashes. Each order begins with a group that fails but makes everything known, so that not knowing is no reason.
 func TestWhatAChoiceDependsOn(t *testing.T) {
 	failed := buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
 	for _, test := range []struct {
 		name, want, why string
-		composites      map[string][]string
+		composites      map[string][]string // the groups of each
 		known, group    []string
 		detects         map[string]buildpack.Detection
 	}{{
@@ -626,6 +763,46 @@ func TestWhatAChoiceDependsOn(t *testing.T) {
 		detects:    map[string]buildpack.Detection{"a@1": passed([]string{"dep"}, nil), "d@1": passed(nil, []string{"dep"})},
 		want:       "a@1 d@1",
 		why:        "b leaves what a provides unwanted, d does not",
+	}, {
+		name:       "where a module stands may come from a choice before",
+		composites: map[string][]string{"A@1": {"y@1", "x@1"}},
+		known:      []string{"y@1", "x@1", "r@1", "A@1"},
+		group:      []string{"A@1", "r@1?", "x@1"},
+		detects:    map[string]buildpack.Detection{"x@1": passed([]string{"dep"}, nil), "r@1": passed(nil, []string{"dep"})},
+		want:       "x@1 r@1?",
+		why:        "r requires what x provides if x stands before it",
+	}, {
+		name:       "what clashes within may be skipped with another group around",
+		composites: map[string][]string{"A@1": {"C@1", "x@2 C@1"}, "C@1": {"x@1"}},
+		known:      []string{"x@2", "y@1", "C@1", "A@1"},
+		group:      []string{"A@1"},
+		detects:    map[string]buildpack.Detection{"x@1": passed(nil, []string{"nothing"})},
+		want:       "x@2",
+		why:        "with x@2 in front the other version of x is skipped",
+	}, {
+		name:       "what fails within may be skipped with another group around",
+		composites: map[string][]string{"A@1": {"C@1", "x@2 C@1"}, "C@1": {"x@1"}},
+		known:      []string{"x@2", "y@1", "C@1", "A@1"},
+		group:      []string{"A@1"},
+		detects:    map[string]buildpack.Detection{"x@1": failed},
+		want:       "x@2",
+		why:        "with x@2 in front the other version of x is skipped",
+	}, {
+		name:       "what clashes within may not, with another module before it in the same group",
+		composites: map[string][]string{"A@1": {"C@1 p@1 C@1"}, "C@1": {"x@1", "y@1"}},
+		known:      []string{"y@1", "p@1", "x@1", "A@1"},
+		group:      []string{"A@1"},
+		detects:    map[string]buildpack.Detection{"p@1": passed([]string{"dep"}, nil), "x@1": passed(nil, []string{"dep"})},
+		want:       "y@1 p@1 x@1",
+		why:        "x fails before p and passes after it: the same composite, with another group each time",
+	}, {
+		name:       "nor, one composite deeper",
+		composites: map[string][]string{"A@1": {"B@1 p@1 B@1"}, "B@1": {"C@1"}, "C@1": {"x@1", "y@1"}},
+		known:      []string{"y@1", "p@1", "x@1", "A@1"},
+		group:      []string{"A@1"},
+		detects:    map[string]buildpack.Detection{"p@1": passed([]string{"dep"}, nil), "x@1": passed(nil, []string{"dep"})},
+		want:       "y@1 p@1 x@1",
+		why:        "as above",
 	}} {
 		t.Run(test.name, func(t *testing.T) {
 			w := &world{t: t, modules: map[buildpack.Ref]*buildpack.Module{}, detects: map[buildpack.Ref]buildpack.Detection{}}
@@ -639,14 +816,15 @@ func TestWhatAChoiceDependsOn(t *testing.T) {
 			}
 			group := func(names []string) (g buildpack.Group) {
 				for _, name := range names {
-					g = append(g, buildpack.Element{Ref: ref(name)})
+					name, optional := strings.CutSuffix(name, "?")
+					g = append(g, buildpack.Element{Ref: ref(name), Optional: optional})
 				}
 				return g
 			}
 			for name, members := range test.composites {
 				r := ref(name)
 				for _, member := range members {
-					w.modules[r].Descriptor.Order = append(w.modules[r].Descriptor.Order, group([]string{member}))
+					w.modules[r].Descriptor.Order = append(w.modules[r].Descriptor.Order, group(strings.Fields(member)))
 				}
 			}
 			for name, d := range test.detects {
