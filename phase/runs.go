@@ -82,7 +82,7 @@ func (r *runs) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.De
 			return w.detections, nil
 		}
 		if !more { // else what is needed comes first, and shows in a moment what it takes
-			more = r.startAhead(ahead)
+			more = r.startAhead(&w, ahead)
 		}
 		r.status.Running(len(r.known), len(r.started)-len(r.known))
 		e, err := r.wait(more)
@@ -105,6 +105,8 @@ type waiting struct {
 	known, running, next int
 	// lost says that a required one is known not to pass.
 	lost bool
+	// sated says that nothing is ahead that has not been started. As long as we wait for the same, that stays so.
+	sated bool
 }
 
 func (w *waiting) take(i int, d buildpack.Detection) {
@@ -133,13 +135,13 @@ func (r *runs) startNeeded(w *waiting) (any bool) {
 
 // startAhead starts what coming candidates will need, as long as slots are free and the machine is idle, a few at a time:
 // what has just been started does not show yet. It says whether there is perhaps more to start in a moment.
-func (r *runs) startAhead(ahead resolve.Ahead) (more bool) {
-	if r.idle == nil {
+func (r *runs) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
+	if r.idle == nil || w.sated {
 		return false
 	}
 	for n := 0; len(r.started)-len(r.known) < r.slots; n++ {
 		m := ahead(r.progress)
-		if m == nil {
+		if w.sated = m == nil; w.sated {
 			return false
 		}
 		if n == r.burst || n == 0 && !r.idle() {
