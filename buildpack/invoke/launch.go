@@ -17,8 +17,8 @@ type launcher struct {
 	// terminal says that we have one. Executables then get a session of their own rather than just a process group, which
 	// is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
 	terminal bool
-	// holds says that the kernel lets us hold them until they are on their leashes. Some do not: a container's rules, or a
-	// tracer of our own.
+	// holds says that the kernel lets us hold them until they are on their leashes. Not all do: there are containers whose
+	// rules forbid it, emulators that cannot, and we may be traced ourselves.
 	holds bool
 	// plain are programs known to be without capabilities of their own.
 	plain map[program]bool
@@ -50,7 +50,7 @@ func (l *launcher) launch(c command, output int, leash *leash) (pid int, err err
 	held := l.holds
 	pid, err = l.fork(c, output, leash, held)
 	switch {
-	case held && errors.Is(err, fs.ErrPermission): // to hold it, or to run it?
+	case held && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)): // to hold it, or to run it?
 		held = false
 		pid, err = l.fork(c, output, leash, held)
 		l.holds = err != nil

@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	if dir := os.Getenv(asPhase); dir != "" {
-		if os.Getenv(untraced) != "" {
-			if err := forbidTracing(); err != nil {
+		if number := os.Getenv(untraced); number != "" {
+			if err := forbidTracing(number); err != nil {
 				fmt.Println(err)
 			}
 		}
