@@ -183,8 +183,7 @@ func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, levels, er
 	at.points = append(slices.Clip(at.points), point{choice: c, outer: f.from(), position: len(at.members)})
 	inside := &frame{until: c.node.next, level: level, outer: f}
 	// The choice is only there because of the one it came out of, and because nothing before has its id.
-	var why levels
-	why = why.with(f.from())
+	why := levels(nil).with(f.from())
 	if c.module != nil {
 		why = why.union(s.contributors(at.points[:level], sameName(c.module.Ref)))
 	}
