@@ -47,3 +47,15 @@ func TestComputing(t *testing.T) {
 		t.Errorf("%d are computing when nothing runs", n)
 	}
 }
+
+// Somebody may look before the first executable has been started, and while it is.
+func TestLookingWhileBeginning(t *testing.T) {
+	var f family
+	var all sync.WaitGroup
+	inBackground(&all, func() { f.begun.Do(f.begin) })
+	if n := len(f.pids()); n != 0 {
+		t.Errorf("%d executables are running", n)
+	}
+	all.Wait()
+	close(f.work)
+}

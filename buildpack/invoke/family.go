@@ -29,7 +29,7 @@ type family struct {
 	work     chan func()
 	launcher launcher
 
-	// mu keeps reaping from starting: a child that fails to start is reaped where it was started.
+	// mu is for what follows, and keeps reaping from starting: a child that fails to start is reaped where it was started.
 	mu sync.Mutex
 	// running are the executables that are not reaped yet.
 	running map[int]bool
@@ -63,6 +63,8 @@ func (f *family) start(c command, output int) (pid int, l *leash, err error) {
 
 // begin is what there is to do before the first executable is started.
 func (f *family) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.launcher = newLauncher()
 	f.running = map[int]bool{}
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
