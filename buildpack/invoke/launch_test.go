@@ -193,7 +193,9 @@ func TestTerminal(t *testing.T) {
 func newTerminal(t *testing.T) (ours, theirs *os.File) {
 	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	check(t, err)
+	if err != nil {
+		t.Skipf("no terminal can be made here: %v", err)
+	}
 	check(t, unix.IoctlSetPointerInt(int(ours.Fd()), unix.TIOCSPTLCK, 0))
 	number, err := unix.IoctlGetInt(int(ours.Fd()), unix.TIOCGPTN)
 	check(t, err)
