@@ -99,11 +99,12 @@ func closeOnExec() {
 	}
 }
 
-// reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not.
-func (f *family) reap(pid int) unix.WaitStatus {
+// reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not. An error
+// says that nobody knows how the executable ended.
+func (f *family) reap(pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	status := reapOne(pid)
+	status, err := reapOne(pid)
 	delete(f.running, pid)
 	for {
 		orphan, _ := f.ended()
@@ -115,7 +116,7 @@ func (f *family) reap(pid int) unix.WaitStatus {
 	if len(f.running) == 0 && f.ours {
 		f.killAll()
 	}
-	return status
+	return status, err
 }
 
 // ended is the number of a child that waits to be reaped, 0 if none does, and whether there are children at all.
@@ -146,10 +147,10 @@ func (f *family) killAll() {
 }
 
 // reapOne reaps a child that has ended.
-func reapOne(pid int) (status unix.WaitStatus) {
+func reapOne(pid int) (status unix.WaitStatus, err error) {
 	for {
-		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
-			return status
+		if _, err = unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
+			return status, os.NewSyscallError("wait4", err)
 		}
 	}
 }

@@ -14,13 +14,22 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// launched runs a test on the thread that processes which are held have to be started, and let go, from.
+// launched runs a test on the thread that processes which are held have to be started, and let go, from. The test must not
+// end its goroutine, as t.Fatal and t.Skip do: nothing could be started any more.
 func launched(t *testing.T, script string, test func(l *launcher, c command, leash *leash)) {
 	t.Helper()
 	w, m := scripted(t, script)
 	w.Detect(t.Context(), m, 0) // the family begins
+	children.mu.Lock()
+	holds := children.launcher.holds
+	children.mu.Unlock()
+	if !holds {
+		t.Skip("nothing can be traced here")
+	}
 	leash, err := newLeash()
 	check(t, err)
 	defer leash.close()
@@ -38,15 +47,18 @@ func launched(t *testing.T, script string, test func(l *launcher, c command, lea
 // B29: a module does nothing before its leash is tied, so that nothing of it is left if we are killed in that moment.
 func TestHeldUntilTied(t *testing.T) {
 	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, leash *leash) {
-		check(t, os.WriteFile(filepath.Join(c.dir, "really"), nil, 0o600))
-		if !l.holds {
-			t.Skip("nothing can be traced here")
+		if err := os.WriteFile(filepath.Join(c.dir, "really"), nil, 0o600); err != nil {
+			t.Error(err)
+			return
 		}
 		pid, err := l.fork(c, l.null, leash, true)
-		check(t, err)
+		if err != nil {
+			t.Error(err)
+			return
+		}
 		defer reapOne(pid)
 		defer syscall.Kill(pid, syscall.SIGKILL)
-		check(t, syscall.Kill(pid, syscall.SIGCONT)) // a signal of its own, which is not what it waits for
+		syscall.Kill(pid, syscall.SIGCONT) // a signal of its own, which is not what it waits for
 		time.Sleep(100 * time.Millisecond)
 		ran := func() bool {
 			_, err := os.Stat(filepath.Join(c.dir, "ran"))
@@ -69,13 +81,32 @@ func TestHeldUntilTied(t *testing.T) {
 func TestKilledWhileHeld(t *testing.T) {
 	launched(t, "", func(l *launcher, c command, leash *leash) {
 		pid, err := l.fork(c, l.null, leash, true)
-		check(t, err)
-		check(t, syscall.Kill(pid, syscall.SIGKILL))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		syscall.Kill(pid, syscall.SIGKILL)
 		release(pid)
-		if status := reapOne(pid); !status.Signaled() {
-			t.Errorf("status %x", status)
+		if status, err := reapOne(pid); err != nil || !status.Signaled() {
+			t.Errorf("status %x, %v", status, err)
 		}
 	})
+}
+
+// One that somebody else has reaped has not passed: nobody knows how it ended.
+func TestEndUnknown(t *testing.T) {
+	w, m := scripted(t, "note self $$; while test ! -e go; do sleep 0.01; done")
+	done := make(chan buildpack.Detection)
+	go func() { done <- w.Detect(t.Context(), m, 0) }()
+	pid := noted(t, m.Dir, "self")
+	children.mu.Lock() // nobody of ours reaps it now
+	check(t, os.WriteFile(filepath.Join(m.Dir, "go"), nil, 0o600))
+	_, err := reapOne(pid)
+	children.mu.Unlock()
+	check(t, err)
+	if d := <-done; d.Outcome != buildpack.Errored || d.Cause == nil || !strings.Contains(d.Cause.Error(), "how it ended is not known") {
+		t.Errorf("%s %v", d.Outcome, d.Cause)
+	}
 }
 
 // untraced names the variable that makes the test's executable forbid itself, as a container may, to trace; its value is

@@ -69,10 +69,13 @@ func (c command) run(ctx context.Context) error {
 	cause := await(ctx, pid)
 	syscall.Kill(-pid, syscall.SIGKILL) // whatever is left of the group; it is not reaped yet, so this is its number
 	leash.killHolders()                 // whatever left the group
-	status := children.reap(pid)
+	status, err := children.reap(pid)
 	finish(ctx, reader, copied, c.output)
 	if cause != nil {
 		return cause
+	}
+	if err != nil {
+		return fmt.Errorf("how it ended is not known: %w", err)
 	}
 	return exitOf(status)
 }
