@@ -168,21 +168,16 @@ type source struct {
 
 // verify looks up all modules that the order names at its top level, before anything runs.
 func (s *source) verify(order buildpack.OrderFile, say *teller) error {
-	var refs []buildpack.Ref
 	for _, o := range []buildpack.Order{order.Buildpacks, order.Extensions} {
 		for _, group := range o {
 			for _, element := range group {
-				refs = append(refs, element.Ref)
+				m, err := s.Module(element.Ref)
+				if err != nil {
+					return &platform.Exit{Code: lookupCode(err, platform.CodeFailed), Action: "initialize detector", Err: err}
+				}
+				say.descriptor(m)
 			}
 		}
-	}
-	s.Read(refs)
-	for _, ref := range refs {
-		m, err := s.Module(ref)
-		if err != nil {
-			return &platform.Exit{Code: lookupCode(err, platform.CodeFailed), Action: "initialize detector", Err: err}
-		}
-		say.descriptor(m)
 	}
 	return nil
 }

@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
@@ -48,49 +46,12 @@ func (s *Store) Module(ref buildpack.Ref) (*buildpack.Module, error) {
 	if f, ok := s.known[ref]; ok {
 		return f.module, f.err
 	}
-	var f found
-	f.module, f.err = s.read(ref)
-	f = s.remember(ref, f)
-	return f.module, f.err
-}
-
-// Read reads modules that Module will be asked for, several at the same time. What is wrong with one Module says then.
-func (s *Store) Read(refs []buildpack.Ref) {
-	const fewest = 8 // so few are read sooner than somebody else has begun
-	workers := min(runtime.GOMAXPROCS(0), len(refs)/fewest)
-	if workers < 2 {
-		return
-	}
-	results := make([]found, len(refs))
-	var next atomic.Int64
-	var all sync.WaitGroup
-	all.Add(workers)
-	for range workers {
-		go func() {
-			defer all.Done()
-			for i := int(next.Add(1)) - 1; i < len(refs); i = int(next.Add(1)) - 1 {
-				results[i].module, results[i].err = s.read(refs[i])
-			}
-		}()
-	}
-	all.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, ref := range refs {
-		s.remember(ref, results[i])
-	}
-}
-
-// remember keeps what was found first, as the same module has to be the same value wherever it is asked for.
-func (s *Store) remember(ref buildpack.Ref, f found) found {
+	module, err := s.read(ref)
 	if s.known == nil {
 		s.known = map[buildpack.Ref]found{}
 	}
-	if first, known := s.known[ref]; known {
-		return first
-	}
-	s.known[ref] = f
-	return f
+	s.known[ref] = found{module, err}
+	return module, err
 }
 
 func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {

@@ -2,10 +2,8 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -118,40 +116,5 @@ func TestModuleWarns(t *testing.T) {
 	want := []string{filepath.Join(s.Buildpacks, "a/1/buildpack.toml") + `: line 4: unknown key "buildpack.homepaeg" (did you mean "homepage"?)`}
 	if diff := cmp.Diff(want, m.Warnings); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// What Read has read is what Module finds, the faulty ones with the errors that they would have had.
-func TestRead(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // also where there is one CPU
-	files := map[string]string{"bp/faulty/1/buildpack.toml": "api = \"0.10\"\n[buildpack\n"}
-	refs := []buildpack.Ref{bp("missing", "1"), bp("faulty", "1")}
-	for i := range 40 {
-		id := fmt.Sprint("b", i)
-		files["bp/"+id+"/1/buildpack.toml"] = fmt.Sprintf("api = \"0.10\"\n[buildpack]\nid = %q\n", id)
-		refs = append(refs, bp(id, "1"), bp(id, "1")) // orders repeat themselves
-	}
-	s := modules(t, files)
-	later := &Store{Buildpacks: s.Buildpacks}
-	early, err := s.Module(bp("b7", "1"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Read(refs)
-	for _, ref := range refs {
-		want, wantErr := later.Module(ref)
-		if err := os.RemoveAll(filepath.Join(s.Buildpacks, ref.ID)); err != nil {
-			t.Fatal(err)
-		}
-		got, err := s.Module(ref)
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("%s: %s", ref, diff)
-		}
-		if fmt.Sprint(err) != fmt.Sprint(wantErr) {
-			t.Errorf("%s: %v, want %v", ref, err, wantErr)
-		}
-	}
-	if again, _ := s.Module(bp("b7", "1")); again != early {
-		t.Error("a module that was known already is another value now")
 	}
 }
