@@ -24,18 +24,28 @@ var children family
 // making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
 // children before we started any, from whatever we were before we were this program.
 type family struct {
-	begun sync.Once
-	// work is what the thread that starts executables is to do.
-	work     chan func()
-	launcher launcher
+	begun    sync.Once
+	launcher *launcher
+	// work is what the threads that start executables are to do.
+	work chan func()
 
-	// mu is for what follows, and keeps reaping from starting: a child that fails to start is reaped where it was started.
+	// starting is held for reading while an executable is being started. Until a child has become one it is not in running,
+	// and it holds all our descriptors, those of other executables' leashes too; if it fails to, it is reaped where it was
+	// started. So whoever looks for what is not to be there makes sure that nothing is being started.
+	starting sync.RWMutex
+
+	// mu is for what follows. Who needs both locks takes starting first.
 	mu sync.Mutex
+	// threads counts those that start executables.
+	threads int
 	// running are the executables that are not reaped yet.
 	running map[int]bool
 	// ours says that all children are our own making.
 	ours bool
 }
+
+// maxThreads is how many threads start executables at the most: one is kept waiting by each start.
+const maxThreads = 4
 
 // start starts an executable that prints to a descriptor, on a leash, and returns its process number.
 func (f *family) start(c command, output int) (pid int, l *leash, err error) {
@@ -45,14 +55,16 @@ func (f *family) start(c command, output int) (pid int, l *leash, err error) {
 		return 0, nil, err
 	}
 	started := make(chan struct{})
-	f.work <- func() {
+	f.give(func() {
 		defer close(started)
-		f.mu.Lock()
-		defer f.mu.Unlock()
+		f.starting.RLock()
+		defer f.starting.RUnlock()
 		if pid, err = f.launcher.launch(c, output, l); err == nil {
+			f.mu.Lock()
 			f.running[pid] = true
+			f.mu.Unlock()
 		}
-	}
+	})
 	<-started
 	if err != nil {
 		l.close()
@@ -66,18 +78,32 @@ func (f *family) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.launcher = newLauncher()
+	f.work = make(chan func())
 	f.running = map[int]bool{}
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
 	closeOnExec()
 	_, any := f.ended()
 	f.ours = os.Getpid() != 1 && !any
-	f.work = make(chan func(), 64) // more than can wait at a time, as a rule
-	go f.labour()
+}
+
+// give gives work to a thread that has none, to a new one if there are few, or else to the first that is done.
+func (f *family) give(work func()) {
+	select {
+	case f.work <- work:
+		return
+	default:
+	}
+	f.mu.Lock()
+	if f.threads < min(maxThreads, runtime.GOMAXPROCS(0)) {
+		f.threads++
+		go f.labour()
+	}
+	f.mu.Unlock()
+	f.work <- work
 }
 
 // labour starts what is to be started, on a thread of its own that does not end before we do: the kernel kills children
-// when the thread that started them ends, and lets none but that thread hold them. One at a time, for another child that
-// is just being made would have this one's leash.
+// when the thread that started them ends, and lets none but that thread hold them.
 func (f *family) labour() {
 	runtime.LockOSThread()
 	for do := range f.work {
@@ -103,20 +129,38 @@ func closeOnExec() {
 // says that nobody knows how the executable ended.
 func (f *family) reap(pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	status, err := reapOne(pid)
 	delete(f.running, pid)
-	for {
-		orphan, _ := f.ended()
-		if orphan == 0 || f.running[orphan] {
-			break // the kernel keeps telling of that one, until its own turn comes
-		}
-		reapOne(orphan)
+	more := len(f.running) == 0 || f.orphan() != 0
+	f.mu.Unlock()
+	if more {
+		f.clean()
+	}
+	return status, err
+}
+
+// clean reaps the orphans that have ended, and ends all that have not if no executable runs.
+func (f *family) clean() {
+	f.starting.Lock()
+	defer f.starting.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for pid := f.orphan(); pid != 0; pid = f.orphan() {
+		reapOne(pid)
 	}
 	if len(f.running) == 0 && f.ours {
 		f.killAll()
 	}
-	return status, err
+}
+
+// orphan is the number of a child that waits to be reaped and is none of the executables, unless one of those waits before
+// it: then the kernel keeps telling of that one, until its own turn comes.
+func (f *family) orphan() int {
+	pid, _ := f.ended()
+	if f.running[pid] {
+		return 0
+	}
+	return pid
 }
 
 // ended is the number of a child that waits to be reaped, 0 if none does, and whether there are children at all.

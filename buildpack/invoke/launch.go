@@ -5,21 +5,26 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// launcher makes processes of executables, on the family's thread.
+// launcher makes processes of executables, several at the same time, each on one of the family's threads.
 type launcher struct {
-	// null is what they read; -1 until it is open.
-	null int
 	// terminal says that we have one. Executables then get a session of their own rather than just a process group, which
 	// is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
 	terminal bool
-	// holds says that the kernel lets us hold them until they are on their leashes. Not all do: there are containers whose
-	// rules forbid it, emulators that cannot, and we may be traced ourselves.
-	holds bool
+	// unheld says that the kernel does not let us hold them until they are on their leashes: there are containers whose rules
+	// forbid it, emulators that cannot, and we may be traced ourselves.
+	unheld atomic.Bool
+
+	// mu is for what follows.
+	mu sync.Mutex
+	// null is what they read; -1 until it is open.
+	null int
 	// plain are programs known to be without capabilities of their own.
 	plain map[program]bool
 }
@@ -30,8 +35,8 @@ type program struct {
 	changed  unix.Timespec
 }
 
-func newLauncher() launcher {
-	l := launcher{null: -1, holds: true, plain: map[program]bool{}}
+func newLauncher() *launcher {
+	l := &launcher{null: -1, plain: map[program]bool{}}
 	if fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
 		l.terminal = true
 		unix.Close(fd)
@@ -42,23 +47,25 @@ func newLauncher() launcher {
 // launch starts an executable. It is held, as by a debugger, at its very first instruction until it is on the leash: were
 // we killed in between, there would be nothing that it has started.
 func (l *launcher) launch(c command, output int, leash *leash) (pid int, err error) {
-	if l.null < 0 {
-		if l.null, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
-			return 0, &fs.PathError{Op: "open", Path: os.DevNull, Err: err}
-		}
+	input, err := l.input()
+	if err != nil {
+		return 0, err
 	}
-	held := l.holds
-	pid, err = l.fork(c, output, leash, held)
+	fork := func(held bool) (int, error) { return l.fork(c, input, output, leash, held) }
+	held := !l.unheld.Load()
+	pid, err = fork(held)
 	switch {
 	case held && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)): // to hold it, or to run it?
 		held = false
-		pid, err = l.fork(c, output, leash, held)
-		l.holds = err != nil
+		pid, err = fork(held)
+		if err == nil {
+			l.unheld.Store(true)
+		}
 	case held && err == nil && l.losesPrivileges(pid):
 		held = false
 		unix.Kill(pid, unix.SIGKILL)
 		reapOne(pid)
-		pid, err = l.fork(c, output, leash, held)
+		pid, err = fork(held)
 	}
 	if err != nil {
 		return 0, &fs.PathError{Op: "fork/exec", Path: c.path, Err: err}
@@ -70,12 +77,24 @@ func (l *launcher) launch(c command, output int, leash *leash) (pid int, err err
 	return pid, nil
 }
 
-func (l *launcher) fork(c command, output int, leash *leash, held bool) (int, error) {
+// input is a descriptor of what executables read: nothing.
+func (l *launcher) input() (fd int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.null < 0 {
+		if l.null, err = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return 0, &fs.PathError{Op: "open", Path: os.DevNull, Err: err}
+		}
+	}
+	return l.null, nil
+}
+
+func (l *launcher) fork(c command, input, output int, leash *leash, held bool) (int, error) {
 	fds := make([]uintptr, leashFD+1)
 	for i := range fds {
 		fds[i] = ^uintptr(0) // none
 	}
-	fds[0], fds[1], fds[2], fds[leashFD] = uintptr(l.null), uintptr(output), uintptr(output), uintptr(leash.collar)
+	fds[0], fds[1], fds[2], fds[leashFD] = uintptr(input), uintptr(output), uintptr(output), uintptr(leash.collar)
 	return syscall.ForkExec(c.path, append([]string{c.path}, c.args...), &syscall.ProcAttr{
 		Dir: c.dir, Env: c.env, Files: fds,
 		Sys: &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held},
@@ -91,6 +110,8 @@ func (l *launcher) losesPrivileges(pid int) bool {
 		return true // or nobody knows
 	}
 	this := program{uint64(stat.Dev), stat.Ino, stat.Ctim}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if !l.plain[this] {
 		_, err := unix.Getxattr(file, "security.capability", nil)
 		l.plain[this] = err != nil

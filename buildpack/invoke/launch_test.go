@@ -18,29 +18,26 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// launched runs a test on the thread that processes which are held have to be started, and let go, from. The test must not
-// end its goroutine, as t.Fatal and t.Skip do: nothing could be started any more.
+// launched runs a test on a thread that starts executables: those that are held have to be let go by the thread that started
+// them. The test must not end its goroutine, as t.Fatal and t.Skip do: the thread would be missing.
 func launched(t *testing.T, script string, test func(l *launcher, c command, leash *leash)) {
 	t.Helper()
 	w, m := scripted(t, script)
 	w.Detect(t.Context(), m, 0) // the family begins
-	children.mu.Lock()
-	holds := children.launcher.holds
-	children.mu.Unlock()
-	if !holds {
+	if children.launcher.unheld.Load() {
 		t.Skip("nothing can be traced here")
 	}
 	leash, err := newLeash()
 	check(t, err)
 	defer leash.close()
+	c := command{path: filepath.Join(m.Dir, "bin/detect"), dir: m.Dir}
 	done := make(chan struct{})
-	children.work <- func() {
+	children.give(func() {
 		defer close(done)
-		children.mu.Lock()
-		defer children.mu.Unlock()
-		l := children.launcher
-		test(&l, command{path: filepath.Join(m.Dir, "bin/detect"), dir: m.Dir}, leash)
-	}
+		children.starting.RLock() // nobody else reaps
+		defer children.starting.RUnlock()
+		test(children.launcher, c, leash)
+	})
 	<-done
 }
 
@@ -51,7 +48,7 @@ func TestHeldUntilTied(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		pid, err := l.fork(c, l.null, leash, true)
+		pid, err := l.fork(c, l.null, l.null, leash, true)
 		if err != nil {
 			t.Error(err)
 			return
@@ -80,7 +77,7 @@ func TestHeldUntilTied(t *testing.T) {
 // One that is killed while it is held is reaped like any other.
 func TestKilledWhileHeld(t *testing.T) {
 	launched(t, "", func(l *launcher, c command, leash *leash) {
-		pid, err := l.fork(c, l.null, leash, true)
+		pid, err := l.fork(c, l.null, l.null, leash, true)
 		if err != nil {
 			t.Error(err)
 			return

@@ -69,11 +69,18 @@ func (l *leash) killHolders() {
 	deadline := time.Now().Add(patience)
 	for pause := 100 * time.Microsecond; l.held() && time.Now().Before(deadline); pause = min(2*pause, 20*time.Millisecond) {
 		if pause > time.Millisecond { // those of the group, which are the most, have had the time to go by themselves
-			for _, pid := range processes() {
-				l.killIfHolder(pid)
-			}
+			l.killEach()
 		}
 		time.Sleep(pause)
+	}
+}
+
+// killEach kills those that hold the leash now, and not only until they have become what they are being started as.
+func (l *leash) killEach() {
+	children.starting.Lock()
+	defer children.starting.Unlock()
+	for _, pid := range processes() {
+		l.killIfHolder(pid)
 	}
 }
 
