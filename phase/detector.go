@@ -56,7 +56,7 @@ func Surround(in platform.Inputs, environ []string, analyzed platform.Analyzed, 
 	return Surroundings{Analyzed: analyzed, World: invoke.World{
 		App: in.AppDir, Platform: in.PlatformDir, BuildConfig: in.BuildConfigDir,
 		Target: target, ExecEnv: in.ExecEnv, Environ: environ,
-	}}, nil
+	}.Remembering()}, nil
 }
 
 func judgesTargets(at api.Version) bool  { return at.AtLeast(api.V(0, 12)) }

@@ -2,10 +2,12 @@ package invoke
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
@@ -22,6 +24,24 @@ type World struct {
 	ExecEnv string
 	// Environ is our own environment, "NAME=value" each; only what modules may see of it is handed on.
 	Environ []string
+
+	// once is what has been read for all modules; nil in a world that does not remember.
+	once *[2]inherited
+}
+
+// Remembering is the same world, in which the files that environments are made of are read only for the first module that
+// needs them.
+func (w World) Remembering() World {
+	w.once = new([2]inherited)
+	return w
+}
+
+// inherited is the part of the environment that does not depend on the module, but for whether the module wants what the
+// platform gives.
+type inherited struct {
+	read sync.Once
+	env  map[string]string
+	err  error
 }
 
 // handedOn says whether a variable of our own environment is for modules to see. Everything else – registry
@@ -47,13 +67,41 @@ func isPathList(name string) bool {
 // environment is the environment of a module's executable: from our own, from <platform>/env, from <build-config>/env,
 // and then what the specification sets. An unreadable file is an error.
 func (w World) environment(m *buildpack.Module, specified map[string]string) ([]string, error) {
+	inherited, err := w.inherited(m.Descriptor.ClearEnv)
+	if err != nil {
+		return nil, err
+	}
+	env := maps.Clone(inherited)
+	w.specify(env, m, specified)
+	for name, value := range env {
+		if strings.ContainsRune(value, 0) {
+			return nil, fmt.Errorf("the value of the environment variable %s has a NUL byte in it, which no variable can have", name)
+		}
+	}
+	return list(env), nil
+}
+
+// inherited is shared by all modules that ask for the same.
+func (w World) inherited(clear bool) (map[string]string, error) {
+	if w.once == nil {
+		return w.readInherited(clear)
+	}
+	i := &w.once[0]
+	if clear {
+		i = &w.once[1]
+	}
+	i.read.Do(func() { i.env, i.err = w.readInherited(clear) })
+	return i.env, i.err
+}
+
+func (w World) readInherited(clear bool) (map[string]string, error) {
 	env := map[string]string{}
 	for _, variable := range w.Environ {
 		if name, value, ok := strings.Cut(variable, "="); ok && handedOn(name) {
 			env[name] = value
 		}
 	}
-	if !m.Descriptor.ClearEnv {
+	if !clear {
 		if err := eachFile(filepath.Join(w.Platform, "env"), func(name, value string) { addPlatform(env, name, value) }); err != nil {
 			return nil, err
 		}
@@ -63,13 +111,7 @@ func (w World) environment(m *buildpack.Module, specified map[string]string) ([]
 			return nil, err
 		}
 	}
-	w.specify(env, m, specified)
-	for name, value := range env {
-		if strings.ContainsRune(value, 0) {
-			return nil, fmt.Errorf("the value of the environment variable %s has a NUL byte in it, which no variable can have", name)
-		}
-	}
-	return list(env), nil
+	return env, nil
 }
 
 // specify sets what the specification gives to both bin/detect and bin/generate, and what is particular to one.

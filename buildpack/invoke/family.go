@@ -38,7 +38,8 @@ type family struct {
 	mu sync.Mutex
 	// threads counts those that start executables.
 	threads int
-	// running are the executables that are not reaped yet.
+	// coming counts the executables that are to be started; running are those that have been, and are not reaped yet.
+	coming  int
 	running map[int]bool
 	// ours says that all children are our own making.
 	ours bool
@@ -54,23 +55,38 @@ func (f *family) start(c command, output int) (pid int, l *leash, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	f.mu.Lock()
+	f.coming++
+	f.mu.Unlock()
 	started := make(chan struct{})
 	f.give(func() {
 		defer close(started)
 		f.starting.RLock()
 		defer f.starting.RUnlock()
-		if pid, err = f.launcher.launch(c, output, l); err == nil {
-			f.mu.Lock()
-			f.running[pid] = true
-			f.mu.Unlock()
-		}
+		pid, err = f.bear(c, output, l)
 	})
 	<-started
 	if err != nil {
 		l.close()
+		f.clean() // nobody else may come who does
 		return 0, nil, err
 	}
 	return pid, l, nil
+}
+
+// bear starts an executable, on this thread, and has it among those that run before it can end.
+func (f *family) bear(c command, output int, l *leash) (pid int, err error) {
+	pid, held, err := f.launcher.launch(c, output, l)
+	f.mu.Lock()
+	f.coming--
+	if err == nil {
+		f.running[pid] = true
+	}
+	f.mu.Unlock()
+	if held {
+		release(pid)
+	}
+	return pid, err
 }
 
 // begin is what there is to do before the first executable is started.
@@ -131,13 +147,16 @@ func (f *family) reap(pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
 	status, err := reapOne(pid)
 	delete(f.running, pid)
-	more := len(f.running) == 0 || f.orphan() != 0
+	more := f.idle() || f.orphan() != 0
 	f.mu.Unlock()
 	if more {
 		f.clean()
 	}
 	return status, err
 }
+
+// idle says that no executable runs, or is about to.
+func (f *family) idle() bool { return len(f.running) == 0 && f.coming == 0 }
 
 // clean reaps the orphans that have ended, and ends all that have not if no executable runs.
 func (f *family) clean() {
@@ -148,7 +167,7 @@ func (f *family) clean() {
 	for pid := f.orphan(); pid != 0; pid = f.orphan() {
 		reapOne(pid)
 	}
-	if len(f.running) == 0 && f.ours {
+	if f.idle() && f.ours {
 		f.killAll()
 	}
 }

@@ -44,15 +44,15 @@ func newLauncher() *launcher {
 	return l
 }
 
-// launch starts an executable. It is held, as by a debugger, at its very first instruction until it is on the leash: were
-// we killed in between, there would be nothing that it has started.
-func (l *launcher) launch(c command, output int, leash *leash) (pid int, err error) {
+// launch starts an executable and puts it on the leash. It is held until then, as by a debugger, at its very first
+// instruction: were we killed in between, there would be nothing that it has started. Who is told so releases it.
+func (l *launcher) launch(c command, output int, leash *leash) (pid int, held bool, err error) {
 	input, err := l.input()
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	fork := func(held bool) (int, error) { return l.fork(c, input, output, leash, held) }
-	held := !l.unheld.Load()
+	held = !l.unheld.Load()
 	pid, err = fork(held)
 	switch {
 	case held && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)): // to hold it, or to run it?
@@ -68,13 +68,10 @@ func (l *launcher) launch(c command, output int, leash *leash) (pid int, err err
 		pid, err = fork(held)
 	}
 	if err != nil {
-		return 0, &fs.PathError{Op: "fork/exec", Path: c.path, Err: err}
+		return 0, false, &fs.PathError{Op: "fork/exec", Path: c.path, Err: err}
 	}
 	leash.tie(pid)
-	if held {
-		release(pid)
-	}
-	return pid, nil
+	return pid, held, nil
 }
 
 // input is a descriptor of what executables read: nothing.

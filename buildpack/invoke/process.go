@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -62,8 +63,9 @@ func (c command) run(ctx context.Context) error {
 	copied := make(chan struct{})
 	go func() {
 		defer close(copied)
-		buffer := make([]byte, 4<<10)                                        // most print little
-		io.CopyBuffer(steady{c.output}, struct{ io.Reader }{reader}, buffer) //nolint:errcheck // the module has ended, or is being ended
+		buffer := buffers.Get().(*[4 << 10]byte)
+		defer buffers.Put(buffer)
+		io.CopyBuffer(steady{c.output}, struct{ io.Reader }{reader}, buffer[:]) //nolint:errcheck // the module has ended, or is being ended
 	}()
 
 	cause := await(ctx, pid)
@@ -79,6 +81,9 @@ func (c command) run(ctx context.Context) error {
 	}
 	return exitOf(status)
 }
+
+// buffers are for what executables print, on its way.
+var buffers = sync.Pool{New: func() any { return new([4 << 10]byte) }}
 
 // newPipe makes a pipe, of which our end can be waited for without keeping a thread, and the other is a plain descriptor.
 func newPipe() (reader *os.File, writer int, err error) {

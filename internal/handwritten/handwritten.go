@@ -53,6 +53,9 @@ func (e *SyntaxError) Error() string {
 // Decode reads TOML into a value whose fields have `toml` tags. Unknown keys are warnings, anything malformed or of the
 // wrong type is a *SyntaxError.
 func Decode(data []byte, into any) ([]Warning, error) {
+	if len(data) == 0 { // as most build plans are
+		return nil, nil
+	}
 	if err := CheckNesting(data); err != nil {
 		return nil, err
 	}
