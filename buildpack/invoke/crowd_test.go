@@ -2,9 +2,15 @@ package invoke
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
@@ -30,4 +36,104 @@ func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 		}()
 	}
 	all.Wait()
+}
+
+// Several executables are started at the same time: one that takes long to be started does not keep others from it.
+func TestStartedSideBySide(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
+	w, m := scripted(t, "")
+	w.Detect(t.Context(), m, 0) // the family begins
+	var both sync.WaitGroup
+	both.Add(2)
+	meet := make(chan struct{})
+	for range 2 {
+		go children.give(func() {
+			defer both.Done()
+			select {
+			case meet <- struct{}{}:
+			case <-meet:
+			case <-time.After(10 * time.Second):
+				t.Error("one waits for the other")
+			}
+		})
+	}
+	both.Wait()
+}
+
+// What has a leash only because it is just being started is spared, until it has been.
+func TestLeashSparesWhatIsBeingStarted(t *testing.T) {
+	l, err := newLeash()
+	check(t, err)
+	defer l.close()
+	cmd := exec.Command("sleep", "60")
+	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(l.collar), "collar")}
+	check(t, cmd.Start())
+	cmd.ExtraFiles[0].Close()
+	l.collar = -1
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		cmd.Wait() //nolint:errcheck // it is killed
+	}()
+	children.starting.RLock()
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		l.killHolders()
+	}()
+	select {
+	case <-ended:
+		t.Error("it was killed while something was being started")
+	case <-time.After(200 * time.Millisecond):
+	}
+	children.starting.RUnlock()
+	<-killed
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("it was not killed afterwards")
+		cmd.Process.Kill()
+	}
+}
+
+// What nothing ties to a module is ended when no other runs or is about to; if what is about to cannot be started, then.
+func TestLeftUntilNothingIsComing(t *testing.T) {
+	self, err := filepath.Abs(os.Args[0])
+	check(t, err)
+	w, m := scripted(t, self+" daemon nothing &\nwhile test ! -s left.pid; do sleep 0.01; done")
+	w.Detect(t.Context(), at(t.TempDir()), 0) // the family begins; there is no such module
+	coming := func(n int) {
+		children.mu.Lock()
+		defer children.mu.Unlock()
+		children.coming += n
+	}
+	coming(1)
+	w.Detect(t.Context(), m, 0)
+	left := noted(t, m.Dir, "left")
+	if isGone(left) {
+		t.Error("it was ended, although another might still come")
+	}
+	coming(-1)
+	if d := w.Detect(t.Context(), at(t.TempDir()), 0); d.Outcome != buildpack.Errored {
+		t.Errorf("%s", d.Outcome)
+	}
+	if !isGone(left) {
+		gone(t, "at the end", left)
+		t.Error("it was not ended")
+	}
+}
+
+// Nobody wakes up for a signal because a child has ended.
+func TestEndsAreNoSignals(t *testing.T) {
+	w, m := scripted(t, "")
+	w.Detect(t.Context(), m, 0)
+	status, err := os.ReadFile("/proc/self/status")
+	check(t, err)
+	_, rest, _ := strings.Cut(string(status), "SigCgt:")
+	mask, _, _ := strings.Cut(rest, "\n")
+	caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+	check(t, err)
+	if caught&(1<<(syscall.SIGCHLD-1)) != 0 || caught == 0 {
+		t.Errorf("signals that are caught: %x", caught)
+	}
 }

@@ -139,7 +139,7 @@ func (w World) Generate(ctx context.Context, m *buildpack.Module, dir string, pl
 		return err
 	}
 	executable := filepath.Join(m.Dir, "bin", "generate")
-	return w.start(ctx, command{path: executable, args: []string{dir, w.Platform, path}, env: env, output: output}, timeout)
+	return w.start(ctx, command{path: executable, args: []string{dir, w.Platform, path}, env: env, output: output, live: true}, timeout)
 }
 
 // writePlan writes a buildpack plan: what a module is asked to provide.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
@@ -30,8 +29,9 @@ type command struct {
 	args []string
 	dir  string
 	env  []string
-	// output takes what it prints, stdout and stderr as they come.
+	// output takes what it prints, stdout and stderr as they come, and without delay if somebody reads it live.
 	output io.Writer
+	live   bool
 }
 
 // exitError says how an executable ended, if not with exit code 0.
@@ -49,30 +49,24 @@ func (c command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	reader, writer, err := newPipe()
+	output, theirs, err := newIntake(c.output)
 	if err != nil {
 		return err
 	}
-	defer reader.Close()
-	pid, leash, err := c.start(ctx, writer)
-	unix.Close(writer)
+	defer output.close()
+	pid, leash, err := c.start(ctx, theirs)
+	unix.Close(theirs)
 	if err != nil {
 		return c.notStarted(err)
 	}
 	defer leash.close()
-	copied := make(chan struct{})
-	go func() {
-		defer close(copied)
-		buffer := buffers.Get().(*[4 << 10]byte)
-		defer buffers.Put(buffer)
-		io.CopyBuffer(steady{c.output}, struct{ io.Reader }{reader}, buffer[:]) //nolint:errcheck // the module has ended, or is being ended
-	}()
+	output.begin(c.live)
 
 	cause := await(ctx, pid)
 	syscall.Kill(-pid, syscall.SIGKILL) // whatever is left of the group; it is not reaped yet, so this is its number
 	leash.killHolders()                 // whatever left the group
 	status, err := children.reap(pid)
-	finish(ctx, reader, copied, c.output)
+	output.finish(ctx)
 	if cause != nil {
 		return cause
 	}
@@ -80,28 +74,6 @@ func (c command) run(ctx context.Context) error {
 		return fmt.Errorf("how it ended is not known: %w", err)
 	}
 	return exitOf(status)
-}
-
-// buffers are for what executables print, on its way.
-var buffers = sync.Pool{New: func() any { return new([4 << 10]byte) }}
-
-// newPipe makes a pipe, of which our end can be waited for without keeping a thread, and the other is a plain descriptor.
-func newPipe() (reader *os.File, writer int, err error) {
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, 0, os.NewSyscallError("pipe2", err)
-	}
-	unix.SetNonblock(ends[0], true) //nolint:errcheck // a new pipe has no reason to refuse
-	return os.NewFile(uintptr(ends[0]), "output"), ends[1], nil
-}
-
-// steady takes everything, also when the writer behind it no longer does: the module is not to wait for somebody who has
-// stopped to read, or for room on a disk.
-type steady struct{ io.Writer }
-
-func (s steady) Write(p []byte) (int, error) {
-	s.Writer.Write(p) //nolint:errcheck // see above
-	return len(p), nil
 }
 
 // start starts the executable. One that somebody is still writing, or has just written, is tried again for a while.
@@ -190,39 +162,6 @@ func WithHurry(ctx context.Context, hurry <-chan struct{}) context.Context {
 func hurried(ctx context.Context) <-chan struct{} {
 	hurry, _ := ctx.Value(hurryKey{}).(<-chan struct{})
 	return hurry
-}
-
-// finish takes what is still in the pipe, without waiting for a descendant that keeps it open (B28), or for a reader of
-// our own output who does not read if we have been asked to end.
-func finish(ctx context.Context, reader *os.File, copied <-chan struct{}, output io.Writer) {
-	select {
-	case <-copied:
-		return
-	case <-time.After(50 * time.Millisecond): // the usual case: all writers are gone, the end of the pipe is near
-	}
-	reader.SetReadDeadline(time.Now())
-	select {
-	case <-copied:
-	case <-ctx.Done():
-		select {
-		case <-copied:
-		case <-time.After(patience):
-			return
-		}
-	}
-	raw, err := reader.SyscallConn()
-	if err != nil {
-		return
-	}
-	buffer := make([]byte, 64<<10)
-	for range 64 { // a pipe holds a MiB at the most; a descendant that goes on printing is not waited for
-		n := 0
-		raw.Control(func(fd uintptr) { n, err = syscall.Read(int(fd), buffer) })
-		if n <= 0 || err != nil {
-			return
-		}
-		output.Write(buffer[:n])
-	}
 }
 
 func exitOf(status unix.WaitStatus) error {
