@@ -192,6 +192,33 @@ func TestUnreadableEnvironmentIsAnErrorOfTheModule(t *testing.T) {
 	}
 }
 
+// A world that remembers reads the files for the first module that needs them, and once more for those with clear-env.
+func TestEnvironmentIsReadOnce(t *testing.T) {
+	dir := t.TempDir()
+	write := func(value string) {
+		t.Helper()
+		tree(t, dir, map[string]string{"platform/env/A": value, "build-config/env/B": value})
+	}
+	forgets := World{Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config")}
+	remembers := forgets.Remembering()
+	see := func(w World, clear bool, want ...string) {
+		t.Helper()
+		env, err := w.environment(&buildpack.Module{Dir: "/bp", Descriptor: buildpack.Descriptor{ClearEnv: clear}}, map[string]string{"OWN": "1"})
+		check(t, err)
+		if diff := cmp.Diff(append(want, "CNB_BUILDPACK_DIR=/bp", "OWN=1"), env); diff != "" {
+			t.Error(diff)
+		}
+	}
+	write("1")
+	see(remembers, false, "A=1", "B=1")
+	write("2")
+	see(remembers, false, "A=1", "B=1")
+	see(remembers, true, "B=2")
+	write("3")
+	see(remembers, true, "B=2")
+	see(forgets, false, "A=3", "B=3")
+}
+
 // Why a bin/detect could not be started is said in a way that tells what to do.
 func TestNotStarted(t *testing.T) {
 	dir := t.TempDir()
