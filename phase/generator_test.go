@@ -343,8 +343,7 @@ func TestDevicesAndSockets(t *testing.T) {
 		b.check(os.RemoveAll(filepath.Join(b.root, name)))
 	}
 	// Within a short path: the name of a socket may not be long.
-	b.check(os.Chdir(b.root))
-	t.Cleanup(func() { os.Chdir("/") })
+	t.Chdir(b.root)
 	socket, err := net.Listen("unix", "run.Dockerfile")
 	b.check(err)
 	refused("run.Dockerfile", "run.Dockerfile is not a regular file of its own but a socket")
