@@ -303,7 +303,7 @@ func (w *world) left() []string {
 	return found
 }
 
-// leash says of a process whether it has the leash, and whether that was tied, which is when the kernel is to send a signal
+// leash says of a process whether it has the leash (descriptor 60, docs/reliability.md), and whether that was tied, which is when the kernel is to send a signal
 // (O_ASYNC): without it, the process was started by one that was not held.
 func leash(dir string) string {
 	info, err := os.ReadFile(dir + "/fdinfo/60")

@@ -57,5 +57,4 @@ func TestLookingWhileBeginning(t *testing.T) {
 		t.Errorf("%d executables are running", n)
 	}
 	all.Wait()
-	close(f.work)
 }

@@ -67,11 +67,11 @@ func isPathList(name string) bool {
 // environment is the environment of a module's executable: from our own, from <platform>/env, from <build-config>/env,
 // and then what the specification sets. An unreadable file is an error.
 func (w World) environment(m *buildpack.Module, specified map[string]string) ([]string, error) {
-	inherited, err := w.inherited(m.Descriptor.ClearEnv)
+	shared, err := w.inherited(m.Descriptor.ClearEnv)
 	if err != nil {
 		return nil, err
 	}
-	env := maps.Clone(inherited)
+	env := maps.Clone(shared)
 	w.specify(env, m, specified)
 	for name, value := range env {
 		if strings.ContainsRune(value, 0) {

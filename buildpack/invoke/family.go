@@ -20,8 +20,8 @@ var children family
 // we are the "child subreaper" of all that we start, so whatever outlives its parent becomes our child.
 //
 // Such an orphan is reaped when it has ended. If it has not, it holds no leash – or it would be dead – and nothing says
-// which executable it belongs to; so it is killed as soon as none runs. It is left alone where it might not be of our
-// making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
+// which executable it belongs to; so it is killed as soon as none runs or is about to. It is left alone where it might not
+// be of our making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
 // children before we started any, from whatever we were before we were this program.
 type family struct {
 	begun    sync.Once

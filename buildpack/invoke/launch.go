@@ -45,7 +45,8 @@ func newLauncher() *launcher {
 }
 
 // launch starts an executable and puts it on the leash. It is held until then, as by a debugger, at its very first
-// instruction: were we killed in between, there would be nothing that it has started. Who is told so releases it.
+// instruction: were we killed in between, there would be nothing that it has started. Who is told so releases it. The kernel
+// does not hold a child of ours that is being made when we are ending already; see docs/reliability.md.
 func (l *launcher) launch(c command, output int, leash *leash) (pid int, held bool, err error) {
 	input, err := l.input()
 	if err != nil {
