@@ -238,7 +238,7 @@ func mounted(t *testing.T, options string) string {
 
 func TestCannotWrite(t *testing.T) {
 	if os.Geteuid() == 0 {
-		t.Skip("root can write anywhere; acceptance/testdata/files.txtar shows this as somebody else")
+		t.Skip("root can write anywhere; acceptance/testdata/files_outputs.txtar shows this as somebody else")
 	}
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("old"), 0o644))
