@@ -121,6 +121,7 @@ func runScripts(t *testing.T, reports string) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"buildpack": simpleBuildpack,
 			"composite": compositeBuildpack,
+			"ends":      ends,
 			"exits":     exits,
 			"extension": simpleExtension,
 			"order":     orderFile,
@@ -189,6 +190,17 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("%s exited with %d, want %d", args[1], got, want)
+	}
+}
+
+// ends demands that stdout of the last command ends with the text of a file: "ends last".
+func ends(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ends <file>")
+	}
+	text, end := ts.ReadFile("stdout"), ts.ReadFile(args[0])
+	if end == "" || !strings.HasSuffix("\n"+text, "\n"+end) {
+		ts.Fatalf("stdout does not end with\n%s", end)
 	}
 }
 

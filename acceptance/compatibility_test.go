@@ -29,6 +29,8 @@ func TestCompatibilityNamesTests(t *testing.T) {
 	}
 	for number := 1; number <= 27; number++ {
 		switch number {
+		case 6: // withdrawn: all that is logged goes to stdout, as in the reference
+			continue
 		case 12, 15, 19: // shown by the tests of generation and of robustness
 			continue
 		}

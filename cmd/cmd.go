@@ -27,9 +27,9 @@ func Main(phase platform.Phase) int {
 	p := process{
 		args: os.Args[1:], getenv: os.Getenv, environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
 		root:     os.Geteuid() == 0,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		terminal: term.IsTerminal(int(os.Stdout.Fd())),
 		columns: func() int {
-			if columns, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && columns > 0 {
+			if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && columns > 0 {
 				return columns
 			}
 			return 80
@@ -40,12 +40,13 @@ func Main(phase platform.Phase) int {
 
 // process is what an executable is started with.
 type process struct {
-	args           []string
-	getenv         func(string) string
-	environ        []string
+	args    []string
+	getenv  func(string) string
+	environ []string
+	// stdout takes all that is logged, in the order in which it happens; stderr only the usage after a wrong flag.
 	stdout, stderr io.Writer
 	root           bool
-	// terminal says whether stderr is one; nothing on stdout is ever coloured.
+	// terminal says whether stdout is one.
 	terminal bool
 	// columns is how wide it is at the moment.
 	columns func() int
@@ -64,9 +65,9 @@ func (p process) run(phase platform.Phase) int {
 	// Of those who want no colours, nobody wants what moves.
 	var status *platform.Status
 	if colour && level == slog.LevelInfo && p.getenv("TERM") != "dumb" {
-		status = platform.NewStatus(p.stderr, p.columns)
+		status = platform.NewStatus(p.stdout, p.columns)
 	}
-	log := platform.NewLogger(status.Over(p.stdout), status.Over(p.stderr), level, colour)
+	log := platform.NewLogger(status.Over(p.stdout), level, colour)
 	switch {
 	case err != nil:
 	case in.Help:

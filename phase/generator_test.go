@@ -89,7 +89,7 @@ func (b *bench) generate(at api.Version, r Request) (*Generation, error) {
 	g := Generator{
 		PlatformAPI: at, GeneratedDir: b.generated(), Output: &b.output,
 		World: invoke.World{App: b.root, Platform: b.root}, LayoutDir: b.layoutDir,
-		Log: platform.NewLogger(&b.log, &b.log, b.level, false),
+		Log: platform.NewLogger(&b.log, b.level, false),
 	}
 	generation, err := g.Generate(context.Background(), r)
 	if err == nil {
@@ -177,7 +177,7 @@ func TestBinGenerateThatTakesTooLong(t *testing.T) {
 	b.script("samples/slow", "sleep 100\n")
 	g := Generator{
 		PlatformAPI: newLayout, GeneratedDir: b.generated(), Output: &b.output, Timeout: 100 * time.Millisecond,
-		World: invoke.World{App: b.root, Platform: b.root, Environ: os.Environ()}, Log: platform.NewLogger(&b.log, &b.log, b.level, false),
+		World: invoke.World{App: b.root, Platform: b.root, Environ: os.Environ()}, Log: platform.NewLogger(&b.log, b.level, false),
 	}
 	_, err := g.Generate(context.Background(), Request{Extensions: b.extensions})
 	var exit *platform.Exit

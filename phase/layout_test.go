@@ -55,7 +55,7 @@ func TestLayoutGuard(t *testing.T) {
 		{platform.Inputs{UseLayout: true, ExperimentalMode: "quiet"}, "", "OCI layouts need a layout directory"},
 	} {
 		var log bytes.Buffer
-		err := Guard(tt.in, platform.NewLogger(&log, &log, slog.LevelInfo, false))
+		err := Guard(tt.in, platform.NewLogger(&log, slog.LevelInfo, false))
 		if (err == nil) != (tt.error == "") || err != nil && !strings.Contains(err.Error(), tt.error) {
 			t.Errorf("%+v: error %v, want %q", tt.in, err, tt.error)
 		}
@@ -94,7 +94,7 @@ func TestTargetFromLayout(t *testing.T) {
 			in := platform.Inputs{PlatformAPI: api.V(0, 12), UseLayout: !tt.off, LayoutDir: dir, AnalyzedPath: filepath.Join(t.TempDir(), "analyzed.toml")}
 			check(t, os.WriteFile(in.AnalyzedPath, []byte("[run-image]\n"+tt.analyzed+"\n"), 0o644))
 			var log bytes.Buffer
-			s, err := Survey(in, nil, platform.NewLogger(&log, &log, slog.LevelWarn, false))
+			s, err := Survey(in, nil, platform.NewLogger(&log, slog.LevelWarn, false))
 			switch {
 			case err != nil:
 				if tt.want == "" || !strings.Contains(err.Error(), tt.want) {

@@ -109,7 +109,7 @@ func (l *layers) inputs() platform.Inputs {
 
 // run is one run of generator, as cmd does it.
 func (l *layers) run() error {
-	log := platform.NewLogger(&l.log, &l.log, l.level, false)
+	log := platform.NewLogger(&l.log, l.level, false)
 	in := l.inputs()
 	r, err := ReadRequest(in, log)
 	if err != nil {
@@ -194,13 +194,13 @@ func TestRunningAgain(t *testing.T) {
 // What is restored is exact: place, providers and types of the entries.
 func TestRestoredRequest(t *testing.T) {
 	l := newLayers(t, newLayout)
-	before, err := ReadRequest(l.inputs(), platform.NewLogger(&l.log, &l.log, l.level, false))
+	before, err := ReadRequest(l.inputs(), platform.NewLogger(&l.log, l.level, false))
 	l.check(err)
 	l.check(l.run())
 	if text := l.read("plan.toml"); strings.Contains(text, "first") || strings.Contains(text, "third") || !strings.Contains(text, "second") {
 		t.Errorf("plan.toml:\n%s", text)
 	}
-	after, err := ReadRequest(l.inputs(), platform.NewLogger(&l.log, &l.log, l.level, false))
+	after, err := ReadRequest(l.inputs(), platform.NewLogger(&l.log, l.level, false))
 	l.check(err)
 	plan, err := platform.Plan{Entries: after.Plan}.Encode()
 	l.check(err)

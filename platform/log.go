@@ -24,33 +24,33 @@ func ParseLevel(text string) (slog.Level, error) {
 	return 0, fmt.Errorf("unknown log level %q: want debug, info, warn or error", text)
 }
 
-// NewLogger returns a logger of plain lines: info and debug to out, warnings and errors, marked as such, to errOut
-// (B06). Messages are never used as formats (B08).
-func NewLogger(out, errOut io.Writer, level slog.Level, colour bool) *slog.Logger {
-	return slog.New(&lines{out: out, errOut: errOut, level: level, colour: colour})
+// NewLogger returns a logger of plain lines on one stream, in the order in which things happen; warnings and errors are
+// marked as such (contract, section 1, "Logging"). Messages are never used as formats (B08).
+func NewLogger(out io.Writer, level slog.Level, colour bool) *slog.Logger {
+	return slog.New(&lines{out: out, level: level, colour: colour})
 }
 
 type lines struct {
-	mu          sync.Mutex
-	out, errOut io.Writer
-	level       slog.Level
-	colour      bool
+	mu     sync.Mutex
+	out    io.Writer
+	level  slog.Level
+	colour bool
 }
 
 func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level >= l.level }
 
 // Handle writes one record as a line. Attributes are not used: what a person should know is in the message.
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
-	w, mark := l.out, ""
+	mark := ""
 	switch {
 	case r.Level >= slog.LevelError:
-		w, mark = l.errOut, l.paint("31;1", "ERROR: ")
+		mark = l.paint("31;1", "ERROR: ")
 	case r.Level >= slog.LevelWarn:
-		w, mark = l.errOut, l.paint("33;1", "Warning: ")
+		mark = l.paint("33;1", "Warning: ")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err := io.WriteString(w, mark+strings.TrimSuffix(r.Message, "\n")+"\n")
+	_, err := io.WriteString(l.out, mark+strings.TrimSuffix(r.Message, "\n")+"\n")
 	return err
 }
 

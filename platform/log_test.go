@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-func written(level string, colour bool, say func(*slog.Logger)) (stdout, stderr string) {
-	var out, errOut bytes.Buffer
+func written(level string, colour bool, say func(*slog.Logger)) string {
+	var out bytes.Buffer
 	parsed, err := ParseLevel(level)
 	if err != nil {
 		panic(err)
 	}
-	say(NewLogger(&out, &errOut, parsed, colour))
-	return out.String(), errOut.String()
+	say(NewLogger(&out, parsed, colour))
+	return out.String()
 }
 
 func all(log *slog.Logger) {
@@ -24,17 +24,17 @@ func all(log *slog.Logger) {
 	log.Error("e")
 }
 
-// B06: info and debug go to stdout; warnings and errors, marked as such, to stderr.
-func TestStreams(t *testing.T) {
-	for _, test := range []struct{ level, stdout, stderr string }{
-		{"debug", "d\ni\n", "Warning: w\nERROR: e\n"},
-		{"info", "i\n", "Warning: w\nERROR: e\n"},
-		{"warn", "", "Warning: w\nERROR: e\n"},
-		{"error", "", "ERROR: e\n"},
-		{"INFO", "i\n", "Warning: w\nERROR: e\n"},
+// All levels go to one stream, in order; warnings and errors are marked as such.
+func TestLevels(t *testing.T) {
+	for _, test := range []struct{ level, want string }{
+		{"debug", "d\ni\nWarning: w\nERROR: e\n"},
+		{"info", "i\nWarning: w\nERROR: e\n"},
+		{"warn", "Warning: w\nERROR: e\n"},
+		{"error", "ERROR: e\n"},
+		{"INFO", "i\nWarning: w\nERROR: e\n"},
 	} {
-		if stdout, stderr := written(test.level, false, all); stdout != test.stdout || stderr != test.stderr {
-			t.Errorf("%s: %q and %q", test.level, stdout, stderr)
+		if got := written(test.level, false, all); got != test.want {
+			t.Errorf("%s: %q", test.level, got)
 		}
 	}
 	for _, unknown := range []string{"", "loud", "info ", "0"} {
@@ -47,25 +47,24 @@ func TestStreams(t *testing.T) {
 // B08: whatever is in a message, it is printed as it is.
 func TestMessagesAreNoFormats(t *testing.T) {
 	const message = "100% sure, %s %d %v %!x(MISSING) \\n {{.}} \x1b[31m"
-	stdout, stderr := written("debug", false, func(log *slog.Logger) {
+	got := written("debug", false, func(log *slog.Logger) {
 		log.Info(message)
 		log.Error(message)
 	})
-	if stdout != message+"\n" || stderr != "ERROR: "+message+"\n" {
-		t.Errorf("%q and %q", stdout, stderr)
+	if got != message+"\nERROR: "+message+"\n" {
+		t.Errorf("%q", got)
 	}
-	if stdout, _ := written("info", false, func(log *slog.Logger) { log.Info("two\nlines\n") }); stdout != "two\nlines\n" {
-		t.Errorf("%q", stdout)
+	if got := written("info", false, func(log *slog.Logger) { log.Info("two\nlines\n") }); got != "two\nlines\n" {
+		t.Errorf("%q", got)
 	}
 }
 
 // B07, as far as it is decided here: only marks are coloured, and only when asked to.
 func TestColour(t *testing.T) {
-	stdout, stderr := written("debug", true, all)
-	if stdout != "d\ni\n" || stderr != "\x1b[33;1mWarning: \x1b[0mw\n\x1b[31;1mERROR: \x1b[0me\n" {
-		t.Errorf("%q and %q", stdout, stderr)
+	if got := written("debug", true, all); got != "d\ni\n\x1b[33;1mWarning: \x1b[0mw\n\x1b[31;1mERROR: \x1b[0me\n" {
+		t.Errorf("%q", got)
 	}
-	if stdout, stderr := written("debug", false, all); strings.Contains(stdout+stderr, "\x1b") {
-		t.Errorf("%q and %q", stdout, stderr)
+	if got := written("debug", false, all); strings.Contains(got, "\x1b") {
+		t.Errorf("%q", got)
 	}
 }

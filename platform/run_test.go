@@ -53,7 +53,7 @@ func TestRunImagesKnow(t *testing.T) {
 func TestReadRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.toml")
 	var out bytes.Buffer
-	log := NewLogger(&out, &out, slog.LevelInfo, false)
+	log := NewLogger(&out, slog.LevelInfo, false)
 	if run, err := ReadRun(path, log); err != nil || len(run.Images) != 0 || out.String() != "No run metadata found at path \""+path+"\"\n" {
 		t.Errorf("missing: %v, %v, %q", run, err, &out)
 	}

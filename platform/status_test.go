@@ -65,7 +65,7 @@ func TestStatusIsOneLine(t *testing.T) {
 
 func TestStatusGivesWayToMessages(t *testing.T) {
 	s, terminal := shown(80)
-	log := NewLogger(s.Over(terminal), s.Over(terminal), slog.LevelInfo, false)
+	log := NewLogger(s.Over(terminal), slog.LevelInfo, false)
 	log.Info("one")
 	s.show()
 	log.Warn("two")
