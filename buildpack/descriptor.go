@@ -3,6 +3,7 @@ package buildpack
 import (
 	"fmt"
 
+	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/handwritten"
 )
 
@@ -16,7 +17,7 @@ type Descriptor struct {
 	Homepage string
 	// ClearEnv keeps the platform's environment variables from the module.
 	ClearEnv bool
-	// ExecEnv limits the module to these execution environments; empty means any.
+	// ExecEnv limits the module, a composite with all its groups, to these execution environments; empty means any.
 	ExecEnv []string
 	// Order of a composite buildpack; empty for all other modules.
 	Order   Order
@@ -105,13 +106,24 @@ func ParseDescriptor(kind Kind, data []byte) (Descriptor, []handwritten.Warning,
 	return d, warnings, err
 }
 
-func descriptor(api string, table moduleTable, targets []targetTable) (Descriptor, error) {
+// At is what the descriptor says to a Buildpack API: before 0.12 there are no execution environments, so neither the
+// module's own list nor those in a composite's order count (contract, section 3; B26).
+func (d Descriptor) At(declared api.Version) Descriptor {
+	if declared.AtLeast(api.V(0, 12)) {
+		return d
+	}
+	d.ExecEnv = nil
+	d.Order = d.Order.everywhere()
+	return d
+}
+
+func descriptor(declared string, table moduleTable, targets []targetTable) (Descriptor, error) {
 	execEnv, err := execEnvs(table.ExecEnv)
 	if err != nil {
 		return Descriptor{}, err
 	}
 	return Descriptor{
-		API: api, ID: table.ID, Version: table.Version, Name: table.Name, Homepage: table.Homepage,
+		API: declared, ID: table.ID, Version: table.Version, Name: table.Name, Homepage: table.Homepage,
 		ClearEnv: table.ClearEnv, ExecEnv: execEnv, Targets: targetsOf(targets),
 	}, nil
 }

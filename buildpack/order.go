@@ -1,6 +1,10 @@
 package buildpack
 
-import "github.com/cnb-prelude/prelude/internal/handwritten"
+import (
+	"slices"
+
+	"github.com/cnb-prelude/prelude/internal/handwritten"
+)
 
 // OrderFile is the shape of order.toml: groups of buildpacks, and groups of extensions that are tried before them.
 type OrderFile struct{ Buildpacks, Extensions Order }
@@ -100,4 +104,17 @@ func (e elementTable) element(kind Kind) (Element, error) {
 		Optional: e.Optional || kind == KindExtension,
 		ExecEnv:  execEnv,
 	}, err
+}
+
+// everywhere is the order without the lists of execution environments of its elements.
+func (o Order) everywhere() Order {
+	var all Order
+	for _, group := range o {
+		group = slices.Clone(group)
+		for i := range group {
+			group[i].ExecEnv = nil
+		}
+		all = append(all, group)
+	}
+	return all
 }

@@ -28,11 +28,11 @@ func (m Mismatch) String() string {
 	return fmt.Sprintf("wants %s %s, found %s", m.Field, m.Want, m.Found)
 }
 
-// MatchTargets returns nil if one of a module's targets matches the image's, and else an error that says which
-// fields differ, wanted and found (contract, section 3; B24).
+// MatchTargets returns nil if one of a module's targets matches the image's, or if there are none, and else an error that
+// says which fields differ, wanted and found (contract, section 3; B24).
 func MatchTargets(targets []Target, image Target) error {
 	if len(targets) == 0 {
-		return &TargetError{}
+		return nil
 	}
 	var all TargetError
 	for _, target := range targets {
@@ -47,15 +47,12 @@ func MatchTargets(targets []Target, image Target) error {
 
 // TargetError says why a module does not support an image.
 type TargetError struct {
-	// PerTarget are the fields that differ, for each of the module's targets; none if the module has no target.
+	// PerTarget are the fields that differ, for each of the module's targets.
 	PerTarget [][]Mismatch
 }
 
 // Error is the part that follows "does not support this image: ".
 func (e *TargetError) Error() string {
-	if len(e.PerTarget) == 0 {
-		return "declares no targets, and has no bin/build to infer one from"
-	}
 	var texts []string
 	for _, mismatches := range e.PerTarget {
 		var parts []string
@@ -110,7 +107,7 @@ func distroNames(distros []Distro) string {
 }
 
 // InferTargets are the targets of a module that declares none (contract, section 3). bin tells whether a file of that
-// name is in the module's bin directory. None at all match no image.
+// name is in the module's bin directory. A module that says nothing of what it needs has none, which match any image.
 func (d Descriptor) InferTargets(kind Kind, declared api.Version, bin func(name string) bool) []Target {
 	if len(d.Targets) > 0 {
 		return d.Targets
@@ -127,15 +124,8 @@ func (d Descriptor) InferTargets(kind Kind, declared api.Version, bin func(name 
 	if len(targets) > 0 {
 		return targets
 	}
-	onLinux := []Target{{OS: "linux"}}
-	if kind == KindBuildpack {
-		if bin("build") {
-			return onLinux
-		}
-		return nil
+	if kind == KindBuildpack && bin("build") || kind == KindExtension && (bin("detect") || bin("generate")) {
+		return []Target{{OS: "linux"}}
 	}
-	if bin("detect") || bin("generate") {
-		return onLinux
-	}
-	return []Target{{}}
+	return nil
 }

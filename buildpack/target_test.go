@@ -62,7 +62,7 @@ func TestMatchTargets(t *testing.T) {
 		{"an unknown distribution matches none", targets("linux/amd64 debian 12"), "linux/amd64", "wants distro debian 12, found none that is known"},
 		{"two fields", targets("windows/arm64"), "linux/amd64", "wants os windows, found linux and wants arch arm64, found amd64"},
 		{"two targets", targets("linux/arm64", "windows/amd64"), "linux/amd64", "wants arch arm64, found amd64; or wants os windows, found linux"},
-		{"none at all", nil, "linux/amd64", "declares no targets, and has no bin/build to infer one from"},
+		{"a module without targets does not care", nil, "linux/amd64 debian 12", ""},
 	} {
 		got := ""
 		if err := MatchTargets(test.targets, target(test.image)); err != nil {
@@ -92,7 +92,7 @@ func TestMatchTargetsAgreesWithTheContract(t *testing.T) {
 		for range random.IntN(3) {
 			module = append(module, Target{OS: pick("", "linux", "windows"), Arch: pick("", "a", "b"), Variant: pick("", "v1", "v2"), Distros: distros(2)})
 		}
-		want := false
+		want := len(module) == 0
 		for _, m := range module {
 			distro := len(m.Distros) == 0
 			for _, d := range m.Distros {
@@ -127,9 +127,10 @@ func TestInferTargets(t *testing.T) {
 		{why: "both", kind: KindBuildpack, minor: 12, d: Descriptor{Stacks: []string{bionic, "*"}}, want: append(targets("linux/amd64/- ubuntu 18.04"), anything...)},
 		{why: "other stacks say nothing; bin/build runs on linux", kind: KindBuildpack, minor: 10, d: Descriptor{Stacks: []string{"heroku-20"}}, bin: "build", want: onLinux},
 		{why: "bin/detect alone says nothing of a buildpack", kind: KindBuildpack, minor: 10, bin: "detect", want: nil},
+		{why: "other stacks and no bin/build say nothing", kind: KindBuildpack, minor: 10, d: Descriptor{Stacks: []string{"heroku-20"}}, want: nil},
 		{why: "an extension with bin/detect", kind: KindExtension, minor: 9, bin: "detect", want: onLinux},
 		{why: "an extension with bin/generate", kind: KindExtension, minor: 9, bin: "generate", want: onLinux},
-		{why: "an extension with neither fits everywhere", kind: KindExtension, minor: 9, bin: "build", want: anything},
+		{why: "an extension with neither says nothing", kind: KindExtension, minor: 9, bin: "build", want: nil},
 	} {
 		got := test.d.InferTargets(test.kind, api.V(0, test.minor), func(name string) bool { return name == test.bin })
 		if diff := cmp.Diff(test.want, got); diff != "" {

@@ -403,7 +403,8 @@ func (w *world) try(group, done []fakeElement) (answer, bool) {
 			continue
 		}
 		m := w.lookUp(e.ref, 22)
-		if w.platformAPI.AtLeast(api.V(0, 15)) && m.api == "0.12" && (e.execEnv == "test" || m.execEnv == "test") {
+		byOrder := len(e.within) == 0 || w.modules[e.within[len(e.within)-1]].api == "0.12" // order.toml is the platform's
+		if w.platformAPI.AtLeast(api.V(0, 15)) && (byOrder && e.execEnv == "test" || m.api == "0.12" && m.execEnv == "test") {
 			continue
 		}
 		if m.order != nil {

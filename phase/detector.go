@@ -23,14 +23,11 @@ type Surroundings struct {
 	World    invoke.World
 }
 
-// Survey reads analyzed.toml, if the Platform API has it, and looks around. environ is our own environment.
+// Survey reads analyzed.toml and looks around. environ is our own environment.
 func Survey(in platform.Inputs, environ []string, log *slog.Logger) (Surroundings, error) {
-	var analyzed platform.Analyzed
-	if in.AnalyzedPath != "" {
-		var err error
-		if analyzed, err = platform.ReadAnalyzed(in.AnalyzedPath, log); err != nil {
-			return Surroundings{}, err
-		}
+	analyzed, err := platform.ReadAnalyzed(in.AnalyzedPath, log)
+	if err != nil {
+		return Surroundings{}, err
 	}
 	return Surround(in, environ, analyzed, log)
 }

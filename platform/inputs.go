@@ -2,6 +2,7 @@ package platform
 
 import (
 	"cmp"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -72,12 +73,15 @@ type Inputs struct {
 type Input struct {
 	// Flag is the name without "-"; empty if there is only a variable.
 	Flag string
-	// Env is the environment variable; empty if there is only a flag.
+	// Env is the environment variable. Those of the specification begin with CNB_, ours, which modules never see, with
+	// PRELUDE_: platforms inside builders cannot pass flags that they do not know.
 	Env string
 	// Default as it is documented; "<layers>" stands for the final value of -layers. Empty means none.
 	Default string
-	// Since is the first Platform API that has the input.
+	// Since is the first Platform API that has the flag and, unless EnvSince is older, the variable.
 	Since api.Version
+	// EnvSince is the first Platform API that has the input without its flag; zero if that is Since.
+	EnvSince api.Version
 	// Only names the phase if but one of them has the input.
 	Only Phase
 	// Directory values are made absolute.
@@ -92,13 +96,13 @@ type Input struct {
 func Table() []Input {
 	first := api.PlatformAPIs().Oldest
 	return []Input{
-		{Flag: "analyzed", Env: "CNB_ANALYZED_PATH", Default: "<layers>/analyzed.toml", Since: api.V(0, 10), Usage: "path to analyzed.toml", field: func(i *Inputs) any { return &i.AnalyzedPath }},
+		{Flag: "analyzed", Env: "CNB_ANALYZED_PATH", Default: "<layers>/analyzed.toml", Since: api.V(0, 10), EnvSince: first, Usage: "path to analyzed.toml", field: func(i *Inputs) any { return &i.AnalyzedPath }},
 		{Flag: "app", Env: "CNB_APP_DIR", Default: "/workspace", Since: first, Directory: true, Usage: "path to the application's directory", field: func(i *Inputs) any { return &i.AppDir }},
 		{Flag: "build-config", Env: "CNB_BUILD_CONFIG_DIR", Default: "/cnb/build-config", Since: api.V(0, 11), Directory: true, Usage: "path to the build config directory", field: func(i *Inputs) any { return &i.BuildConfigDir }},
 		{Flag: "buildpacks", Env: "CNB_BUILDPACKS_DIR", Default: "/cnb/buildpacks", Since: first, Only: Detector, Directory: true, Usage: "path to the buildpacks directory", field: func(i *Inputs) any { return &i.BuildpacksDir }},
 		{Flag: "extensions", Env: "CNB_EXTENSIONS_DIR", Default: "/cnb/extensions", Since: api.V(0, 10), Directory: true, Usage: "path to the extensions directory", field: func(i *Inputs) any { return &i.ExtensionsDir }},
 		{Flag: "generated", Env: "CNB_GENERATED_DIR", Default: "<layers>/generated", Since: api.V(0, 10), Directory: true, Usage: "path to the directory for generated Dockerfiles", field: func(i *Inputs) any { return &i.GeneratedDir }},
-		{Flag: "generated-metadata", Default: "<layers>/generated.toml", Since: api.V(0, 10), Usage: "path to generated.toml, which tells later extend steps what to apply", field: func(i *Inputs) any { return &i.GeneratedMetadataPath }},
+		{Flag: "generated-metadata", Env: "PRELUDE_GENERATED_METADATA", Default: "<layers>/generated.toml", Since: api.V(0, 10), Usage: "path to generated.toml, which tells later extend steps what to apply", field: func(i *Inputs) any { return &i.GeneratedMetadataPath }},
 		{Flag: "group", Env: "CNB_GROUP_PATH", Default: "<layers>/group.toml", Since: first, Usage: "path to group.toml", field: func(i *Inputs) any { return &i.GroupPath }},
 		{Flag: "layers", Env: "CNB_LAYERS_DIR", Default: "/layers", Since: first, Directory: true, Usage: "path to the layers directory", field: func(i *Inputs) any { return &i.LayersDir }},
 		{Flag: "log-level", Env: "CNB_LOG_LEVEL", Default: "info", Since: first, Usage: "debug, info, warn or error", field: func(i *Inputs) any { return &i.LogLevel }},
@@ -106,7 +110,7 @@ func Table() []Input {
 		{Flag: "order", Env: "CNB_ORDER_PATH", Default: "<layers>/order.toml if it exists, else /cnb/order.toml", Since: first, Only: Detector, Usage: "path to order.toml", field: func(i *Inputs) any { return &i.OrderPath }},
 		{Flag: "plan", Env: "CNB_PLAN_PATH", Default: "<layers>/plan.toml", Since: first, Usage: "path to plan.toml", field: func(i *Inputs) any { return &i.PlanPath }},
 		{Flag: "platform", Env: "CNB_PLATFORM_DIR", Default: "/platform", Since: first, Directory: true, Usage: "path to the platform directory", field: func(i *Inputs) any { return &i.PlatformDir }},
-		{Flag: "report", Since: first, Usage: "path to a report of what happened: *.json for machines, *.html for people", field: func(i *Inputs) any { return &i.ReportPath }},
+		{Flag: "report", Env: "PRELUDE_REPORT", Since: first, Usage: "path to a report of what happened: *.json for machines, *.html for people", field: func(i *Inputs) any { return &i.ReportPath }},
 		{Flag: "run", Env: "CNB_RUN_PATH", Default: "/cnb/run.toml", Since: api.V(0, 12), Usage: "path to run.toml", field: func(i *Inputs) any { return &i.RunPath }},
 		{Flag: "system", Env: "CNB_SYSTEM_PATH", Default: "/cnb/system.toml", Since: api.V(0, 15), Only: Detector, Usage: "path to system.toml", field: func(i *Inputs) any { return &i.SystemPath }},
 		{Env: "CNB_EXEC_ENV", Default: "production", Since: first, Usage: "execution environment", field: func(i *Inputs) any { return &i.ExecEnv }},
@@ -114,16 +118,25 @@ func Table() []Input {
 		{Env: "CNB_DEPRECATION_MODE", Default: "warn", Since: first, Usage: "what to do about deprecated APIs: error, warn or silent (quiet means the same)", field: func(i *Inputs) any { return &i.DeprecationMode }},
 		{Flag: "layout", Env: "CNB_USE_LAYOUT", Default: "false", Since: api.V(0, 12), Usage: "experimental: images are OCI layouts on disk", field: func(i *Inputs) any { return &i.UseLayout }},
 		{Flag: "layout-dir", Env: "CNB_LAYOUT_DIR", Since: api.V(0, 12), Directory: true, Usage: "experimental: path to the directory with OCI layouts", field: func(i *Inputs) any { return &i.LayoutDir }},
-		{Flag: "skip-generate", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},
-		{Flag: "parallel", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other", field: func(i *Inputs) any { return &i.Parallel }},
-		{Flag: "detect-timeout", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
-		{Flag: "generate-timeout", Default: "0", Since: api.V(0, 10), Usage: "how long each bin/generate may take, for instance 5m; 0: as long as it wants", field: func(i *Inputs) any { return &i.GenerateTimeout }},
+		{Flag: "skip-generate", Env: "PRELUDE_SKIP_GENERATE", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},
+		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other", field: func(i *Inputs) any { return &i.Parallel }},
+		{Flag: "detect-timeout", Env: "PRELUDE_DETECT_TIMEOUT", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
+		{Flag: "generate-timeout", Env: "PRELUDE_GENERATE_TIMEOUT", Default: "0", Since: api.V(0, 10), Usage: "how long each bin/generate may take, for instance 5m; 0: as long as it wants", field: func(i *Inputs) any { return &i.GenerateTimeout }},
 	}
 }
 
-// Has says whether a phase has the input at a version of the Platform API.
+// Has says whether a phase has the input at a version of the Platform API, if perhaps without its flag.
 func (in Input) Has(phase Phase, at api.Version) bool {
-	return at.AtLeast(in.Since) && (in.Only == "" || in.Only == phase)
+	since := in.Since
+	if in.EnvSince != (api.Version{}) {
+		since = in.EnvSince
+	}
+	return at.AtLeast(since) && (in.Only == "" || in.Only == phase)
+}
+
+// HasFlag says whether a phase has the input's flag at a version of the Platform API.
+func (in Input) HasFlag(phase Phase, at api.Version) bool {
+	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
 }
 
 // Parse turns arguments and environment into inputs (contract, section 1). Its errors are *Exit values with the right
@@ -141,7 +154,7 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 		return in, nil
 	}
 	in.PlatformAPI = version
-	set := flags(&in, getenv)
+	set, badEnv := flags(&in, getenv)
 	set.SetOutput(io.Discard)
 	switch err := set.Parse(args); {
 	case err == flag.ErrHelp:
@@ -153,6 +166,8 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 		return in, &Exit{Code: CodeUsage}
 	case in.Version:
 		return in, nil
+	case badEnv != nil:
+		return in, &Exit{Code: CodeFailed, Action: "parse arguments", Err: badEnv}
 	case set.NArg() > 0:
 		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments")}
 	}
@@ -178,34 +193,66 @@ func asks(args []string, name string) bool {
 }
 
 // flags fills the inputs with their defaults and what the environment says, and returns the flags that override them.
-func flags(in *Inputs, getenv func(string) string) *flag.FlagSet {
+// The error is about a variable of ours; those of the specification are never malformed, for what is neither true nor
+// false counts as unset.
+func flags(in *Inputs, getenv func(string) string) (*flag.FlagSet, error) {
 	set := flag.NewFlagSet(string(in.Phase), flag.ContinueOnError)
 	set.Usage = func() {}
 	set.BoolVar(&in.Version, "version", false, "print the version and exit")
+	var bad error
 	for _, row := range Table() {
 		if !row.Has(in.Phase, in.PlatformAPI) {
 			continue
 		}
 		value := row.Default
-		if row.Env != "" && getenv(row.Env) != "" {
-			value = getenv(row.Env)
+		if row.Env != "" {
+			value = cmp.Or(getenv(row.Env), value)
 		}
-		switch field := row.field(in).(type) {
-		case *string:
-			*field = value
-			if row.Flag != "" {
-				set.StringVar(field, row.Flag, value, row.Usage)
-			}
-		case *bool:
-			*field, _ = strconv.ParseBool(value) // a platform that says CNB_NO_COLOR=maybe gets the default
-			set.BoolVar(field, row.Flag, *field, row.Usage)
-		case *int:
-			set.IntVar(field, row.Flag, 0, row.Usage)
-		case *time.Duration:
-			set.DurationVar(field, row.Flag, 0, row.Usage)
+		err := row.set(in, value)
+		if err != nil && strings.HasPrefix(row.Env, "PRELUDE_") {
+			bad = errors.Join(bad, fmt.Errorf("%s: %q: %w", row.Env, value, err))
+		}
+		if row.HasFlag(in.Phase, in.PlatformAPI) {
+			row.define(in, set)
 		}
 	}
-	return set
+	return set, bad
+}
+
+// set gives the input a value that is written as text.
+func (in Input) set(inputs *Inputs, value string) error {
+	var err error
+	switch field := in.field(inputs).(type) {
+	case *string:
+		*field = value
+	case *bool:
+		if *field, err = strconv.ParseBool(value); err != nil {
+			return errors.New("want true or false")
+		}
+	case *int:
+		if *field, err = strconv.Atoi(value); err != nil {
+			return errors.New("want a number")
+		}
+	case *time.Duration:
+		if *field, err = time.ParseDuration(value); err != nil {
+			return errors.New("want a time such as 90s or 5m")
+		}
+	}
+	return nil
+}
+
+// define makes a flag that overrides the value that the input has.
+func (in Input) define(inputs *Inputs, set *flag.FlagSet) {
+	switch field := in.field(inputs).(type) {
+	case *string:
+		set.StringVar(field, in.Flag, *field, in.Usage)
+	case *bool:
+		set.BoolVar(field, in.Flag, *field, in.Usage)
+	case *int:
+		set.IntVar(field, in.Flag, *field, in.Usage)
+	case *time.Duration:
+		set.DurationVar(field, in.Flag, *field, in.Usage)
+	}
 }
 
 // finish settles what depends on other inputs, and refuses values that cannot be.
@@ -250,7 +297,7 @@ func (in *Inputs) finish() error {
 func (in Inputs) WriteUsage(w io.Writer) {
 	fmt.Fprintf(w, "Usage of %s (Platform API %s):\n", in.Phase, in.PlatformAPI)
 	for _, row := range Table() {
-		if row.Flag == "" || !row.Has(in.Phase, in.PlatformAPI) {
+		if !row.HasFlag(in.Phase, in.PlatformAPI) {
 			continue
 		}
 		fmt.Fprintf(w, "  -%s\n    \t%s (default %s", row.Flag, row.Usage, cmp.Or(row.Default, "none"))
@@ -261,7 +308,7 @@ func (in Inputs) WriteUsage(w io.Writer) {
 	}
 	fmt.Fprint(w, "  -version\n    \tprint the version and exit\nEnvironment only:\n  CNB_PLATFORM_API\n    \tPlatform API to speak, one of ", api.PlatformAPIs(), " (required)\n")
 	for _, row := range Table() {
-		if row.Flag == "" && row.Has(in.Phase, in.PlatformAPI) {
+		if !row.HasFlag(in.Phase, in.PlatformAPI) && row.Has(in.Phase, in.PlatformAPI) {
 			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, row.Default)
 		}
 	}

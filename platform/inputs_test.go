@@ -68,14 +68,14 @@ func contract() []row {
 		{"", "CNB_EXEC_ENV", "production", 7, ""},
 		{"", "CNB_EXPERIMENTAL_MODE", "error", 7, ""},
 		{"", "CNB_DEPRECATION_MODE", "warn", 7, ""},
-		{"skip-generate", "", "false", 10, Detector},
-		{"generated-metadata", "", "<layers>/generated.toml", 10, ""},
+		{"skip-generate", "PRELUDE_SKIP_GENERATE", "false", 10, Detector},
+		{"generated-metadata", "PRELUDE_GENERATED_METADATA", "<layers>/generated.toml", 10, ""},
 		{"layout", "CNB_USE_LAYOUT", "false", 12, ""},
 		{"layout-dir", "CNB_LAYOUT_DIR", "", 12, ""},
-		{"report", "", "", 7, ""},
-		{"parallel", "", "0", 7, Detector},
-		{"detect-timeout", "", "0s", 7, Detector},
-		{"generate-timeout", "", "0s", 10, ""},
+		{"report", "PRELUDE_REPORT", "", 7, ""},
+		{"parallel", "PRELUDE_PARALLEL", "0", 7, Detector},
+		{"detect-timeout", "PRELUDE_DETECT_TIMEOUT", "0s", 7, Detector},
+		{"generate-timeout", "PRELUDE_GENERATE_TIMEOUT", "0s", 10, ""},
 	}
 }
 
@@ -123,11 +123,11 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 	case "no-color", "layout", "skip-generate":
 		flagged, fromEnv = "true", "true"
 	case "parallel":
-		flagged = "3"
+		flagged, fromEnv = "3", "5"
 	case "report":
-		flagged = "/flagged.json"
+		flagged, fromEnv = "/flagged.json", "/from-env.html"
 	case "detect-timeout", "generate-timeout":
-		flagged = "1m30s"
+		flagged, fromEnv = "1m30s", "2s"
 	}
 	if r.env != "" {
 		set[r.env] = fromEnv
@@ -138,8 +138,9 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 			_, err := Parse(phase, []string{"-" + r.flag + "=" + flagged}, environment(at(minor)), io.Discard)
 			demandExit(t, where, err, CodeUsage)
 		}
-		if got := valueOf(parse(t, phase, set), name); got == fromEnv {
-			t.Errorf("%s: %q from the environment, though it is not there yet", where, got)
+		// analyzed.toml is read at every Platform API; only its flag came later.
+		if got := valueOf(parse(t, phase, set), name); (got == fromEnv) != (name == "analyzed") {
+			t.Errorf("%s: %q from the environment, before there is a flag", where, got)
 		}
 		return
 	}
@@ -251,6 +252,11 @@ func TestExitsOfParsing(t *testing.T) {
 		{"a bad log level", nil, []string{"-log-level=loud"}, CodeFailed, `failed to parse arguments: unknown log level "loud": want debug, info, warn or error`},
 		{"a bad log level from the environment", map[string]string{"CNB_LOG_LEVEL": "loud"}, nil, CodeFailed, `unknown log level "loud"`},
 		{"a negative number of modules at a time", nil, []string{"-parallel=-1"}, CodeFailed, "cannot be negative"},
+		{"a variable of ours that is no number", map[string]string{"PRELUDE_PARALLEL": "many"}, nil, CodeFailed, `failed to parse arguments: PRELUDE_PARALLEL: "many": want a number`},
+		{"one that is no time", map[string]string{"PRELUDE_DETECT_TIMEOUT": "5"}, nil, CodeFailed, `PRELUDE_DETECT_TIMEOUT: "5": want a time such as 90s or 5m`},
+		{"one that is neither true nor false", map[string]string{"PRELUDE_SKIP_GENERATE": "perhaps"}, nil, CodeFailed, `PRELUDE_SKIP_GENERATE: "perhaps": want true or false`},
+		{"a negative time from a variable", map[string]string{"PRELUDE_GENERATE_TIMEOUT": "-1s"}, nil, CodeFailed, "cannot be negative"},
+		{"a report of no known kind from a variable", map[string]string{"PRELUDE_REPORT": "r.txt"}, nil, CodeFailed, `"r.txt" ends neither in .json nor in .html`},
 		{"no Platform API", map[string]string{"CNB_PLATFORM_API": ""}, nil, CodeIncompatiblePlatform, "please set 'CNB_PLATFORM_API'"},
 		{"one too old", map[string]string{"CNB_PLATFORM_API": "0.6"}, nil, CodeIncompatiblePlatform, "platform API version '0.6' is incompatible with the lifecycle"},
 		{"one too new", map[string]string{"CNB_PLATFORM_API": "0.16"}, nil, CodeIncompatiblePlatform, "platform API version '0.16' is incompatible with the lifecycle"},
@@ -364,6 +370,10 @@ func inputsTable() string {
 		}
 		if i.Only != "" {
 			of = string(i.Only)
+		}
+		since := i.Since.String()
+		if i.EnvSince != (api.Version{}) {
+			since += "; the file and its variable " + i.EnvSince.String()
 		}
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", code(name, "–"), code(i.Env, "–"), code(i.Default, "none"), i.Since, of, i.Usage)
 	}

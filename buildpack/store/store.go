@@ -76,6 +76,7 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	if err != nil || !api.BuildpackAPIs().Has(declared) {
 		return nil, &APIError{Module: ref, Declared: descriptor.API}
 	}
+	descriptor = descriptor.At(declared)
 	m := &buildpack.Module{
 		Ref: ref, API: declared, Dir: dir, Descriptor: descriptor,
 		Targets: descriptor.InferTargets(ref.Kind, declared, func(name string) bool {

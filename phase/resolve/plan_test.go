@@ -72,7 +72,7 @@ func TestEntries(t *testing.T) {
 			a: provides x x
 			b: requires x x`,
 		want: []string{"a@1 -> x(b.0.0) x(b.0.1)"},
-		why:  "a provider counts once, each requirement for itself, as its metadata may differ",
+		why:  "a provider is listed once (B45), each requirement for itself, as its metadata may differ",
 	}, {
 		name: "the chosen alternatives",
 		group: `

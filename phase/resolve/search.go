@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/internal/api"
 )
 
 // Search tries the groups of the order, each with each group of the extensions' order before it and last with none,
@@ -259,13 +258,10 @@ func (s *searcher) module(ref buildpack.Ref) (*buildpack.Module, error) {
 	return module, err
 }
 
-// excludes says whether the execution environment takes the element out of every candidate (B26 for the element's own
-// list). Modules of a Buildpack API before 0.12 know no execution environments.
+// excludes says whether the execution environment takes the element out of every candidate: by its own list in the order
+// (B26), or by the list of the module, which if it is a composite takes all its groups with it (B46).
 func (l Limits) excludes(element buildpack.Element, module *buildpack.Module) bool {
-	if l.ExecEnv == "" || module.API.LessThan(api.V(0, 12)) {
-		return false
-	}
-	return !allows(element.ExecEnv, l.ExecEnv) || !allows(module.Descriptor.ExecEnv, l.ExecEnv)
+	return l.ExecEnv != "" && !(allows(element.ExecEnv, l.ExecEnv) && allows(module.Descriptor.ExecEnv, l.ExecEnv))
 }
 
 func allows(list []string, execEnv string) bool {

@@ -168,7 +168,7 @@ func (w *world) expand(todo []item, done candidate, limits Limits, each func(can
 	if err != nil {
 		return true, err
 	}
-	if limits.ExecEnv != "" && m.API.AtLeast(api.V(0, 12)) {
+	if limits.ExecEnv != "" {
 		for _, list := range [][]string{first.element.ExecEnv, m.Descriptor.ExecEnv} {
 			if len(list) > 0 && !slices.Contains(list, "*") && !slices.Contains(list, limits.ExecEnv) {
 				return w.expand(rest, done, limits, each)
