@@ -15,6 +15,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	located "github.com/pelletier/go-toml/v2"
+
+	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
 // Warning is an unknown key.
@@ -189,15 +191,12 @@ func nearest(key []string, t reflect.Type) string {
 	if t.Kind() != reflect.Struct {
 		return ""
 	}
-	name, best := key[len(key)-1], ""
-	limit := len(name)/3 + 1 // more changes than that make it another word
+	var known []string
 	for i := range t.NumField() {
-		known := tag(t.Field(i))
-		if d := distance(strings.ToLower(name), known); d <= limit {
-			best, limit = known, d-1
-		}
+		known = append(known, tag(t.Field(i)))
 	}
-	return best
+	name, _ := similar.Closest(key[len(key)-1], known)
+	return name
 }
 
 // elem looks through pointers and slices: what a table or an array of tables is decoded into.
@@ -221,29 +220,4 @@ func fieldOf(t reflect.Type, name string) (reflect.StructField, bool) {
 func tag(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 	return name
-}
-
-// distance is the number of letters to insert, delete, replace or swap with their neighbour to make b from a.
-func distance(a, b string) int {
-	rows := make([][]int, len(a)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(b)+1)
-		rows[i][0] = i
-	}
-	for j := range len(b) + 1 {
-		rows[0][j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
-			}
-		}
-	}
-	return rows[len(a)][len(b)]
 }

@@ -12,7 +12,8 @@ type Dropout struct {
 // Dropouts says of the members of the candidate that do not take part why that is: they did not pass detection, or
 // somebody has something unmet with the alternatives that were chosen.
 func (r *Resolution) Dropouts() []Dropout {
-	q := newInquest(Attempt{Members: r.asChosen()})
+	chosen := Attempt{Members: r.asChosen()}
+	q := newInquest(chosen, &lookalikes{attempts: []Attempt{chosen}})
 	var all []Dropout
 	for i, m := range r.Candidate {
 		if r.chosen(m) >= 0 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
@@ -109,8 +108,9 @@ type Near struct {
 // detection did not simply say no; then what most candidates share; then the longest chain; then what came first.
 func Explain(attempts []Attempt) []Fact {
 	var all collection
+	alike := &lookalikes{attempts: attempts}
 	for i, attempt := range attempts {
-		for _, f := range causes(attempt) {
+		for _, f := range causes(attempt, alike) {
 			f.Attempts = []int{i}
 			all.add(f)
 		}
@@ -219,11 +219,11 @@ func union(a, b []Fact) []Fact {
 }
 
 // causes are the reasons why one candidate failed that do not follow from each other.
-func causes(a Attempt) []Fact {
+func causes(a Attempt, alike *lookalikes) []Fact {
 	if facts := undetected(a.Members); len(facts) > 0 {
 		return facts
 	}
-	q := newInquest(a)
+	q := newInquest(a, alike)
 	if facts := q.required(); len(facts) > 0 {
 		return facts
 	}
@@ -261,6 +261,8 @@ func notPassed(m Member) Fact {
 type inquest struct {
 	*problem
 	members []Member
+	// lookalikes are those of all candidates that are looked into.
+	lookalikes *lookalikes
 	// passing are the indexes of the members that are participants.
 	passing []int
 	// unmet are, for each participant and alternative, the demands because of which it is impossible; empty if it
@@ -282,8 +284,8 @@ type need struct {
 	side int
 }
 
-func newInquest(a Attempt) *inquest {
-	q := &inquest{members: a.Members}
+func newInquest(a Attempt, alike *lookalikes) *inquest {
+	q := &inquest{members: a.Members, lookalikes: alike}
 	var ps []Participant
 	for i, m := range a.Members {
 		if m.Passed() {
@@ -437,7 +439,7 @@ func (q *inquest) addUndetected(f *Fact, m Member, placed bool, side int) {
 	case !placed:
 		return
 	case slices.ContainsFunc(m.Detection.Alternatives, c.spokenOfBy):
-	case suggests(m.Module.ID, f.Name):
+	case q.lookalikes.suggests(m.Module.ID, f.Name):
 		fate = Presumed
 	default:
 		return
@@ -476,10 +478,14 @@ func (q *inquest) addOther(f *Fact, other int, placed bool, n need) {
 func (q *inquest) nearest(m, a int, n need) *Near {
 	var near *Near
 	best := 0
+	like := q.lookalikes.like(q.names[n.name])
+	if len(like) == 0 {
+		return nil
+	}
 	for other, alts := range q.alternatives {
 		for _, alt := range alts {
 			for _, name := range alt.speaks[n.side] {
-				likeness := likeness(q.names[n.name], q.names[name])
+				likeness := like[q.names[name]]
 				if other == m || likeness <= best || slices.Contains(q.alternatives[m][a].speaks[1-n.side], name) {
 					continue
 				}
@@ -629,67 +635,4 @@ func (f Fact) spokenOf() bool {
 
 func (x index) together(a, b buildpack.Ref) bool {
 	return slices.ContainsFunc(x.attempts[a], func(i int) bool { return slices.Contains(x.attempts[b], i) })
-}
-
-// suggests says whether a module's id looks like a name of the build plan: "paketo-buildpacks/node-engine" like "node".
-func suggests(id, name string) bool {
-	_, last, namespaced := strings.Cut(id, "/")
-	if !namespaced {
-		last = id
-	}
-	words := strings.FieldsFunc(last, func(r rune) bool { return strings.ContainsRune("/-_.", r) })
-	return slices.ContainsFunc(append(words, last), func(word string) bool {
-		return word == name || likeness(word, name) > 0
-	})
-}
-
-// likeness is 0 for names that have nothing to do with each other, and the higher the more they look alike: the same
-// but for case and punctuation, a few letters of difference in a long name, or one the beginning of the other.
-func likeness(a, b string) int {
-	if a == b {
-		return 0
-	}
-	a, b = plain(a), plain(b)
-	if max(len(a), len(b)) > 100 {
-		return 0 // no name that anybody mistypes, and expensive to compare
-	}
-	long, short := max(len(a), len(b)), min(len(a), len(b))
-	switch d := distance(a, b); {
-	case d == 0:
-		return 4
-	case d <= long/4 && d <= 2:
-		return 4 - d
-	case short >= 3 && a[:short] == b[:short]:
-		return 1
-	}
-	return 0
-}
-
-func plain(name string) string {
-	return strings.ToLower(strings.Map(func(r rune) rune {
-		if strings.ContainsRune("-_. ", r) {
-			return -1
-		}
-		return r
-	}, name))
-}
-
-// distance is the number of bytes to insert, delete or replace to turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
