@@ -1,7 +1,10 @@
 package buildpack
 
 import (
+	"bytes"
 	"fmt"
+
+	"github.com/BurntSushi/toml"
 
 	"github.com/cnb-prelude/prelude/internal/handwritten"
 )
@@ -22,9 +25,9 @@ type (
 	}
 	planRequire struct {
 		Name     string         `toml:"name"`
-		Metadata map[string]any `toml:"metadata"`
+		Metadata map[string]any `toml:"metadata,omitempty"`
 		// Version is no longer part of the specification; it is read to be refused.
-		Version string `toml:"version"`
+		Version string `toml:"version,omitempty"`
 	}
 )
 
@@ -45,6 +48,35 @@ func ParseBuildPlan(module Ref, data []byte) ([]Alternative, []handwritten.Warni
 		alternatives = append(alternatives, alternative)
 	}
 	return alternatives, warnings, nil
+}
+
+// EncodeBuildPlan writes the alternatives of a build plan as a module would: the first one at the top level, then each "or".
+// A plan that says nothing is empty.
+func EncodeBuildPlan(alternatives []Alternative) ([]byte, error) {
+	type sections struct {
+		Provides []planProvide `toml:"provides,omitempty"`
+		Requires []planRequire `toml:"requires,omitempty"`
+	}
+	var all []sections
+	for _, a := range alternatives {
+		var s sections
+		for _, name := range a.Provides {
+			s.Provides = append(s.Provides, planProvide{name})
+		}
+		for _, r := range a.Requires {
+			s.Requires = append(s.Requires, planRequire{Name: r.Name, Metadata: r.Metadata})
+		}
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	var text bytes.Buffer
+	err := toml.NewEncoder(&text).Encode(struct {
+		sections
+		Or []sections `toml:"or,omitempty"`
+	}{all[0], all[1:]})
+	return text.Bytes(), err
 }
 
 func (s planSections) alternative(module Ref) (Alternative, error) {

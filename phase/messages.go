@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -34,17 +35,24 @@ func (t *teller) descriptor(m *buildpack.Module) {
 	}
 }
 
-// success says who takes part (contract, section 1, "Logging"), and what went wrong with others of the same candidate.
-// What was found about earlier candidates is for debug level: how much that is depends on who was faster.
+// success says who takes part (contract, section 1, "Logging"), what went wrong with others of the same candidate, and why
+// the build plan left some out (B49). What was found about earlier candidates is for debug level: how much that is depends
+// on which module was the first to end.
 func (t *teller) success(r *resolve.Resolution) {
 	t.debug(r)
 	for _, m := range r.Candidate {
 		t.warnings(m)
 		if m.Detection.Outcome == buildpack.Errored {
 			t.output(m, slog.LevelInfo)
+			t.log.Info(result(m) + ", optional, left out")
 		}
 	}
 	if len(r.Group) < len(r.Candidate) {
+		for _, left := range explain.WhyLeftOut(r) {
+			if left.Member.Passed() {
+				t.log.Info("left out: " + left.String())
+			}
+		}
 		t.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Group), len(r.Candidate)))
 	}
 	width := 0
@@ -58,7 +66,7 @@ func (t *teller) success(r *resolve.Resolution) {
 
 // debug says the same of all candidates that were tried as a failure would, at debug level.
 func (t *teller) debug(r *resolve.Resolution) {
-	if !t.log.Enabled(context.Background(), slog.LevelDebug) {
+	if !t.debugs() {
 		return
 	}
 	all := tried(r)
@@ -66,14 +74,43 @@ func (t *teller) debug(r *resolve.Resolution) {
 		if !inErrorOf(r, m) { // that is said anyway
 			t.output(m, slog.LevelDebug)
 		}
+		t.plan(m)
 	}
 	t.log.Debug("======== Results ========")
 	for _, m := range all {
 		t.log.Debug(result(m))
 	}
-	for _, line := range resolve.Render(resolve.Explain(r.Before), 0) {
+	t.candidates(r.Before, r.Composites)
+	passed := resolve.Attempt{Number: r.Evaluated, Group: r.GroupOfOrder, Members: r.Candidate}
+	t.log.Debug(explain.Candidate(passed, r.Composites) + ": passed")
+}
+
+func (t *teller) debugs() bool { return t.log.Enabled(context.Background(), slog.LevelDebug) }
+
+// candidates says of each candidate that failed why it did (B50).
+func (t *teller) candidates(attempts []resolve.Attempt, composites [][]buildpack.Ref) {
+	if !t.debugs() {
+		return
+	}
+	t.log.Debug("======== Candidates ========")
+	for _, line := range explain.Candidates(attempts, composites) {
 		t.log.Debug(line)
 	}
+}
+
+// plan shows a module's build plan as it was read, at debug level.
+func (t *teller) plan(m resolve.Member) {
+	if !t.debugs() || !m.Passed() {
+		return
+	}
+	text, err := buildpack.EncodeBuildPlan(m.Detection.Alternatives)
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	if len(text) == 0 {
+		text = []byte("(empty)")
+	}
+	t.log.Debug(fmt.Sprintf("======== Build plan: %s ========\n%s", m.Module.Ref, text))
 }
 
 // inErrorOf says whether the member errored in the candidate that passed.
@@ -100,24 +137,20 @@ func tried(r *resolve.Resolution) []resolve.Member {
 	return all
 }
 
-// reasons is how many reasons for a failure are said at info level.
-const reasons = 10
-
 // failure says what every module said, how it went and why no group passed, and returns how the phase ends.
 func (t *teller) failure(f *resolve.Failure) *platform.Exit {
 	for _, m := range f.Members {
 		t.warnings(m)
 		t.output(m, slog.LevelInfo)
+		t.plan(m)
 	}
 	t.log.Info("======== Results ========")
 	for _, m := range f.Members {
 		t.log.Info(result(m))
 	}
-	limit := reasons
-	if t.log.Enabled(context.Background(), slog.LevelDebug) {
-		limit = 0
-	}
-	for _, line := range resolve.Render(resolve.Explain(f.Attempts), limit) {
+	t.candidates(f.Attempts, f.Composites)
+	t.log.Info("======== Why ========")
+	for _, line := range explain.Why(f.Attempts, f.Composites).Lines(t.debugs()) {
 		t.log.Info(line)
 	}
 	t.log.Error("No buildpack groups passed detection.")

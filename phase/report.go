@@ -11,6 +11,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -20,10 +21,11 @@ import (
 // report puts the report together.
 func (r *Record) report(version string, err error) platform.Report {
 	total := platform.Millis(time.Since(r.started))
+	why := r.why()
 	report := platform.Report{
 		Version: platform.ReportVersion, Phase: r.in.Phase, Prelude: version, PlatformAPI: r.in.PlatformAPI.String(),
 		Outcome: outcome(err), ExecEnv: r.in.ExecEnv,
-		Candidates: r.candidates(), Reasons: []platform.ReportFact{}, Modules: r.modules(),
+		Candidates: r.candidates(why), Explanation: r.explanation(why), Modules: r.modules(),
 		Group: r.group(), Dropped: r.dropped(), Plan: r.entries(),
 		Generation: r.generationReport(),
 		Warnings:   list(r.warnings),
@@ -42,7 +44,6 @@ func (r *Record) report(version string, err error) platform.Report {
 	if report.Generation == nil {
 		report.Timings.Generate = nil
 	}
-	r.explain(&report)
 	return report
 }
 
@@ -121,36 +122,93 @@ func (r *Record) attempts() []resolve.Attempt {
 	return nil
 }
 
-func (r *Record) candidates() []platform.ReportCandidate {
+func (r *Record) candidates(why explain.Explanation) []platform.ReportCandidate {
 	all := []platform.ReportCandidate{}
 	for _, attempt := range r.attempts() {
-		all = append(all, candidate(attempt.Members, false))
+		all = append(all, candidate(attempt, false))
 	}
-	if r.resolution != nil {
-		all = append(all, candidate(r.resolution.Candidate, true))
+	for i, f := range why.Failures {
+		for _, attempt := range f.Attempts {
+			all[attempt].Failure = &i
+		}
+	}
+	if res := r.resolution; res != nil {
+		all = append(all, candidate(resolve.Attempt{Number: res.Evaluated, Group: res.GroupOfOrder, Members: res.Candidate}, true))
 	}
 	return all
 }
 
-func candidate(members []resolve.Member, passed bool) platform.ReportCandidate {
-	c := platform.ReportCandidate{Passed: passed, Members: []platform.ReportCandidateMember{}, Reasons: []int{}}
-	for _, m := range members {
-		c.Members = append(c.Members, platform.ReportCandidateMember{
-			ReportRef: refReport(m.Module.Ref), Optional: m.Optional, Outcome: string(m.Detection.Outcome),
-		})
+func candidate(a resolve.Attempt, passed bool) platform.ReportCandidate {
+	c := platform.ReportCandidate{Number: a.Number, Group: a.Group + 1, Passed: passed, Members: []platform.ReportCandidateMember{}}
+	for _, m := range a.Members {
+		c.Members = append(c.Members, candidateMember(m))
 	}
 	return c
 }
 
-// explain adds why candidates failed.
-func (r *Record) explain(report *platform.Report) {
-	for i, f := range resolve.Explain(r.attempts()) {
-		report.Reasons = append(report.Reasons, factReport(f, linksOfReason))
-		for _, attempt := range f.Attempts {
-			c := &report.Candidates[attempt]
-			c.Reasons = append(c.Reasons, i)
+func candidateMember(m resolve.Member) platform.ReportCandidateMember {
+	return platform.ReportCandidateMember{ReportRef: refReport(m.Module.Ref), Optional: m.Optional, Outcome: string(m.Detection.Outcome)}
+}
+
+// why explains the candidates that failed.
+func (r *Record) why() explain.Explanation {
+	var composites [][]buildpack.Ref
+	switch {
+	case r.resolution != nil:
+		composites = r.resolution.Composites
+	case r.failure != nil:
+		composites = r.failure.Composites
+	}
+	return explain.Why(r.attempts(), composites)
+}
+
+// explanation is why candidates failed; nil if none did.
+func (r *Record) explanation(why explain.Explanation) *platform.ReportExplanation {
+	if len(why.Failures) == 0 {
+		return nil
+	}
+	report := &platform.ReportExplanation{
+		Groups: why.Groups, Recognised: why.Recognised(),
+		Failures: []platform.ReportFailure{}, Advice: []string{}, Text: []string{},
+	}
+	for _, f := range why.Failures {
+		report.Failures = append(report.Failures, failureReport(f))
+	}
+	if r.failure != nil {
+		report.Text = why.Lines(false)
+		for _, a := range why.Advice {
+			report.Advice = append(report.Advice, a.String())
 		}
 	}
+	return report
+}
+
+func failureReport(f explain.Failure) platform.ReportFailure {
+	report := platform.ReportFailure{
+		Where: f.Where(), Places: []platform.ReportPlace{}, Recognised: f.Recognition.Enough(),
+		Members: []platform.ReportFailureMember{}, Facts: factReports(f.Facts), Reasons: list(f.Reasons()), Candidates: f.Attempts,
+	}
+	for _, p := range f.Places {
+		report.Places = append(report.Places, platform.ReportPlace{
+			Group: p.Group, Composites: refReports(p.Composites), With: refReports(p.With), Without: refReports(p.Without), EachExtensions: p.EachExtensions,
+		})
+	}
+	for _, m := range f.Members {
+		member := platform.ReportFailureMember{ReportCandidateMember: candidateMember(m), ExitCode: exitCode(m.Detection.ExitCode)}
+		if !m.Passed() {
+			member.Words = explain.Words(m)
+		}
+		report.Members = append(report.Members, member)
+	}
+	return report
+}
+
+func refReports(refs []buildpack.Ref) []platform.ReportRef {
+	all := []platform.ReportRef{}
+	for _, ref := range refs {
+		all = append(all, refReport(ref))
+	}
+	return all
 }
 
 // How many links of a chain there are in the report: of a reason, and of that for which somebody dropped out – the links
@@ -160,30 +218,31 @@ const (
 	linksOfDropout = 10
 )
 
-func factReport(f resolve.Fact, links int) platform.ReportFact { return chainReport(f, &links) }
+func factReports(facts []explain.Fact) []platform.ReportFact {
+	all := []platform.ReportFact{}
+	for _, f := range facts {
+		all = append(all, factReport(f, linksOfReason))
+	}
+	return all
+}
+
+func factReport(f explain.Fact, links int) platform.ReportFact { return chainReport(f, &links) }
 
 // chainReport is a fact with its chain, as far as there are links left.
-func chainReport(f resolve.Fact, links *int) platform.ReportFact {
-	report := platform.ReportFact{
-		Kind: string(f.Kind), Text: f.String(), Hints: f.Hints(), Optional: f.Optional, Name: f.Name,
-		Outcome: string(f.Outcome), Cause: causeText(f.Cause), Alone: f.Alone, Candidates: f.Attempts,
-	}
+func chainReport(f explain.Fact, links *int) platform.ReportFact {
+	report := platform.ReportFact{Kind: string(f.Kind), Text: strings.Join(f.Lines(), "\n"), Optional: f.Optional, Names: f.Names}
 	if f.Module != (buildpack.Ref{}) {
 		ref := refReport(f.Module)
 		report.Module = &ref
 	}
-	if f.Outcome != "" {
-		report.ExitCode = exitCode(f.ExitCode)
+	for _, o := range f.Others {
+		report.Others = append(report.Others, otherReport(o))
 	}
 	if f.Near != nil {
 		report.Near = &platform.ReportNear{Module: refReport(f.Near.Module), Name: f.Near.Name}
 	}
-	for _, o := range f.Others {
-		other := platform.ReportOther{Module: refReport(o.Module), Fate: string(o.Fate), Outcome: string(o.Outcome), Cause: causeText(o.Cause)}
-		if o.Outcome != "" {
-			other.ExitCode = exitCode(o.ExitCode)
-		}
-		report.Others = append(report.Others, other)
+	for _, l := range f.Loose {
+		report.Loose = append(report.Loose, platform.ReportLoose{Module: refReport(l.Module), Names: list(l.Names), Printed: l.Printed})
 	}
 	if len(f.Alternatives) > 0 {
 		report.Alternatives = alternatives(f.Alternatives)
@@ -195,6 +254,15 @@ func chainReport(f resolve.Fact, links *int) platform.ReportFact {
 		}
 		*links--
 		report.Because = append(report.Because, chainReport(b, links))
+	}
+	return report
+}
+
+func otherReport(o explain.Other) platform.ReportOther {
+	d := o.Member.Detection
+	report := platform.ReportOther{Module: refReport(o.Member.Module.Ref), Fate: string(o.Fate)}
+	if !o.Member.Passed() {
+		report.Outcome, report.ExitCode, report.Words = string(d.Outcome), exitCode(d.ExitCode), explain.Words(o.Member)
 	}
 	return report
 }
@@ -319,10 +387,10 @@ func (r *Record) dropped() []platform.ReportDropped {
 	if r.resolution == nil {
 		return all
 	}
-	for _, d := range r.resolution.Dropouts() {
-		fact := factReport(d.Fact, linksOfDropout)
-		report := platform.ReportDropped{ReportRef: refReport(d.Member.Module.Ref), Reason: fact.Text}
-		if d.Member.Passed() {
+	for _, left := range explain.WhyLeftOut(r.resolution) {
+		report := platform.ReportDropped{ReportRef: refReport(left.Member.Module.Ref), Reason: left.String()}
+		if left.Fact != nil {
+			fact := factReport(*left.Fact, linksOfDropout)
 			report.Fact = &fact
 		}
 		all = append(all, report)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
@@ -218,7 +219,7 @@ func TestSlotsChangeNothing(t *testing.T) {
 
 func summary(r *resolve.Resolution, f *resolve.Failure, err error) string {
 	if f != nil {
-		return fmt.Sprintf("failed %t %q", f.Errored, resolve.Render(resolve.Explain(f.Attempts), 0))
+		return fmt.Sprintf("failed %t %q", f.Errored, explain.Why(f.Attempts, f.Composites).Lines(true))
 	}
 	var ids []string
 	if r != nil {

@@ -12,7 +12,7 @@ import (
 
 // ReportVersion is the version of the shape of reports that this package writes. It grows when something that was there
 // changes its meaning or is gone; new keys alone don't make a new version.
-const ReportVersion = 1
+const ReportVersion = 2
 
 // Report says what happened in one run of a phase: -report writes it, as JSON or as a page for people. The JSON form is
 // described by docs/report.schema.json, and what each key means by docs/report.md.
@@ -40,8 +40,8 @@ type Report struct {
 	// Candidates are those evaluated, in the order in which they were tried. Those that were bound to fail for the reason
 	// of an earlier one are not evaluated.
 	Candidates []ReportCandidate `json:"candidates"`
-	// Reasons are why candidates failed, the most telling first.
-	Reasons []ReportFact `json:"reasons"`
+	// Explanation says why candidates failed; nil if none did.
+	Explanation *ReportExplanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []ReportModule `json:"modules"`
 	// Group is who takes part, extensions first.
@@ -103,11 +103,15 @@ func (r ReportRef) String() string { return r.ID + "@" + r.Version }
 
 // ReportCandidate is a candidate group that was evaluated.
 type ReportCandidate struct {
+	// Number of the candidate, from 1: how many had been evaluated by then.
+	Number int `json:"number"`
+	// Group is the number of the group of the order that it came from, from 1.
+	Group int `json:"group"`
 	// Passed is true for the last one, if there is a group.
 	Passed  bool                    `json:"passed"`
 	Members []ReportCandidateMember `json:"members"`
-	// Reasons are indexes of Report.Reasons: why it failed.
-	Reasons []int `json:"reasons"`
+	// Failure is the index in Explanation.Failures of why it failed; nil if it passed.
+	Failure *int `json:"failure,omitempty"`
 }
 
 // ReportCandidateMember is a module as it stands in a candidate.
@@ -118,54 +122,107 @@ type ReportCandidateMember struct {
 	Outcome string `json:"outcome"`
 }
 
-// ReportFact is one reason why candidates failed: a chain – in general a tree – from what failed to the culprits. Which
-// keys there are depends on Kind.
+// ReportExplanation says why candidates failed, by groups of the order.
+type ReportExplanation struct {
+	// Groups is how many groups the order has.
+	Groups int `json:"groups"`
+	// Recognised is true if some group recognised the app: then the first of Failures is the closest one.
+	Recognised bool `json:"recognised"`
+	// Failures are the groups, in each of the variants that their composites make of them, the closest first.
+	Failures []ReportFailure `json:"failures"`
+	// Advice is for whoever composes the builder, in words; none if a group passed.
+	Advice []string `json:"advice"`
+	// Text is the explanation in the words of the log, line by line; empty if a group passed.
+	Text []string `json:"text"`
+}
+
+// ReportFailure is a group of the order that failed, or several that failed for the same reason.
+type ReportFailure struct {
+	// Where in words: "group 2, samples/nodejs@5.0.0, with samples/npm-install".
+	Where  string        `json:"where"`
+	Places []ReportPlace `json:"places"`
+	// Recognised is true if the group recognised the app.
+	Recognised bool `json:"recognised"`
+	// Members of the candidate that is told of, in order.
+	Members []ReportFailureMember `json:"members"`
+	// Facts are why the build plan does not work out, if all required members passed.
+	Facts []ReportFact `json:"facts"`
+	// Reasons in the words of the log, line by line.
+	Reasons []string `json:"reasons"`
+	// Candidates are indexes of Report.Candidates: those that it stands for.
+	Candidates []int `json:"candidates"`
+}
+
+// ReportPlace is a group of the order, in one of its variants.
+type ReportPlace struct {
+	// Group is its number in the order, from 1.
+	Group      int         `json:"group"`
+	Composites []ReportRef `json:"composites"`
+	// With are the members that not every variant of the group has, Without those that only other variants have.
+	With    []ReportRef `json:"with,omitempty"`
+	Without []ReportRef `json:"without,omitempty"`
+	// EachExtensions is true if it failed with several groups of extensions, or with one and with none.
+	EachExtensions bool `json:"eachExtensions,omitempty"`
+}
+
+// ReportFailureMember is a module of a group that failed, and what it said.
+type ReportFailureMember struct {
+	ReportCandidateMember
+	ExitCode *int `json:"exitCode,omitempty"`
+	// Words are why it did not pass, in its own: the last line that it printed, or the cause.
+	Words string `json:"words,omitempty"`
+}
+
+// ReportFact is one reason why a build plan does not work out: a chain – in general a tree – from a module that cannot take
+// part to the culprits. Which keys there are depends on Kind.
 type ReportFact struct {
-	// Kind is "not passed", "unprovided", "unrequired", "no alternative", "no buildpack", "incompatible" or "offer".
+	// Kind is "unprovided", "unrequired", "no alternative", "no buildpack", "incompatible" or "offer".
 	Kind string `json:"kind"`
 	// Text is the fact and its chain in the words of the log.
-	Text string `json:"text"`
-	// Hints are what somebody may do about it.
-	Hints  []string   `json:"hints,omitempty"`
+	Text   string     `json:"text"`
 	Module *ReportRef `json:"module,omitempty"`
 	// Optional is true if the module is free to drop out.
 	Optional bool `json:"optional,omitempty"`
-	// Name of the dependency that the fact is about.
-	Name string `json:"name,omitempty"`
-	// Others speak of the name in the role that is wanted, but do not count.
+	// Names of the dependencies that the fact is about.
+	Names []string `json:"names,omitempty"`
+	// Others speak of the names in the role that is wanted, or could, but do not count.
 	Others []ReportOther `json:"others,omitempty"`
-	// Near is somebody who speaks of a name that looks like it.
+	// Near is a module that speaks of a name that looks like it.
 	Near *ReportNear `json:"near,omitempty"`
-	// Outcome, ExitCode and Cause are those of a module that did not pass detection.
-	Outcome  string `json:"outcome,omitempty"`
-	ExitCode *int   `json:"exitCode,omitempty"`
-	Cause    string `json:"cause,omitempty"`
-	// Alone is true if all others that the candidate requires passed.
-	Alone bool `json:"alone,omitempty"`
+	// Loose are modules with what they offer in the role that is wanted and no module takes.
+	Loose []ReportLoose `json:"loose,omitempty"`
 	// Alternatives of the module's build plan, as far as they matter.
 	Alternatives []ReportAlternative `json:"alternatives,omitempty"`
 	// Because are the next links of the chain.
 	Because []ReportFact `json:"because,omitempty"`
 	// Cut is true if there are more links than are in the report.
 	Cut bool `json:"cut,omitempty"`
-	// Candidates are indexes of Report.Candidates: those that failed for this reason. Links of a chain have none.
-	Candidates []int `json:"candidates,omitempty"`
 }
 
-// ReportOther is a module that does not count although it speaks of a name.
+// ReportOther is a module that does not count although it speaks of a name, or could.
 type ReportOther struct {
 	Module ReportRef `json:"module"`
-	// Fate is why: "misplaced", "dropped out", "bound", "undetected", "presumed", "elsewhere" or "together".
+	// Fate is why: "misplaced", "dropped out", "bound", "undetected", "presumed", "possible" or "elsewhere".
 	Fate     string `json:"fate"`
 	Outcome  string `json:"outcome,omitempty"`
 	ExitCode *int   `json:"exitCode,omitempty"`
-	Cause    string `json:"cause,omitempty"`
+	// Words are why it did not pass, if it did not, in its own.
+	Words string `json:"words,omitempty"`
 }
 
 // ReportNear is a name that looks like another.
 type ReportNear struct {
 	Module ReportRef `json:"module"`
 	Name   string    `json:"name"`
+}
+
+// ReportLoose is what a module offers that no module takes.
+type ReportLoose struct {
+	Module ReportRef `json:"module"`
+	// Names are none if its build plan is empty.
+	Names []string `json:"names"`
+	// Printed is true if its build plan is empty and it printed one.
+	Printed bool `json:"printed,omitempty"`
 }
 
 // ReportModule is a module and what became of its bin/detect.

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // This file makes the page for people. What is in the page comes from the report alone; all escaping is html/template's,
@@ -22,8 +22,8 @@ var reportTemplate string
 // HTML is the form for people: one page that needs nothing but itself.
 func (r Report) HTML() ([]byte, error) {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"tidy": tidy, "took": took, "count": countOf, "json": inline, "inc": func(i int) int { return i + 1 },
-		"outcome": outcomeWord, "web": isWeb, "is": func(p *int, i int) bool { return p != nil && *p == i },
+		"tidy": tidy.Text, "took": took, "count": countOf, "json": inline, "inc": func(i int) int { return i + 1 },
+		"outcome": outcomeWord, "web": isWeb, "at": func(p *int) int { return *p }, "is": func(p *int, i int) bool { return p != nil && *p == i },
 	}).Parse(reportTemplate)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ type page struct {
 	Headline string
 	Glance   []glance
 	// Why are the reasons why earlier candidates failed, the first ones, if one passed.
-	Why      []string
+	Why      []ReportFailure
 	Failures []ReportCandidate // candidates that failed, the first ones
 	More     int               // how many failed candidates are not among these
 	Members  bool              // whether candidates show their members
@@ -77,10 +77,8 @@ func newPage(r Report) page {
 			p.Failures = append(p.Failures, c)
 		}
 	}
-	for i, f := range r.Reasons {
-		if len(r.Group) > 0 && i < reasonsShown {
-			p.Why = append(p.Why, f.Text)
-		}
+	if e := r.Explanation; e != nil && len(r.Group) > 0 {
+		p.Why = e.Failures[:min(len(e.Failures), reasonsShown)]
 	}
 	p.Members = members <= candidateMembersShown
 	p.More = r.failedCandidates() - len(p.Failures)
@@ -239,22 +237,4 @@ func inline(value any) string {
 
 func isWeb(url string) bool {
 	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
-}
-
-// terminalCodes are what terminals take for colours and the like.
-var terminalCodes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\^_])")
-
-// tidy is what somebody else has written, fit to be seen: without colours for terminals, with a mark for what else cannot
-// be seen or turns the direction of writing around.
-func tidy(text string) string {
-	text = terminalCodes.ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n"), "")
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
-			return r
-		case unicode.IsControl(r), r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }

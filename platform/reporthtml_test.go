@@ -77,20 +77,6 @@ func TestHTMLOfNothing(t *testing.T) {
 	}
 }
 
-func TestTidy(t *testing.T) {
-	for text, want := range map[string]string{
-		"plain\ttext\n":                      "plain\ttext\n",
-		"\x1b[31;1mred\x1b[0m":               "red",
-		"\x1b]0;title\x07text":               "text",
-		"a\r\nb\rc\x00d\u009be\u202ef\u2067": "a\nb\uFFFDc\uFFFDd\uFFFDe\uFFFDf\uFFFD",
-		"\x1b":                               "\uFFFD",
-	} {
-		if got := tidy(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
 func TestTickStep(t *testing.T) {
 	for end, want := range map[float64]float64{1: 0.2, 7: 1, 10: 2, 236: 50, 999: 200, 40000: 10000} {
 		if got := tickStep(end); got != want {

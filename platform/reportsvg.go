@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // This file lays out the two pictures of a report's page. What they look like is the template's business.
@@ -109,7 +111,7 @@ func newPlanPicture(r Report) *planPicture {
 func planColumns(r Report) []planColumn {
 	var columns []planColumn
 	add := func(ref ReportRef, note int) {
-		c := planColumn{ID: ref.Kind + " " + ref.String(), Full: ref.String(), Role: ref.Kind, Label: clip(tidy(ref.ID), planLabelMax), Dropped: note > 0, Note: note, Extension: ref.Kind == "extension"}
+		c := planColumn{ID: ref.Kind + " " + ref.String(), Full: ref.String(), Role: ref.Kind, Label: clip(tidy.Text(ref.ID), planLabelMax), Dropped: note > 0, Note: note, Extension: ref.Kind == "extension"}
 		if !slices.ContainsFunc(columns, func(o planColumn) bool { return o.ID == c.ID }) {
 			columns = append(columns, c)
 		}
@@ -157,7 +159,7 @@ func (p *planPicture) bands(width int) {
 
 // newPlanLane is the lane of an entry; at are the places of the modules. A lane to nowhere ends at 0.
 func newPlanLane(entry ReportEntry, at map[string]int) planLane {
-	lane := planLane{Name: clip(tidy(entry.Name), 2*planLabelMax)}
+	lane := planLane{Name: clip(tidy.Text(entry.Name), 2*planLabelMax)}
 	var providers, requirers []string
 	for _, p := range entry.Providers {
 		if x, known := at[p.Kind+" "+p.String()]; known {
@@ -191,7 +193,7 @@ func newPlanLane(entry ReportEntry, at map[string]int) planLane {
 	if len(requirers) > 0 {
 		lane.Title += ", required by " + strings.Join(requirers, ", ")
 	}
-	lane.Title = tidy(lane.Title)
+	lane.Title = tidy.Text(lane.Title)
 	return lane
 }
 
@@ -273,11 +275,11 @@ func newTimePicture(r Report) *timePicture {
 	for _, one := range all {
 		row := timeRow{
 			Y: y, TextY: y + 12, X: timeLeft + one.span.StartMS*scale, Width: max(2, one.span.DurationMS*scale),
-			Name: clip(tidy(one.ref.String()), 30), Took: took(one.span.DurationMS), Class: one.class,
+			Name: clip(tidy.Text(one.ref.String()), 30), Took: took(one.span.DurationMS), Class: one.class,
 		}
 		row.EndX = row.X + row.Width + 7
 		what, outcome, _ := strings.Cut(one.class, " ")
-		row.Title = tidy(fmt.Sprintf("bin/%s of %s %s: %s, from %s on", what, one.ref.Kind, one.ref, outcomeWord(outcome), took(one.span.StartMS)))
+		row.Title = tidy.Text(fmt.Sprintf("bin/%s of %s %s: %s, from %s on", what, one.ref.Kind, one.ref, outcomeWord(outcome), took(one.span.StartMS)))
 		row.Title += ", took " + row.Took
 		p.Rows = append(p.Rows, row)
 		y += timeRowSpace

@@ -188,11 +188,14 @@ func (c Closed) spokenOfBy(a buildpack.Alternative) bool {
 	return slices.Contains(a.Provides, c.Name)
 }
 
-// attemptsKept bounds the memory for failed candidates; the reasons of later ones are those of earlier ones over again.
-const attemptsKept = 256
+// attemptsKept bounds the memory for failed candidates, and the time that it takes to tell of them. Each group of the order
+// has its share, a few at least.
+const attemptsKept = 1024
 
 func (s *searcher) record(a Attempt) {
-	if len(s.attempts) < attemptsKept {
+	s.recorded[s.current]++
+	if s.recorded[s.current] <= max(4, attemptsKept/len(s.roots)) {
+		a.Number, a.Group = s.evaluated, s.current
 		s.attempts = append(s.attempts, a)
 	}
 }
@@ -213,14 +216,17 @@ func (s *searcher) failure() (*Failure, error) {
 	if err := s.ask(s.reached, false); err != nil {
 		return nil, err
 	}
-	failure := &Failure{Attempts: s.attempts, Evaluated: s.evaluated}
-	listed := map[buildpack.Ref]bool{}
+	failure := &Failure{Attempts: s.attempts, Evaluated: s.evaluated, Composites: s.composites()}
+	listed := map[buildpack.Ref]int{}
 	for _, m := range s.reached {
 		failure.Errored = failure.Errored || m.Errored()
-		if !listed[m.Module.Ref] {
-			listed[m.Module.Ref] = true
+		at, known := listed[m.Module.Ref]
+		if !known {
+			at = len(failure.Members)
+			listed[m.Module.Ref] = at
 			failure.Members = append(failure.Members, m)
 		}
+		failure.Members[at].Optional = failure.Members[at].Optional && m.Optional
 	}
 	return failure, nil
 }

@@ -5,8 +5,8 @@
 //
 // The pieces: search.go walks the order (order.go), evaluate.go judges a candidate, solve.go finds the first passing trial
 // of one with the help of the small solver in sat.go, plan.go writes the answer as a build plan. refute.go and reach.go
-// keep candidates from multiplying; ahead.go proposes what to run meanwhile. explain.go says why there is no answer, and
-// wording.go in which words.
+// keep candidates from multiplying; ahead.go proposes what to run meanwhile. Why there is no answer is told by the package
+// explain.
 package resolve
 
 import "github.com/cnb-prelude/prelude/buildpack"
@@ -45,6 +45,8 @@ type Limits struct {
 
 // Resolution is the answer: who takes part, with what build plan.
 type Resolution struct {
+	// GroupOfOrder is the index of the group of the order that the candidate came from.
+	GroupOfOrder int
 	// Candidate is the first candidate group that passed, whole.
 	Candidate []Member
 	// Group are the members of the candidate that take part, in order.
@@ -56,6 +58,8 @@ type Resolution struct {
 	Before []Attempt
 	// Evaluated is the number of candidates that were evaluated, this one included.
 	Evaluated int
+	// Composites are those that each group of the order names, by group, as far as they were looked up.
+	Composites [][]buildpack.Ref
 }
 
 // Failure is that no candidate passed.
@@ -63,12 +67,27 @@ type Failure struct {
 	// Attempts are the candidates that were evaluated. Candidates that were bound to fail for the same reason as an
 	// earlier one are not among them.
 	Attempts []Attempt
-	// Members are all modules that stood in a candidate, evaluated or not, each as it stood in the first.
+	// Members are all modules that stood in a candidate, evaluated or not, each once: as a required one if it is required
+	// in any of them.
 	Members []Member
 	// Evaluated is the number of candidates that were evaluated.
 	Evaluated int
+	// Composites are those that each group of the order names, by group.
+	Composites [][]buildpack.Ref
 	// Errored is true if one of them errored, in whatever candidate: exit code 21 instead of 20.
 	Errored bool
+}
+
+// Attempt is a candidate that was evaluated and failed.
+type Attempt struct {
+	// Number is how many candidates had been evaluated by then, this one included.
+	Number int
+	// Group is the index of the group of the order that it came from.
+	Group   int
+	Members []Member
+	// Clash is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
+	// indexes are those of the passing members, in order.
+	Clash *Clash
 }
 
 // Member is a module as it stands in a candidate group, with what became of its detection.

@@ -40,25 +40,41 @@ func (s *searcher) run() (*Resolution, error) {
 			return nil, err
 		}
 		if found != nil {
-			found.Before, found.Evaluated = s.attempts, s.evaluated
+			found.GroupOfOrder, found.Before, found.Evaluated, found.Composites = i, s.attempts, s.evaluated, s.composites()
 			return found, nil
 		}
 	}
 	return nil, nil
 }
 
+// composites are those that each group of the order names, as far as they were looked up.
+func (s *searcher) composites() [][]buildpack.Ref {
+	all := make([][]buildpack.Ref, len(s.order))
+	for i, group := range s.order {
+		for _, element := range group {
+			if module := s.modules[element.Ref]; module != nil && module.IsComposite() {
+				all[i] = append(all[i], element.Ref)
+			}
+		}
+	}
+	return all
+}
+
 // searcher holds what is learned on the way.
 type searcher struct {
 	source Source
 	limits Limits
+	order  buildpack.Order
 	// roots are where the candidates of each group of the order begin; current is the one being searched.
 	roots   []*node
 	current int
 	// judge decides about one candidate; evaluate, but for tests that want to see every candidate.
 	judge    func(state) (*Resolution, levels, error)
 	attempts []Attempt
-	// evaluated counts candidates, also those that are no longer among the attempts.
+	// evaluated counts candidates, also those that are not kept among the attempts; recorded those that failed, by group of
+	// the order.
 	evaluated int
+	recorded  map[int]int
 	// reached are all members that stand in some candidate, in the order in which they were reached: once as a
 	// required one and once as an optional one at the most.
 	reached []Member
@@ -86,10 +102,13 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	s := &searcher{
 		source:  source,
 		limits:  limits,
+		order:   order,
 		noted:   map[standing]bool{},
 		modules: map[buildpack.Ref]*buildpack.Module{},
 		seen:    map[buildpack.Ref]buildpack.Detection{},
 		scopes:  map[buildpack.Ref]scope{},
+
+		recorded: map[int]int{},
 
 		settledScopes: map[buildpack.Ref]bool{},
 		shared:        map[branch][]shared{},

@@ -116,7 +116,11 @@ func told(r *Resolution, f *Failure, err error) (string, []string) {
 	if f == nil {
 		return answer(r, f, err), nil
 	}
-	return answer(r, f, err), Render(Explain(f.Attempts), 0)
+	var reasons []string
+	for _, a := range f.Attempts {
+		reasons = append(reasons, fmt.Sprintf("%d %d %v %v", a.Number, a.Group, a.Members, a.Clash))
+	}
+	return answer(r, f, err), reasons
 }
 
 // candidate is one candidate group of the slow model.

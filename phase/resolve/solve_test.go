@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // participants reads the notation of the tests: one participant a line,
@@ -40,37 +41,10 @@ func participants(t testing.TB, text string) []Participant {
 		if !found {
 			p.Ref.Version = "1"
 		}
-		p.Alternatives = alternatives(t, p.Ref.ID, plan)
+		p.Alternatives = testhelpers.Alternatives(t, p.Ref.ID, plan)
 		ps = append(ps, p)
 	}
 	return ps
-}
-
-func alternatives(t testing.TB, id, plan string) []buildpack.Alternative {
-	t.Helper()
-	var all []buildpack.Alternative
-	for text := range strings.SplitSeq(plan, "|") {
-		var alt buildpack.Alternative
-		mode := ""
-		for _, word := range strings.Fields(text) {
-			switch {
-			case word == "provides" || word == "requires":
-				mode = word
-			case mode == "provides":
-				alt.Provides = append(alt.Provides, word)
-			case mode == "requires":
-				alt.Requires = append(alt.Requires, require(word, id, len(all), len(alt.Requires)))
-			default:
-				t.Fatalf("%q says neither provides nor requires", text)
-			}
-		}
-		all = append(all, alt)
-	}
-	return all
-}
-
-func require(name, id string, alternative, n int) buildpack.Require {
-	return buildpack.Require{Name: name, Metadata: map[string]any{"from": fmt.Sprintf("%s.%d.%d", id, alternative, n)}}
 }
 
 // trialText writes a trial as "a.0 -b.1": a takes part with its first alternative, b was taken out with its second.
@@ -476,7 +450,7 @@ func (c class) participant(r *rand.Rand, id string) Participant {
 			p.Alternatives[a].Provides = append(p.Alternatives[a].Provides, c.anyName(r))
 		}
 		for i := range r.IntN(c.requires + 1) {
-			p.Alternatives[a].Requires = append(p.Alternatives[a].Requires, require(c.anyName(r), id, a, i))
+			p.Alternatives[a].Requires = append(p.Alternatives[a].Requires, testhelpers.Require(c.anyName(r), id, a, i))
 		}
 	}
 	return p
@@ -763,10 +737,10 @@ func decodeAlternative(b byte, id string, a int) buildpack.Alternative {
 		case 1:
 			alt.Provides = append(alt.Provides, name)
 		case 2:
-			alt.Requires = append(alt.Requires, require(name, id, a, len(alt.Requires)))
+			alt.Requires = append(alt.Requires, testhelpers.Require(name, id, a, len(alt.Requires)))
 		case 3:
 			alt.Provides = append(alt.Provides, name, name)
-			alt.Requires = append(alt.Requires, require(name, id, a, len(alt.Requires)))
+			alt.Requires = append(alt.Requires, testhelpers.Require(name, id, a, len(alt.Requires)))
 		}
 		b >>= 4
 	}
