@@ -49,7 +49,7 @@ func TestWorlds(t *testing.T) {
 func (c aCase) try(t *testing.T, detector string, w world) string {
 	t.Helper()
 	code, printed := w.detect(t, detector)
-	if works := c.todo == "nothing"; works != (code == 0) {
+	if works := strings.HasPrefix(c.todo, "nothing"); works != (code == 0) {
 		t.Errorf("exit %d, and to do: %s", code, c.todo)
 	}
 	for _, words := range c.culprit {
