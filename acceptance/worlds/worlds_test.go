@@ -18,7 +18,49 @@ import (
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
+// TestWorlds compares what is printed with the goldens.
 func TestWorlds(t *testing.T) {
+	each(t, func(t *testing.T, c aCase, w world) {
+		code, printed := w.detect(t)
+		got := fmt.Sprintf("exit %d\n%s", code, printed)
+		if os.Getenv("UPDATE") != "" {
+			must(t, os.WriteFile(c.file, []byte(c.head+got), 0o644))
+		} else if diff := cmp.Diff(strings.Split(c.want, "\n"), strings.Split(got, "\n")); diff != "" {
+			t.Errorf("%s and what is printed now:\n%s", c.file, diff)
+		}
+		if works := code == 0; works != c.works() {
+			t.Errorf("exit %d, and to do: %s", code, c.todo)
+		}
+		for _, words := range c.culprit {
+			if !strings.Contains(printed, words) {
+				t.Errorf("the culprit's %q is nowhere in what is printed", words)
+			}
+		}
+	})
+}
+
+// TestDebugAndReport: neither changes the outcome of a case that fails.
+func TestDebugAndReport(t *testing.T) {
+	if os.Getenv("UPDATE") != "" {
+		t.Skip("nothing to update")
+	}
+	each(t, func(t *testing.T, c aCase, w world) {
+		if c.works() {
+			return
+		}
+		report := filepath.Join(w.dir, "layers", "report.html")
+		code, printed := w.detect(t, "-log-level", "debug", "-report", report)
+		if want := fmt.Sprintf("exit %d\n", code); !strings.HasPrefix(c.want, want) {
+			t.Errorf("exit %d, otherwise than without a report:\n%s", code, printed)
+		}
+		if _, err := os.Stat(report); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// each builds the world of each case and tries something in it.
+func each(t *testing.T, try func(*testing.T, aCase, world)) {
 	root, err := os.MkdirTemp("", "prelude-worlds-")
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(root) })
@@ -28,69 +70,35 @@ func TestWorlds(t *testing.T) {
 	goldens, err := filepath.Glob("testdata/*/*.golden")
 	must(t, err)
 	for _, golden := range goldens {
-		builder, name := filepath.Base(filepath.Dir(golden)), strings.TrimSuffix(filepath.Base(golden), ".golden")
-		t.Run(builder+"/"+name, func(t *testing.T) {
+		c := read(t, golden)
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			text, err := os.ReadFile(golden)
-			must(t, err)
-			head, want := split(string(text))
-			c := read(head, name)
-			got := c.try(t, filepath.Join(root, "detector"), c.build(t, builder, filepath.Join(root, builder, name)))
-			if os.Getenv("UPDATE") != "" {
-				must(t, os.WriteFile(golden, []byte(head+got), 0o644))
-			} else if diff := cmp.Diff(strings.Split(want, "\n"), strings.Split(got, "\n")); diff != "" {
-				t.Errorf("%s and what is printed now:\n%s", golden, diff)
-			}
+			try(t, c, c.build(t, root))
 		})
 	}
 }
 
-// try returns the exit code and what is printed. If the case fails, it does so at debug level and with a report as well.
-func (c aCase) try(t *testing.T, detector string, w world) string {
-	t.Helper()
-	code, printed := w.detect(t, detector)
-	if works := strings.HasPrefix(c.todo, "nothing"); works != (code == 0) {
-		t.Errorf("exit %d, and to do: %s", code, c.todo)
-	}
-	for _, words := range c.culprit {
-		if !strings.Contains(printed, words) {
-			t.Errorf("the culprit's %q is nowhere in what was printed", words)
-		}
-	}
-	if code != 0 {
-		report := filepath.Join(string(w), "layers", "report.html")
-		if again, out := w.detect(t, detector, "-log-level", "debug", "-report", report); again != code {
-			t.Errorf("exit %d, but %d at debug level with a report:\n%s", code, again, out)
-		}
-		if _, err := os.Stat(report); err != nil {
-			t.Error(err)
-		}
-	}
-	return fmt.Sprintf("exit %d\n%s", code, printed)
-}
-
-// aCase is the head of a golden.
+// aCase is a golden, read.
 type aCase struct {
-	app, variant, todo string
-	culprit            []string // the module to act on and its words; empty if none is to blame
+	file, name   string   // the name is <builder>/<case>
+	head, want   string   // the lines that start with "#", and what is compared
+	app, variant string   // directories; the app's is called as the case is, unless the head says otherwise
+	todo         string   // begins with "nothing" if the app works
+	culprit      []string // the module to act on and its words; empty if none is to blame
 }
 
-// split separates the head of a golden, its first lines that start with "#", from what is compared.
-func split(text string) (head, rest string) {
-	rest = text
-	for strings.HasPrefix(rest, "#") {
-		line, after, _ := strings.Cut(rest, "\n")
-		head, rest = head+line+"\n", after
-	}
-	return head, rest
-}
+func (c aCase) works() bool { return strings.HasPrefix(c.todo, "nothing") }
 
-// read understands the head of a golden. The app's directory is called as the case is, unless it says otherwise.
-func read(head, name string) aCase {
-	c := aCase{app: name}
-	for _, line := range strings.Split(head, "\n") {
-		key, value, _ := strings.Cut(strings.TrimPrefix(line, "# "), ": ")
-		switch key {
+func read(t *testing.T, golden string) aCase {
+	t.Helper()
+	text, err := os.ReadFile(golden)
+	must(t, err)
+	c := aCase{file: golden, want: string(text), app: strings.TrimSuffix(filepath.Base(golden), ".golden")}
+	c.name = filepath.Base(filepath.Dir(golden)) + "/" + c.app
+	for strings.HasPrefix(c.want, "#") {
+		line, rest, _ := strings.Cut(c.want, "\n")
+		c.head, c.want = c.head+line+"\n", rest
+		switch key, value, _ := strings.Cut(strings.TrimPrefix(line, "# "), ": "); key {
 		case "to do":
 			c.todo = value
 		case "app":
@@ -106,32 +114,32 @@ func read(head, name string) aCase {
 	return c
 }
 
-// world is a directory with the builder and the app of a case.
-type world string
+// world is a directory with a builder and an app, and the detector that is tried on them.
+type world struct{ dir, detector string }
 
 // build copies the builder, what the case's variant of it replaces, and the app.
-func (c aCase) build(t *testing.T, builder, dir string) world {
+func (c aCase) build(t *testing.T, root string) world {
 	t.Helper()
-	from := filepath.Join("testdata", builder)
+	from, dir := filepath.Dir(c.file), filepath.Join(root, c.name)
 	must(t, testhelpers.CopyTree(filepath.Join(from, "builder"), dir))
 	if c.variant != "" {
 		must(t, testhelpers.CopyTree(filepath.Join(from, "variants", c.variant), dir))
 	}
 	must(t, testhelpers.CopyTree(filepath.Join(from, "apps", c.app), filepath.Join(dir, "app")))
 	must(t, os.Chmod(filepath.Join(dir, "layers"), 0o777))
-	return world(dir)
+	return world{dir, filepath.Join(root, "detector")}
 }
 
 // detect runs detector. What it prints is as in a build: the app is /workspace, the builder's files are below /cnb.
-func (w world) detect(t *testing.T, detector string, flags ...string) (code int, printed string) {
+func (w world) detect(t *testing.T, flags ...string) (code int, printed string) {
 	t.Helper()
 	for _, name := range []string{"app", "build-config", "buildpacks", "extensions", "layers", "platform"} {
-		flags = append(flags, "-"+name, filepath.Join(string(w), name))
+		flags = append(flags, "-"+name, filepath.Join(w.dir, name))
 	}
 	for _, name := range []string{"order", "run"} {
-		flags = append(flags, "-"+name, filepath.Join(string(w), name+".toml"))
+		flags = append(flags, "-"+name, filepath.Join(w.dir, name+".toml"))
 	}
-	cmd := exec.Command(detector, flags...)
+	cmd := exec.Command(w.detector, flags...)
 	cmd.Env = []string{"CNB_PLATFORM_API=0.13", "PATH=" + os.Getenv("PATH")}
 	testhelpers.Unprivileged(cmd)
 	var stderr bytes.Buffer
@@ -143,7 +151,7 @@ func (w world) detect(t *testing.T, detector string, flags ...string) (code int,
 	if stderr.Len() > 0 {
 		t.Errorf("on stderr: %s", &stderr)
 	}
-	names := strings.NewReplacer(string(w)+"/app", "/workspace", string(w)+"/layers", "/layers", string(w), "/cnb")
+	names := strings.NewReplacer(w.dir+"/app", "/workspace", w.dir+"/layers", "/layers", w.dir, "/cnb")
 	return cmd.ProcessState.ExitCode(), names.Replace(string(stdout))
 }
 
