@@ -18,6 +18,24 @@ import (
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
+// detector is built once.
+var detector string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "prelude-worlds-")
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o755), testhelpers.Executables("../..", dir, "./cmd/detector"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	detector = filepath.Join(dir, "detector")
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
 // TestWorlds compares what is printed with the goldens.
 func TestWorlds(t *testing.T) {
 	each(t, func(t *testing.T, c aCase, w world) {
@@ -41,8 +59,8 @@ func TestWorlds(t *testing.T) {
 
 // TestDebugAndReport: neither changes the outcome of a case that fails.
 func TestDebugAndReport(t *testing.T) {
-	if os.Getenv("UPDATE") != "" {
-		t.Skip("nothing to update")
+	if testing.Short() || os.Getenv("UPDATE") != "" {
+		t.Skip("as many processes again")
 	}
 	each(t, func(t *testing.T, c aCase, w world) {
 		if c.works() {
@@ -65,10 +83,12 @@ func each(t *testing.T, try func(*testing.T, aCase, world)) {
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(root) })
 	must(t, os.Chmod(root, 0o755))
-	must(t, testhelpers.Executables("../..", root, "./cmd/detector"))
 	must(t, testhelpers.CopyTree("testdata/lib", filepath.Join(root, "lib")))
 	goldens, err := filepath.Glob("testdata/*/*.golden")
 	must(t, err)
+	if len(goldens) == 0 {
+		t.Fatal("no goldens")
+	}
 	for _, golden := range goldens {
 		c := read(t, golden)
 		t.Run(c.name, func(t *testing.T) {
@@ -114,8 +134,8 @@ func read(t *testing.T, golden string) aCase {
 	return c
 }
 
-// world is a directory with a builder and an app, and the detector that is tried on them.
-type world struct{ dir, detector string }
+// world is a directory with a builder and an app.
+type world struct{ dir string }
 
 // build copies the builder, what the case's variant of it replaces, and the app.
 func (c aCase) build(t *testing.T, root string) world {
@@ -127,7 +147,7 @@ func (c aCase) build(t *testing.T, root string) world {
 	}
 	must(t, testhelpers.CopyTree(filepath.Join(from, "apps", c.app), filepath.Join(dir, "app")))
 	must(t, os.Chmod(filepath.Join(dir, "layers"), 0o777))
-	return world{dir, filepath.Join(root, "detector")}
+	return world{dir}
 }
 
 // detect runs detector. What it prints is as in a build: the app is /workspace, the builder's files are below /cnb.
@@ -139,7 +159,7 @@ func (w world) detect(t *testing.T, flags ...string) (code int, printed string) 
 	for _, name := range []string{"order", "run"} {
 		flags = append(flags, "-"+name, filepath.Join(w.dir, name+".toml"))
 	}
-	cmd := exec.Command(w.detector, flags...)
+	cmd := exec.Command(detector, flags...)
 	cmd.Env = []string{"CNB_PLATFORM_API=0.13", "PATH=" + os.Getenv("PATH")}
 	testhelpers.Unprivileged(cmd)
 	var stderr bytes.Buffer

@@ -30,7 +30,7 @@ fail() {
 	exit 1
 }
 
-# any says whether one of its arguments exists: any *.go
+# any says whether one of its arguments exists: any ./*.go
 any() {
 	for file; do [ -e "$file" ] && return; done
 	return 1
@@ -43,7 +43,7 @@ contains() {
 
 # valid_json demands no more than that a file ends as an object does: enough for the half of a merge that somebody left.
 valid_json() {
-	case $(tr -d '[:space:]' <"$1") in *'<<<<<<<'* | *',}'* | *[!}]) return 1 ;; esac
+	case $(tr -d '[:space:]' <"$1") in *'<<<<<<<'* | *',}'* | *[!'}']) return 1 ;; esac
 }
 
 # settings prints what a module can be configured with: each argument is "name|default|help".
