@@ -89,6 +89,10 @@ func CopyTree(from, to string) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(target, data, info.Mode().Perm()|0o444)
+		mode := info.Mode().Perm() | 0o444
+		if err := os.WriteFile(target, data, mode); err != nil {
+			return err
+		}
+		return os.Chmod(target, mode) // what was there before may have had another
 	})
 }

@@ -1,0 +1,5 @@
+package orders;
+
+class Application {
+  public static void main(String[] args) {}
+}

@@ -1,0 +1,29 @@
+package testhelpers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// nobody is the user as whom the executables run if the tests run as root: they refuse root.
+const nobody = 65534
+
+// Executables builds packages of the repository, whose root is given, into a directory.
+func Executables(root, dir string, packages ...string) error {
+	build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o", dir + "/"}, packages...)...)
+	build.Dir = root
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+}
+
+// Unprivileged lets a command that was not started yet run as a user without privileges.
+func Unprivileged(cmd *exec.Cmd) {
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+}
