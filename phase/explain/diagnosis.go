@@ -256,7 +256,7 @@ func (d *diagnosis) unmetNeed(m int, n need) Fact {
 	if f.has(Misplaced, DroppedOut, Bound, Undetected) {
 		return f
 	}
-	if f.Near = d.nearest(m, n); f.Near == nil {
+	if f.Near = d.nearest(m, n); f.Near == nil && (n.side == provides || !f.has(Presumed, Possible)) {
 		f.Loose = d.loose(m, n)
 	}
 	return f
@@ -331,28 +331,44 @@ func (d *diagnosis) ownName(m int, n need, name int) bool {
 	})
 }
 
-// loose are the members in the right place with what they offer and no module takes, and those with an empty build plan.
+// loose are the members in the right place with what they offer and no module takes. Where there are none, and no module
+// that might have helped, they are those with an empty build plan; one that printed its build plan always is among them.
 func (d *diagnosis) loose(m int, n need) []Loose {
-	var all []Loose
+	var offers, empty []Loose
 	for other, plan := range d.plans {
-		if other == m || !d.placed(m, other, n.side) {
+		if other == m || !d.placed(m, other, n.side) || len(plan) == 0 {
 			continue
 		}
-		l := Loose{Module: d.members[other].Module.Ref}
-		empty := len(plan) > 0
-		for _, alt := range plan {
-			empty = empty && len(alt.speaks[provides])+len(alt.speaks[required]) == 0
-			for _, name := range alt.speaks[n.side] {
-				if !d.taken(other, name, n.side) {
-					l.Names = appendNew(l.Names, d.names[name])
-				}
-			}
-		}
-		if l.Printed = empty && printsPlan(d.members[other].Detection.Output); empty || len(l.Names) > 0 {
-			all = append(all, l)
+		l := Loose{Module: d.members[other].Module.Ref, Names: d.untaken(other, n.side)}
+		switch {
+		case len(l.Names) > 0:
+			offers = append(offers, l)
+		case isEmpty(plan):
+			l.Printed = printsPlan(d.members[other].Detection.Output)
+			empty = append(empty, l)
 		}
 	}
-	return all
+	if slices.ContainsFunc(empty, func(l Loose) bool { return l.Printed }) || len(offers) == 0 {
+		return append(offers, empty...)
+	}
+	return offers
+}
+
+// untaken are the names of which a member speaks and that no module answers.
+func (d *diagnosis) untaken(m int, as side) []string {
+	var names []string
+	for _, alt := range d.plans[m] {
+		for _, name := range alt.speaks[as] {
+			if !d.taken(m, name, as) {
+				names = appendNew(names, d.names[name])
+			}
+		}
+	}
+	return names
+}
+
+func isEmpty(plan []alternative) bool {
+	return !slices.ContainsFunc(plan, func(alt alternative) bool { return len(alt.speaks[provides])+len(alt.speaks[required]) > 0 })
 }
 
 // taken says whether some member answers a name that a member speaks of.

@@ -47,8 +47,8 @@ type Place struct {
 	Group int
 	// Composites are those that the group names.
 	Composites []buildpack.Ref
-	// With are the members that not every variant of the group has; Without, if there are none, those that only other
-	// variants have. Both are empty if there is one variant only.
+	// With and Without are members that it has or lacks, by which it is told from the group's other variants. Both are empty
+	// if there are none.
 	With, Without []buildpack.Ref
 	// EachExtensions is true if it was tried with several groups of extensions, or with one and with none.
 	EachExtensions bool
@@ -58,18 +58,35 @@ type Place struct {
 type Recognition struct {
 	// Required is how many required modules passed and require something. A module that only provides passes for every app.
 	Required int
-	// NotPassed is how many required modules did not pass.
-	NotPassed int
-	// Optional is how many optional modules passed and require something that an earlier module provides. They count only
-	// where all required ones passed.
-	Optional int
+	// Met is how many of these require something that the module itself or an earlier one provides.
+	Met int
+	// NotPassed is how many required modules did not pass, and Errored how many of these errored: such a module has looked at
+	// the app and complains.
+	NotPassed, Errored int
+	// Wrong is how many things are wrong with the build plan, where all required modules passed.
+	Wrong int
+	// OneAway is true if all required modules passed, none of them requires anything, and the build plan would work out with
+	// one more name provided.
+	OneAway bool
 }
 
-// Enough says whether the app was recognised: by at least as many required modules as did not pass or, where all required
-// modules passed, by an optional one.
-func (r Recognition) Enough() bool {
-	return r.Required > 0 && r.Required >= r.NotPassed || r.NotPassed == 0 && r.Optional > 0
+// level is how sure it is that the app was recognised, 0 if it was not. Modules that require what is not there tell less
+// than others: some do so for every app.
+func (r Recognition) level() int {
+	switch {
+	case r.Met > 0 && r.Met >= r.NotPassed:
+		return 3
+	case r.Required > 0 && r.Required >= r.NotPassed:
+		return 2
+	case r.OneAway:
+		return 1
+	}
+	return 0
 }
+
+// Enough says whether the app was recognised: by at least as many required modules as did not pass or, where no required
+// module requires anything, by optional ones that miss a single name.
+func (r Recognition) Enough() bool { return r.level() > 0 }
 
 // Recognised says whether some group recognised the app: then the first of the failures is the closest group.
 func (e Explanation) Recognised() bool {
@@ -121,19 +138,34 @@ func Why(attempts []resolve.Attempt, composites [][]buildpack.Ref) Explanation {
 }
 
 // closer puts first where the app was recognised most (contract, section 5): groups that recognised it by how many modules
-// did, then by how many did not pass. Of the others those come first in which a module errored, because that decides the
-// exit code. Equal ones stay in the order.
+// did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others those come first in which a module errored, because that
+// decides the exit code. Equal ones stay in the order.
 func closer(a, b Failure) int {
 	x, y := a.Recognition, b.Recognition
 	if !x.Enough() && !y.Enough() {
 		return compareBool(a.hasError(), b.hasError())
 	}
 	return cmp.Or(
-		compareBool(x.Enough(), y.Enough()),
+		cmp.Compare(y.level(), x.level()),
 		cmp.Compare(y.Required, x.Required),
+		cmp.Compare(x.NotPassed+x.Wrong, y.NotPassed+y.Wrong),
 		cmp.Compare(x.NotPassed, y.NotPassed),
-		cmp.Compare(y.Optional, x.Optional),
+		cmp.Compare(y.Errored, x.Errored),
 	)
+}
+
+// Closest are the failures that are as close as the first one, which are several if they differ in nothing that counts; none
+// if no group recognised the app.
+func (e Explanation) Closest() []Failure {
+	if !e.Recognised() {
+		return nil
+	}
+	first := e.Failures[0]
+	n := 1
+	for n < len(e.Failures) && closer(first, e.Failures[n]) == 0 {
+		n++
+	}
+	return e.Failures[:n]
 }
 
 func (f Failure) hasError() bool {
@@ -163,7 +195,7 @@ func newVariants(attempts []resolve.Attempt, composites [][]buildpack.Ref) []*va
 	index := map[string]*variant{}
 	byGroup := map[int][]*variant{}
 	for i, a := range attempts {
-		key := fmt.Sprint(a.Group, buildpacksOf(a))
+		key := fmt.Sprint(a.Group, optionalities(a), buildpacksOf(a))
 		v := index[key]
 		if v == nil {
 			v = &variant{place: Place{Group: a.Group + 1}}
@@ -183,27 +215,61 @@ func newVariants(attempts []resolve.Attempt, composites [][]buildpack.Ref) []*va
 	return all
 }
 
-// tellApart says which members each variant of a group has that not all of them have.
+// tellApart names the members that tell each variant of a group from the others: as few as do, and those that it lacks
+// where others have all that it has.
 func tellApart(variants []*variant, attempts []resolve.Attempt) {
-	have := map[buildpack.Ref]int{}
 	var sets [][]buildpack.Ref
-	var all []buildpack.Ref
 	for _, v := range variants {
-		set := buildpacksOf(attempts[v.attempts[0]])
-		for _, ref := range set {
-			if have[ref]++; have[ref] == 1 {
-				all = append(all, ref)
+		sets = append(sets, buildpacksOf(attempts[v.attempts[0]]))
+	}
+	for i, v := range variants {
+		others := slices.Delete(slices.Clone(sets), i, i+1)
+		for len(others) > 0 {
+			ref, left := mostTelling(sets[i], others)
+			if len(left) == len(others) {
+				break
+			}
+			v.place.With, others = append(v.place.With, ref), left
+		}
+		for len(others) > 0 {
+			lacks := func(ref buildpack.Ref) bool { return !slices.Contains(sets[i], ref) }
+			at := slices.IndexFunc(others[0], lacks)
+			if at < 0 {
+				break // the same modules in another order
+			}
+			ref := others[0][at]
+			v.place.Without = append(v.place.Without, ref)
+			others = slices.DeleteFunc(others, func(set []buildpack.Ref) bool { return slices.Contains(set, ref) })
+		}
+	}
+}
+
+// mostTelling is the first of some members that the fewest other variants have, and which of these have it.
+func mostTelling(members []buildpack.Ref, others [][]buildpack.Ref) (ref buildpack.Ref, left [][]buildpack.Ref) {
+	left = others
+	for _, member := range members {
+		var have [][]buildpack.Ref
+		for _, set := range others {
+			if slices.Contains(set, member) {
+				have = append(have, set)
 			}
 		}
-		sets = append(sets, set)
-	}
-	special := func(ref buildpack.Ref) bool { return have[ref] < len(variants) }
-	for i, v := range variants {
-		v.place.With = filter(sets[i], special)
-		if len(v.place.With) == 0 {
-			v.place.Without = filter(all, special)
+		if len(have) < len(left) {
+			ref, left = member, have
 		}
 	}
+	return ref, left
+}
+
+// optionalities tell candidates apart in which the same buildpacks are required here and optional there.
+func optionalities(a resolve.Attempt) string {
+	var text strings.Builder
+	for _, m := range a.Members {
+		if !m.Module.IsExtension() {
+			fmt.Fprint(&text, m.Optional, " ")
+		}
+	}
+	return text.String()
 }
 
 func buildpacksOf(a resolve.Attempt) []buildpack.Ref {
@@ -214,16 +280,6 @@ func buildpacksOf(a resolve.Attempt) []buildpack.Ref {
 		}
 	}
 	return refs
-}
-
-func filter(refs []buildpack.Ref, hold func(buildpack.Ref) bool) []buildpack.Ref {
-	var all []buildpack.Ref
-	for _, ref := range refs {
-		if hold(ref) {
-			all = append(all, ref)
-		}
-	}
-	return all
 }
 
 // failure tells of the variant's closest candidate. Candidates that differ in extensions only are as close as each other if
@@ -244,38 +300,40 @@ func (v *variant) failure(attempts []resolve.Attempt, known *known) Failure {
 }
 
 func newFailure(a resolve.Attempt, known *known) Failure {
-	f := Failure{Members: a.Members}
-	f.Recognition = recognitionOf(a.Members)
-	if f.Recognition.NotPassed == 0 {
+	f := Failure{Members: a.Members, Recognition: recognitionOf(a.Members)}
+	if r := &f.Recognition; r.NotPassed == 0 {
 		f.Facts = diagnose(a, known)
+		r.Wrong = len(f.Facts)
+		r.OneAway = r.Required == 0 && slices.ContainsFunc(f.unprovided(), func(name string) bool { return passesWith(a, name) })
 	}
 	return f
 }
 
-// recognitionOf counts what Recognition says.
+// recognitionOf counts what is known before the build plan is looked at.
 func recognitionOf(members []resolve.Member) Recognition {
 	var r Recognition
 	provided := map[string]bool{}
 	for _, m := range members {
-		switch {
-		case !m.Passed():
-			if !m.Optional {
-				r.NotPassed++
+		if m.Passed() {
+			for _, alt := range m.Detection.Alternatives {
+				for _, name := range alt.Provides {
+					provided[name] = true
+				}
 			}
-			continue
-		case m.Optional && requires(m, func(name string) bool { return provided[name] }):
-			r.Optional++
-		case !m.Optional && requires(m, func(string) bool { return true }):
+		}
+		switch {
+		case m.Optional:
+		case !m.Passed():
+			r.NotPassed++
+			if m.Detection.Outcome == buildpack.Errored {
+				r.Errored++
+			}
+		case requires(m, func(name string) bool { return provided[name] }):
+			r.Required++
+			r.Met++
+		case requires(m, func(string) bool { return true }):
 			r.Required++
 		}
-		for _, alt := range m.Detection.Alternatives {
-			for _, name := range alt.Provides {
-				provided[name] = true
-			}
-		}
-	}
-	if r.NotPassed > 0 {
-		r.Optional = 0
 	}
 	return r
 }
@@ -285,6 +343,40 @@ func requires(m resolve.Member, hold func(string) bool) bool {
 	return slices.ContainsFunc(m.Detection.Alternatives, func(alt buildpack.Alternative) bool {
 		return slices.ContainsFunc(alt.Requires, func(r buildpack.Require) bool { return hold(r.Name) })
 	})
+}
+
+// unprovided are the first names that the facts miss.
+func (f Failure) unprovided() []string {
+	var names []string
+	var visit func([]Fact)
+	visit = func(facts []Fact) {
+		for _, fact := range facts {
+			for _, name := range fact.Names {
+				if fact.Kind == Unprovided && len(names) < namesTried {
+					names = appendNew(names, name)
+				}
+			}
+			visit(fact.Because)
+		}
+	}
+	visit(f.Facts)
+	return names
+}
+
+// namesTried is how many names are tried to find out whether one is all that a candidate misses.
+const namesTried = 8
+
+// passesWith says whether a candidate would pass if something before it provided a name.
+func passesWith(a resolve.Attempt, name string) bool {
+	before := buildpack.Ref{Kind: buildpack.KindBuildpack}
+	ps := []resolve.Participant{{Ref: before, Alternatives: []buildpack.Alternative{{Provides: []string{name}}}}}
+	for _, m := range a.Members {
+		if m.Passed() {
+			ps = append(ps, resolve.Participant{Ref: m.Module.Ref, Optional: m.Optional, Alternatives: m.Detection.Alternatives})
+		}
+	}
+	trial, _ := resolve.Solve(ps)
+	return trial != nil
 }
 
 // withoutRepetition makes one of failures that have the same reason; it stands where the first of them stood.

@@ -253,21 +253,33 @@ func TestClosest(t *testing.T) {
 			"recognised 2 | 1", "start and maven against start"},
 		{"fewer that did not pass, where as many recognised it", `
 			group samples/engine@1 samples/install@1 samples/start@1
-			group samples/engine@1 samples/maven@1`,
+			group samples/jdk@1 samples/maven@1`,
 			"recognised 2 | 1", "all passed in 2"},
+		{"a module that requires what is not there tells less", `
+			group samples/maven@1
+			group samples/engine@1 samples/install@1 samples/start@1`,
+			"recognised 2 | 1", "maven might do so for every app"},
+		{"but more than one that requires nothing", `
+			group samples/pip@1
+			group samples/maven@1`,
+			"recognised 2 | 1", "it passed and requires something"},
+		{"an error is closer than a module that found nothing, where all else is equal", `
+			group samples/engine@1 samples/install@1 samples/start@1
+			group samples/engine@1 samples/broken@1 samples/start@1`,
+			"recognised 2 | 1", "broken has looked at the app and complains"},
 		{"the order, where all else is equal", `
 			group samples/engine@1 samples/yarn@1 samples/start@1
 			group samples/engine@1 samples/install@1 samples/start@1`,
 			"recognised 1 | 2", "none is closer"},
-		{"where all required ones passed, an optional one counts whose need is partly met", `
+		{"where no required one requires anything, optional ones that miss a single name count", `
 			group samples/pip@1
 			group samples/jdk@1 samples/gradle@1? samples/maven@1?`,
-			"recognised 2 | 1", "maven requires jdk, which is there"},
-		{"an optional one that requires what is not there does not count", `
+			"recognised 2 | 1", "with syft provided, 2 would pass"},
+		{"optional ones that miss more do not", `
 			group samples/pip@1
 			group samples/gradle@1? samples/maven@1?`,
-			"1 | 2", "an optional module that always passes and requires tells nothing of the app"},
-		{"nor does an optional one where a required one did not pass", `
+			"1 | 2", "neither jdk nor syft is there: such modules may pass for every app"},
+		{"nor do optional ones where a required one did not pass", `
 			group samples/pip@1
 			group samples/jdk@1 samples/maven@1? samples/install@1`,
 			"1 | 2", "the contract counts required ones"},

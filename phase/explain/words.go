@@ -13,12 +13,16 @@ import (
 // This file words an explanation (contract, section 5; B33). What is said fits on one screen, however large the order is.
 
 const (
-	// quoteShown is how many characters of a module's output are quoted at most.
+	// quoteShown is how many characters of a module's output are quoted at most, briefShown where there is a line for a group.
 	quoteShown = 200
+	briefShown = 100
 	// listed is how many modules or names a sentence lists at most.
 	listed = 3
-	// linesShown is how many lines the reasons of one failure take at most.
-	linesShown = 12
+	// linesShown is how many lines the reasons of the closest group take at most, asCloseLines those of others as close, of
+	// which asCloseShown are told of.
+	linesShown   = 12
+	asCloseLines = 4
+	asCloseShown = 1
 	// othersShown is how many groups there are lines for, besides the closest one.
 	othersShown = 12
 	// adviceShown is how many pieces of advice there are at most.
@@ -32,14 +36,20 @@ func (e Explanation) Lines(all bool) []string {
 	switch {
 	case len(rest) == 1 && e.Groups == 1:
 		w.line("%s does not fit this app%s:", e.groups(), e.extensions())
-		w.reasons(rest[0])
+		w.reasons(rest[0], linesShown)
 		rest = nil
 	case e.Recognised():
 		w.line("%s fits this app%s.", e.none(), e.extensions())
 		w.line("")
 		w.line("Closest: %s", rest[0].Where())
-		w.reasons(rest[0])
-		if rest = rest[1:]; len(rest) > 0 {
+		w.reasons(rest[0], linesShown)
+		for _, f := range firstOf(e.Closest()[1:], asCloseShown, all) {
+			w.line("As close: %s", f.Where())
+			w.reasons(f, asCloseLines)
+			rest = rest[1:]
+		}
+		rest = rest[1:]
+		if len(rest) > 0 {
 			w.line("")
 			w.line("The others:")
 		}
@@ -98,9 +108,9 @@ func (w *writer) line(format string, args ...any) {
 }
 
 // reasons says why one group failed: who did not pass, or what is wrong with the build plan.
-func (w *writer) reasons(f Failure) {
+func (w *writer) reasons(f Failure, limit int) {
 	lines := f.Reasons()
-	shown := firstOf(lines, linesShown, w.all)
+	shown := firstOf(lines, limit, w.all)
 	for _, line := range shown {
 		w.line("  %s", line)
 	}
@@ -156,7 +166,7 @@ func brief(notPassed []resolve.Member, fact *Fact) string {
 		return fact.brief()
 	}
 	slices.SortStableFunc(notPassed, func(a, b resolve.Member) int { return compareBool(a.Errored(), b.Errored()) })
-	return said(notPassed[0]) + andMore(len(notPassed)-1)
+	return saidBriefly(notPassed[0]) + andMore(len(notPassed)-1)
 }
 
 func andMore(n int) string {
@@ -172,7 +182,7 @@ func (w *writer) errors(failures []Failure) {
 	for _, f := range failures {
 		for _, m := range f.Members {
 			is := func(o resolve.Member) bool { return o.Module.Ref == m.Module.Ref }
-			if m.Errored() && !w.quotes(m) && !slices.ContainsFunc(errored, is) {
+			if m.Detection.Outcome == buildpack.Errored && !w.quotes(m) && !slices.ContainsFunc(errored, is) {
 				errored = append(errored, m)
 			}
 		}
@@ -197,7 +207,7 @@ func (w *writer) errors(failures []Failure) {
 // quotes says whether what a module said has been quoted.
 func (w *writer) quotes(m resolve.Member) bool {
 	return slices.ContainsFunc(w.lines, func(line string) bool {
-		return strings.Contains(line, m.Module.Ref.String()) && strings.Contains(line, Words(m))
+		return strings.Contains(line, m.Module.Ref.String()+" – ") || strings.Contains(line, m.Module.Ref.String()+" did not pass – ")
 	})
 }
 
@@ -227,10 +237,10 @@ func (f Failure) Where() string {
 // String is the place with what tells it from the group's other variants.
 func (p Place) String() string {
 	text := p.group()
-	switch {
-	case len(p.With) > 0:
+	if len(p.With) > 0 {
 		text += ", with " + series(ids(p.With), listed-1)
-	case len(p.Without) > 0:
+	}
+	if len(p.Without) > 0 {
 		text += ", without " + series(ids(p.Without), listed-1)
 	}
 	return text
@@ -262,8 +272,15 @@ func (f Failure) Reasons() []string {
 	if passed := f.Passed(); len(notPassed) > 0 && len(passed) > 0 {
 		lines = append(lines, "passed:       "+series(refs(passed), 2*listed))
 	}
+	seen := map[string]bool{}
 	for _, fact := range f.Facts {
-		lines = append(lines, fact.Lines()...)
+		for _, line := range fact.Lines() {
+			if strings.HasPrefix(line, " ") && seen[line] {
+				continue // said of the fact before
+			}
+			seen[line] = true
+			lines = append(lines, line)
+		}
 	}
 	return lines
 }
@@ -271,10 +288,16 @@ func (f Failure) Reasons() []string {
 // said is a module that did not pass, with why it did not in its own words.
 func said(m resolve.Member) string { return m.Module.Ref.String() + " – " + Words(m) }
 
-// Words says why a module did not pass: the last line of what it printed and, if it errored, its exit code or the cause.
-func Words(m resolve.Member) string {
+func saidBriefly(m resolve.Member) string {
+	return m.Module.Ref.String() + " – " + wordsOfAtMost(m, briefShown)
+}
+
+// Words say why a module did not pass: the last line of what it printed and, if it errored, its exit code or the cause.
+func Words(m resolve.Member) string { return wordsOfAtMost(m, quoteShown) }
+
+func wordsOfAtMost(m resolve.Member, longest int) string {
 	d := m.Detection
-	quote := tidy.LastLine(d.Output, quoteShown)
+	quote := tidy.LastLine(d.Output, longest)
 	switch {
 	case d.Outcome == buildpack.Mismatched:
 		return "does not support this image: " + firstLine(d.Cause)
@@ -284,18 +307,18 @@ func Words(m resolve.Member) string {
 		return quote
 	case d.Outcome == "":
 		return "it was not run"
+	case d.ExitCode == buildpack.NoExitCode || d.ExitCode == 0:
+		return firstLine(d.Cause) + after("; it printed last: ", quote)
 	}
-	end := firstLine(d.Cause)
-	if d.ExitCode != buildpack.NoExitCode && d.ExitCode != 0 {
-		end = fmt.Sprintf("error (exit %d)", d.ExitCode)
+	return fmt.Sprintf("error (exit %d)", d.ExitCode) + after(": ", quote)
+}
+
+// after is a text with what goes before it, or nothing.
+func after(before, text string) string {
+	if text == "" {
+		return ""
 	}
-	switch {
-	case quote == "":
-		return end
-	case d.Cause != nil:
-		return end + "; it printed last: " + quote
-	}
-	return end + ": " + quote
+	return before + text
 }
 
 func firstLine(cause error) string {
@@ -361,7 +384,7 @@ func (f Fact) brief() string {
 		return text + " " + f.Because[0].brief() + andMore(len(f.Because)-1)
 	}
 	if might, how := f.mightHave(); len(might) > 0 {
-		text += ": " + suspect(might[0], how) + andMore(len(might)-1)
+		text += ": " + suspect(might[0], how, briefShown) + andMore(len(might)-1)
 	}
 	return text
 }
@@ -409,18 +432,27 @@ func (f Fact) unmet() string {
 	return text
 }
 
-// suspects are lines about those that might have helped, and about what else is offered in vain.
+// suspects are lines about those that might have helped, errors first, and about what else is offered in vain.
 func (f Fact) suspects() []string {
-	var lines []string
 	might, how := f.mightHave()
-	for _, m := range firstOf(might, listed, false) {
-		lines = append(lines, suspect(m, how))
+	printed := slices.ContainsFunc(f.Loose, func(l Loose) bool { return l.Printed })
+	loose := slices.DeleteFunc(slices.Clone(f.Loose), func(l Loose) bool { return printed && !l.Printed })
+	var lines, others []string
+	for _, m := range might {
+		line := suspect(m, how, quoteShown)
+		if m.Detection.Outcome == buildpack.Errored {
+			lines = append(lines, line)
+		} else if !printed {
+			others = append(others, line)
+		}
 	}
-	if more := len(might) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more did not pass", more))
-	}
-	for _, l := range firstOf(f.Loose, listed-1, false) {
+	for _, l := range firstOf(loose, listed-1, false) {
 		lines = append(lines, f.loose(l))
+	}
+	shown := firstOf(others, listed, false)
+	lines = append(lines, shown...)
+	if more := len(others) - len(shown); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more did not pass", more))
 	}
 	return lines
 }
@@ -429,25 +461,19 @@ func (f Fact) suspects() []string {
 func (f Fact) mightHave() (members []resolve.Member, how string) {
 	w := f.words()
 	if m := f.others(Undetected); len(m) > 0 {
-		return m, "which " + w.wants + " it, "
+		return m, ", which " + w.wants + " it,"
 	}
 	if m := f.others(Presumed); len(m) > 0 {
-		return m, "which by its name might, "
+		return m, ", which by its name might,"
 	}
-	switch {
-	case f.Near != nil || f.has(Misplaced, DroppedOut, Bound):
+	if f.Near != nil || f.has(Misplaced, DroppedOut, Bound) {
 		return nil, ""
-	case f.Kind == NoBuildpack:
-		return f.others(Possible), ""
 	}
-	return f.others(Possible), "which might, "
+	return f.others(Possible), ""
 }
 
-func suspect(m resolve.Member, how string) string {
-	if how == "" {
-		return said(m)
-	}
-	return fmt.Sprintf("%s, %sdid not pass – %s", m.Module.Ref, how, Words(m))
+func suspect(m resolve.Member, how string, longest int) string {
+	return fmt.Sprintf("%s%s did not pass – %s", m.Module.Ref, how, wordsOfAtMost(m, longest))
 }
 
 func (f Fact) loose(l Loose) string {
