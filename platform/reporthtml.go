@@ -40,14 +40,19 @@ type page struct {
 	Headline string
 	Glance   []glance
 	// Why are the reasons why earlier candidates failed, the first ones, if one passed.
-	Why      []ReportFailure
-	Failures []ReportCandidate // candidates that failed, the first ones
-	More     int               // how many failed candidates are not among these
-	Members  bool              // whether candidates show their members
-	Plan     *planPicture
-	Entries  []ReportEntry
-	Times    *timePicture
-	Started  string
+	Why []ReportFailure
+	// Closest are the groups that were closest, if none passed, ClosestPlan the build plan of the first of them as far as it
+	// came, and Others the other groups.
+	Closest     []ReportFailure
+	ClosestPlan *planPicture
+	Others      []ReportFailure
+	Failures    []ReportCandidate // candidates that failed, the first ones
+	More        int               // how many failed candidates are not among these
+	Members     bool              // whether candidates show their members
+	Plan        *planPicture
+	Entries     []ReportEntry
+	Times       *timePicture
+	Started     string
 }
 
 // glance is one thing to see at a glance.
@@ -79,6 +84,12 @@ func newPage(r Report) page {
 	}
 	if e := r.Explanation; e != nil && len(r.Group) > 0 {
 		p.Why = e.Failures[:min(len(e.Failures), reasonsShown)]
+	} else if e != nil {
+		p.Others = e.Failures
+		if e.Recognised && len(e.Failures) > 0 {
+			p.Closest, p.Others = e.Failures[:1], e.Failures[1:]
+			p.ClosestPlan = newFailurePicture(r)
+		}
 	}
 	p.Members = members <= candidateMembersShown
 	p.More = r.failedCandidates() - len(p.Failures)

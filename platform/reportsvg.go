@@ -27,9 +27,11 @@ type planPicture struct {
 }
 
 type planColumn struct {
-	X          int
-	ID, Label  string
-	Dropped    bool
+	X         int
+	ID, Label string
+	Dropped   bool
+	// Failed is true for a required module that did not pass.
+	Failed     bool
 	Extension  bool
 	Note       int // number of the note, from 1
 	LabelY     int
@@ -39,11 +41,16 @@ type planColumn struct {
 type planLane struct {
 	Name, Title   string
 	Y, From, To   int
+	full          string
 	TextX, TextY  int
 	Providers     []int
 	Arrows, Rings []int
 	// OnBand says that the name stands on the first band, which is shaded.
 	OnBand bool
+	// Missing says that nothing answers the name, or what does stands in the wrong place. Where nothing does, Open is the
+	// end at which it is missed; 0 otherwise.
+	Missing bool
+	Open    int
 }
 
 type planBand struct {
@@ -107,6 +114,91 @@ func newPlanPicture(r Report) *planPicture {
 	return p
 }
 
+// newFailurePicture is the build plan of the closest group as far as it came, with what it misses; nil if there is no such
+// group. Its notes say why members did not pass.
+func newFailurePicture(r Report) *planPicture {
+	if r.Explanation == nil || !r.Explanation.Recognised || len(r.Explanation.Failures) == 0 || len(r.Group) > 0 {
+		return nil
+	}
+	f := r.Explanation.Failures[0]
+	told := Report{Candidates: []ReportCandidate{{Passed: true}}, Modules: r.Modules}
+	for _, m := range f.Members {
+		told.Candidates[0].Members = append(told.Candidates[0].Members, m.ReportCandidateMember)
+		if m.Outcome != "pass" {
+			told.Dropped = append(told.Dropped, ReportDropped{ReportRef: m.ReportRef, Reason: m.String() + " – " + m.Words})
+		}
+	}
+	told.Plan = r.entriesOf(f)
+	p := newPlanPicture(told)
+	if p == nil {
+		return nil
+	}
+	missing := map[string]bool{}
+	for _, fact := range f.Facts {
+		fact.addMissing(missing)
+	}
+	p.Lanes = slices.DeleteFunc(p.Lanes, func(l planLane) bool { return l.Open > 0 && !missing[l.full] })
+	for i := range p.Lanes {
+		l := &p.Lanes[i]
+		l.Missing = missing[l.full]
+		y := p.Top + 30 + i*planLaneHeight
+		l.Y, l.TextY = y, y-8
+	}
+	p.Bottom = p.Top + 22 + len(p.Lanes)*planLaneHeight
+	p.Height = p.Bottom + 14
+	for i, m := range f.Members {
+		if i < len(p.Columns) {
+			p.Columns[i].Failed, p.Columns[i].Note = m.Outcome != "pass" && !m.Optional, 0
+		}
+	}
+	p.Label = fmt.Sprintf("The closest group: %s in its order, what each provides and requires, and what is missing", countOf(len(p.Columns), "module"))
+	return p
+}
+
+// entriesOf are the names that the members of a failure that passed speak of, in the order in which they first do.
+func (r Report) entriesOf(f ReportFailure) []ReportEntry {
+	var entries []ReportEntry
+	entry := func(name string) *ReportEntry {
+		i := slices.IndexFunc(entries, func(e ReportEntry) bool { return e.Name == name })
+		if i < 0 {
+			i = len(entries)
+			entries = append(entries, ReportEntry{Name: name})
+		}
+		return &entries[i]
+	}
+	for _, member := range f.Members {
+		at := slices.IndexFunc(r.Modules, func(m ReportModule) bool { return m.ReportRef == member.ReportRef })
+		if at < 0 || member.Outcome != "pass" {
+			continue
+		}
+		for _, alternative := range r.Modules[at].Alternatives {
+			for _, name := range alternative.Provides {
+				if e := entry(name); !slices.Contains(e.Providers, member.ReportRef) {
+					e.Providers = append(e.Providers, member.ReportRef)
+				}
+			}
+			for _, require := range alternative.Requires {
+				e := entry(require.Name)
+				e.Requires = append(e.Requires, ReportPlanRequires{By: &member.ReportRef})
+			}
+		}
+	}
+	return entries[:min(len(entries), lanesShown)]
+}
+
+// lanesShown is how many names the picture of the closest group has at most.
+const lanesShown = 40
+
+// addMissing adds the names that a fact and its chain miss.
+func (f ReportFact) addMissing(missing map[string]bool) {
+	for _, name := range f.Names {
+		missing[name] = true
+	}
+	for _, b := range f.Because {
+		b.addMissing(missing)
+	}
+}
+
 // planColumns are the members of the candidate that passed or, in generator, the extensions and who else is in the plan.
 func planColumns(r Report) []planColumn {
 	var columns []planColumn
@@ -159,7 +251,7 @@ func (p *planPicture) bands(width int) {
 
 // newPlanLane is the lane of an entry; at are the places of the modules. A lane to nowhere ends at 0.
 func newPlanLane(entry ReportEntry, at map[string]int) planLane {
-	lane := planLane{Name: clip(tidy.Text(entry.Name), 2*planLabelMax)}
+	lane := planLane{Name: clip(tidy.Text(entry.Name), 2*planLabelMax), full: entry.Name}
 	var providers, requirers []string
 	for _, p := range entry.Providers {
 		if x, known := at[p.Kind+" "+p.String()]; known {
@@ -183,18 +275,31 @@ func newPlanLane(entry ReportEntry, at map[string]int) planLane {
 		}
 		requirers = append(requirers, name)
 	}
-	if len(lane.Providers) == 0 {
+	ends := slices.Concat(lane.Providers, lane.Arrows)
+	if len(ends) == 0 {
 		return lane
 	}
-	lane.From = slices.Min(lane.Providers)
-	lane.To = slices.Max(slices.Concat(lane.Providers, lane.Arrows))
-	lane.TextX = lane.From + 11
-	lane.Title = fmt.Sprintf("%s: provided by %s", entry.Name, strings.Join(providers, ", "))
-	if len(requirers) > 0 {
-		lane.Title += ", required by " + strings.Join(requirers, ", ")
+	lane.From, lane.To = slices.Min(ends), slices.Max(ends)
+	switch {
+	case len(lane.Providers) == 0:
+		lane.Open = max(planMargin/2, lane.From-planColumnMin+10)
+		lane.From = lane.Open
+	case len(requirers) == 0:
+		lane.Open = lane.To + planColumnMin - 10
+		lane.To = lane.Open
 	}
+	lane.TextX = lane.From + 11
+	lane.Title = entry.Name + ": " + parts("provided by ", providers) + ", " + parts("required by ", requirers)
 	lane.Title = tidy.Text(lane.Title)
 	return lane
+}
+
+// parts lists who does something to a dependency.
+func parts(what string, who []string) string {
+	if len(who) == 0 {
+		return what + "nothing"
+	}
+	return what + strings.Join(who, ", ")
 }
 
 // timePicture is when each module ran.
