@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -20,7 +19,6 @@ type detect func(context.Context, *buildpack.Module) buildpack.Detection
 type runs struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	hurry  chan struct{}
 	detect detect
 	// slots is how many run at the same time at the most, each for what is needed and for what is ahead.
 	slots int
@@ -46,10 +44,10 @@ type ended struct {
 // one after the other, in order, nothing ahead of its time.
 func newRuns(ctx context.Context, detect detect, parallel int) *runs {
 	r := &runs{
-		hurry: make(chan struct{}), detect: detect, slots: parallel, status: platform.StatusOf(ctx),
+		detect: detect, slots: parallel, status: platform.StatusOf(ctx),
 		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]buildpack.Detection{},
 	}
-	r.ctx, r.cancel = context.WithCancelCause(invoke.WithHurry(ctx, r.hurry))
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	cpus, limited := availableCPUs()
 	r.burst = 2 * cpus
 	if parallel == 0 {
@@ -187,10 +185,9 @@ func (r *runs) wait(more bool) (e ended, err error) {
 // errEnough is why what still runs is ended when the answer is known.
 var errEnough = errors.New("no longer needed")
 
-// stop ends what still runs, and waits for that.
+// stop ends what still runs, and waits for that. Who needs it no longer is in no hurry: each has its time to end by itself.
 func (r *runs) stop() {
 	r.status.Stop()
-	close(r.hurry)
 	r.cancel(errEnough)
 	r.drain()
 }

@@ -67,20 +67,33 @@ func (l *leash) close() {
 // that we cannot see or that cannot die.
 func (l *leash) killHolders() {
 	deadline := time.Now().Add(patience)
-	for pause := 100 * time.Microsecond; l.held() && time.Now().Before(deadline); pause = min(2*pause, 20*time.Millisecond) {
+	for pause := shortPause; l.held() && time.Now().Before(deadline); pause = min(2*pause, longPause) {
 		if pause > time.Millisecond { // those of the group, which are the most, have had the time to go by themselves
-			l.killEach()
+			l.toHolders(func(int) bool { return true }, unix.SIGKILL)
 		}
 		time.Sleep(pause)
 	}
 }
 
-// killEach kills those that hold the leash now, and not only until they have become what they are being started as.
-func (l *leash) killEach() {
+// terminateOutside sends SIGTERM to those that hold the leash, are not of the group and have not been told yet.
+func (l *leash) terminateOutside(group int, told map[int]bool) {
+	l.toHolders(func(pid int) bool {
+		theirs, err := unix.Getpgid(pid)
+		first := err == nil && theirs != group && !told[pid]
+		told[pid] = true
+		return first
+	}, unix.SIGTERM, unix.SIGCONT)
+}
+
+// toHolders sends signals to those that hold the leash now, and not only until they have become what they are being started
+// as, if they are meant.
+func (l *leash) toHolders(meant func(pid int) bool, signals ...unix.Signal) {
 	children.starting.Lock()
 	defer children.starting.Unlock()
 	for _, pid := range processes() {
-		l.killIfHolder(pid)
+		if pid != os.Getpid() && l.isHolder(pid) && meant(pid) {
+			l.signalHolder(pid, signals)
+		}
 	}
 }
 
@@ -95,21 +108,21 @@ func (l *leash) held() bool {
 	}
 }
 
-// killIfHolder kills a process, but not another one that has got its number in the meantime.
-func (l *leash) killIfHolder(pid int) {
-	if pid == os.Getpid() || !l.isHolder(pid) {
-		return
-	}
+// signalHolder sends signals to a process, but not to another one that has got its number in the meantime.
+func (l *leash) signalHolder(pid int, signals []unix.Signal) {
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		if err == unix.ENOSYS {
-			unix.Kill(pid, unix.SIGKILL)
-		}
-		return
+	if err == nil {
+		defer unix.Close(fd)
 	}
-	defer unix.Close(fd)
-	if l.isHolder(pid) {
-		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	for _, signal := range signals {
+		switch {
+		case err == unix.ESRCH || !l.isHolder(pid):
+			return
+		case err == nil:
+			unix.PidfdSendSignal(fd, signal, nil, 0)
+		default: // there are no descriptors of processes here, or none is left
+			unix.Kill(pid, signal)
+		}
 	}
 }
 

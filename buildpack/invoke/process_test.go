@@ -260,7 +260,7 @@ func TestHurry(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d = w.Detect(WithHurry(WithHurry(ctx, hurry), make(chan struct{})), m, 0) // the outer one counts as well
+		d = w.Detect(WithHurry(ctx, hurry), m, 0)
 	}()
 	pid := noted(t, m.Dir, "self")
 	cancel(why)
