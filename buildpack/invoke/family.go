@@ -25,8 +25,10 @@ var children family
 // be of our making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
 // children before we started any, from whatever we were before we were this program.
 type family struct {
-	begun    sync.Once
-	launcher *launcher
+	begun sync.Once
+	// unleashed is for saying that an executable has no leash.
+	unleashed sync.Once
+	launcher  *launcher
 	// work is what the threads that start executables are to do.
 	work chan func()
 
@@ -52,10 +54,7 @@ const maxThreads = 4
 // start starts an executable that prints to a descriptor, on a leash, and returns its process number.
 func (f *family) start(ctx context.Context, c command, output int) (pid int, l *leash, err error) {
 	f.begun.Do(f.begin)
-	l, err = newLeash()
-	if err != nil {
-		return 0, nil, err
-	}
+	l = newLeash(f.launcher.leashFD)
 	f.mu.Lock()
 	f.coming++
 	f.mu.Unlock()
@@ -71,6 +70,12 @@ func (f *family) start(ctx context.Context, c command, output int) (pid int, l *
 		l.close()
 		f.clean(ctx) // nobody else may come who does
 		return 0, nil, err
+	}
+	if l.isCut() && c.debug != nil {
+		f.unleashed.Do(func() {
+			c.debug("modules run without the descriptor that ties them to this process, for none is left: " + allowed() +
+				"; should it be killed by SIGKILL, what they have started may be left")
+		})
 	}
 	return pid, l, nil
 }

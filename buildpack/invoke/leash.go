@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leashFD is the number of the descriptor that each executable gets besides the first three. It is above those that
-// scripts name, and within the table that every process has anyway.
+// leashFD is the number of the descriptor that each executable gets besides the first three, where there are so many. It is
+// above those that scripts name, and within the table that every process has anyway.
 const leashFD = 60
 
 // leash is a pipe that nobody writes to. We hold its writing end; the executable gets the reading end, which its
@@ -23,30 +23,45 @@ const leashFD = 60
 //   - To us, whether a descendant is left that has moved to another group or session, and which process it is.
 //
 // A descendant that closes the descriptor, as some daemons do with all that they do not know, slips this leash; see
-// family.
+// family. Where no descriptor is left for it, an executable runs without.
 type leash struct {
-	hand   int // the writing end
+	hand   int // the writing end; -1 if it has been cut
 	collar int // the reading end; -1 once it is only the executable's
+	number int // of the reading end, in the executable
 	inode  uint64
 }
 
-func newLeash() (*leash, error) {
+// newLeash makes a leash whose reading end gets a number in the executable. If there are no descriptors, or no such number,
+// it is one that has been cut.
+func newLeash(number int) *leash {
+	l := &leash{hand: -1, collar: -1, number: number}
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("pipe2", err)
+	if number < 3 || unix.Pipe2(ends[:], unix.O_CLOEXEC) != nil {
+		return l
 	}
+	l.collar, l.hand = ends[0], ends[1]
 	var stat unix.Stat_t
-	if err := unix.Fstat(ends[0], &stat); err != nil {
-		unix.Close(ends[0])
-		unix.Close(ends[1])
-		return nil, os.NewSyscallError("fstat", err)
+	if unix.Fstat(l.collar, &stat) != nil {
+		l.cut()
 	}
-	return &leash{hand: ends[1], collar: ends[0], inode: stat.Ino}, nil
+	l.inode = stat.Ino
+	return l
+}
+
+func (l *leash) isCut() bool { return l.hand < 0 }
+
+// cut does without the leash.
+func (l *leash) cut() {
+	l.close()
+	l.hand, l.collar = -1, -1
 }
 
 // tie asks the kernel for the signal to the group, and leaves the reading end to the executable. A kernel that has no
 // such signal leaves us with the rest.
 func (l *leash) tie(group int) {
+	if l.isCut() {
+		return
+	}
 	for _, request := range [][2]int{{unix.F_SETOWN, -group}, {unix.F_SETSIG, int(unix.SIGKILL)}, {unix.F_SETFL, unix.O_ASYNC}} {
 		if _, err := unix.FcntlInt(uintptr(l.collar), request[0], request[1]); err != nil {
 			break
@@ -57,9 +72,10 @@ func (l *leash) tie(group int) {
 }
 
 func (l *leash) close() {
-	unix.Close(l.hand)
-	if l.collar >= 0 {
-		unix.Close(l.collar)
+	for _, fd := range []int{l.hand, l.collar} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 	}
 }
 
@@ -99,6 +115,9 @@ func (l *leash) toHolders(meant func(pid int) bool, signals ...unix.Signal) {
 
 // held says whether anybody has the reading end.
 func (l *leash) held() bool {
+	if l.isCut() {
+		return false
+	}
 	fds := []unix.PollFd{{Fd: int32(l.hand)}}
 	for {
 		_, err := unix.Poll(fds, 0)
@@ -129,7 +148,7 @@ func (l *leash) signalHolder(pid int, signals []unix.Signal) {
 func (l *leash) isHolder(pid int) bool {
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	want := fmt.Sprintf("pipe:[%d]", l.inode)
-	if holds(filepath.Join(dir, strconv.Itoa(leashFD)), want) {
+	if holds(filepath.Join(dir, strconv.Itoa(l.number)), want) {
 		return true
 	}
 	fds, err := os.ReadDir(dir)

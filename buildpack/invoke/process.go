@@ -34,6 +34,8 @@ type command struct {
 	// output takes what it prints, stdout and stderr as they come, and without delay if somebody reads it live.
 	output io.Writer
 	live   bool
+	// debug is the World's.
+	debug func(message string)
 }
 
 // exitError says how an executable ended, if not with exit code 0.
@@ -53,7 +55,7 @@ func (c command) run(ctx context.Context) error {
 	}
 	output, theirs, err := newIntake(c.output)
 	if err != nil {
-		return err
+		return withLimit(err)
 	}
 	defer output.close()
 	pid, leash, err := c.start(ctx, theirs)
