@@ -175,21 +175,54 @@ func TestNothingOutlivesAModule(t *testing.T) {
 		"one that keeps just our pipe":    `$self daemon output & ` + wait,
 		"one that let go of everything":   `$self daemon nothing & ` + wait,
 	} {
-		t.Run(name, func(t *testing.T) {
-			self, err := filepath.Abs(os.Args[0])
-			check(t, err)
-			script = "self=" + self + "\n" + script + "\necho done"
-			w, m := scripted(t, script)
-			var d buildpack.Detection
-			within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
-			if d.Outcome != buildpack.Passed || string(d.Output) != "done\n" {
-				t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
-			}
-			if pid := noted(t, m.Dir, "left"); !isGone(pid) {
-				gone(t, "at the end", pid)
-				t.Error("it was there for some time")
-			}
+		t.Run(name, func(t *testing.T) { nothingOutlives(t, script, 2) })
+		t.Run(name+", without a leash", func(t *testing.T) {
+			withoutLeash(t)
+			nothingOutlives(t, script, 1)
 		})
+	}
+}
+
+// withoutLeash makes executables run without a leash, as if there were no descriptor for it.
+func withoutLeash(t *testing.T) {
+	w, m := scripted(t, "exit 0")
+	w.Detect(t.Context(), m, 0) // the family begins
+	before := children.launcher.leashFD
+	children.launcher.leashFD = 2
+	t.Cleanup(func() { children.launcher.leashFD = before })
+}
+
+// nothingOutlives runs a module that notes what it leaves, and has so many pipes.
+func nothingOutlives(t *testing.T, script string, pipes int) {
+	self, err := filepath.Abs(os.Args[0])
+	check(t, err)
+	count := "for fd in /proc/$$/fd/*; do readlink $fd; done | grep pipe: | sort -u | wc -l"
+	w, m := scripted(t, "self="+self+"\n"+script+"\n"+count+"\necho done")
+	var d buildpack.Detection
+	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	if want := fmt.Sprintf("%d\ndone\n", pipes); d.Outcome != buildpack.Passed || string(d.Output) != want {
+		t.Errorf("%s %v %q, want %q", d.Outcome, d.Cause, d.Output, want)
+	}
+	if pid := noted(t, m.Dir, "left"); !isGone(pid) {
+		gone(t, "at the end", pid)
+		t.Error("it was there for some time")
+	}
+}
+
+// That there is no leash is said, and once is enough.
+func TestWithoutLeash(t *testing.T) {
+	withoutLeash(t)
+	children.unleashed = sync.Once{}
+	w, m := scripted(t, "ls /proc/$$/fd")
+	var said []string
+	w.Debug = func(message string) { said = append(said, message) }
+	for range 2 {
+		if d := w.Detect(t.Context(), m, 0); string(d.Output) != "0\n1\n10\n2\n" { // 10 is the shell's own, for the script
+			t.Errorf("descriptors %q", d.Output)
+		}
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], "modules run without the descriptor that ties them to this process") {
+		t.Errorf("said %q", said)
 	}
 }
 
