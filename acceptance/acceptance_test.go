@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sys/unix"
 
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
@@ -41,6 +43,7 @@ func commands() map[string]func() {
 		"detector":     func() { become("detector") },
 		"generator":    func() { become("generator") },
 		"unprivileged": func() { becomeCommand(os.Args[1:]) },
+		"limited":      func() { becomeLimited(os.Args[1], os.Args[2:]) },
 		"onroot":       func() { becomeOnRoot(os.Args[1], os.Args[2:]) },
 		"terminal":     func() { onTerminal(os.Args[1:]) },
 	}
@@ -95,6 +98,16 @@ func becomeCommand(argv []string) {
 	path, err := exec.LookPath(argv[0])
 	check(err)
 	check(syscall.Exec(path, argv, os.Environ()))
+}
+
+// becomeLimited turns this process into one of the executables, with no descriptors but the first three and with a limit to
+// how many it may have.
+func becomeLimited(limit string, argv []string) {
+	n, err := strconv.ParseUint(limit, 10, 32)
+	check(err)
+	check(unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC))
+	check(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}))
+	becomeCommand(append([]string{filepath.Join(os.Getenv(built), argv[0])}, argv[1:]...))
 }
 
 func TestScripts(t *testing.T) {

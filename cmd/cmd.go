@@ -93,6 +93,9 @@ func (p process) execute(ctx context.Context, in platform.Inputs, log *slog.Logg
 	if p.root {
 		return failed(action, errors.New("refusing to run as root"))
 	}
+	if err := phase.CheckDescriptors(); err != nil {
+		return failed(action, err)
+	}
 	record := phase.NewRecord(in)
 	return report(record, action, execute(ctx, in, record, record.Listen(log)), log)
 }

@@ -17,11 +17,14 @@ import (
 const (
 	patience = 5 * time.Second
 	hurry    = time.Second
+	// once is how long further signals belong to the first: timeout(1), and others who pass signals on, send them to a
+	// process and to its group, which is one request and not two.
+	once = 100 * time.Millisecond
 )
 
 // untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes (B05).
-// On a second signal the executables that still run are killed at once. A phase that hangs nevertheless, say in writing
-// to a terminal that is stopped, is ended by exit.
+// On a second signal the executables that still run are killed at once; what comes with the first is not a second one. A
+// phase that hangs nevertheless, say in writing to a terminal that is stopped, is ended by exit.
 //
 // SIGPIPE is taken and ignored: who no longer reads what a phase says has not asked it to end in the middle of its work.
 func untilSignal(exit func(code int)) (context.Context, func()) {
@@ -36,11 +39,16 @@ func untilSignal(exit func(code int)) (context.Context, func()) {
 	go func() {
 		end := ending(<-signals)
 		cancel(end)
+		over := time.After(patience)
+		time.Sleep(once)
+		for len(signals) > 0 {
+			<-signals // came with the first
+		}
 		select {
 		case <-signals:
 			close(hurried)
 			time.Sleep(hurry)
-		case <-time.After(patience):
+		case <-over:
 		}
 		exit(end.Code)
 	}()

@@ -53,6 +53,7 @@ func Surround(in platform.Inputs, environ []string, analyzed platform.Analyzed, 
 	return Surroundings{Analyzed: analyzed, World: invoke.World{
 		App: in.AppDir, Platform: in.PlatformDir, BuildConfig: in.BuildConfigDir,
 		Target: target, ExecEnv: in.ExecEnv, Environ: environ,
+		Debug: func(message string) { log.Debug(message) },
 	}.Remembering()}, nil
 }
 
@@ -92,6 +93,15 @@ func ReadOrder(in platform.Inputs, log *slog.Logger) (buildpack.OrderFile, error
 		order.Buildpacks = system.Around(order.Buildpacks)
 	}
 	return order, nil
+}
+
+// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. It is to be asked before any file is
+// opened.
+func CheckDescriptors() error {
+	if err := invoke.CheckDescriptors(); err != nil {
+		return platform.WithHint(err, "raise the limit, with ulimit -n in a shell or --ulimit nofile=1024 for a container")
+	}
+	return nil
 }
 
 // WithHurry is a context that, once it is done, gives executables their time to end only until hurry is closed.

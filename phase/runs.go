@@ -20,7 +20,6 @@ type detect func(context.Context, *buildpack.Module) buildpack.Detection
 type runs struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	hurry  chan struct{}
 	detect detect
 	// slots is how many run at the same time at the most, each for what is needed and for what is ahead.
 	slots int
@@ -46,20 +45,30 @@ type ended struct {
 // one after the other, in order, nothing ahead of its time.
 func newRuns(ctx context.Context, detect detect, parallel int) *runs {
 	r := &runs{
-		hurry: make(chan struct{}), detect: detect, slots: parallel, status: platform.StatusOf(ctx),
+		detect: detect, status: platform.StatusOf(ctx),
 		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]buildpack.Detection{},
 	}
-	r.ctx, r.cancel = context.WithCancelCause(invoke.WithHurry(ctx, r.hurry))
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	cpus, limited := availableCPUs()
 	r.burst = 2 * cpus
-	if parallel == 0 {
-		r.slots = slotsPerCPU * cpus
-	}
-	if parallel != 1 {
+	var ahead bool
+	if r.slots, ahead = slots(parallel, cpus, invoke.Room()); ahead {
 		r.idle = idleMachine(cpus, limited)
 	}
 	r.ended = make(chan ended, 2*r.slots)
 	return r
+}
+
+// slots is how many run at the same time for what is needed, and as many for what is ahead, if anything is run ahead: never
+// more than there is room for.
+func slots(parallel, cpus, room int) (each int, ahead bool) {
+	switch {
+	case parallel == 1 || room < 2:
+		return 1, false
+	case parallel == 0:
+		parallel = slotsPerCPU * cpus
+	}
+	return min(parallel, room/2), true
 }
 
 // Detect says what became of the modules that are needed, running those that have not been run yet. It returns as soon
@@ -187,10 +196,9 @@ func (r *runs) wait(more bool) (e ended, err error) {
 // errEnough is why what still runs is ended when the answer is known.
 var errEnough = errors.New("no longer needed")
 
-// stop ends what still runs, and waits for that.
+// stop ends what still runs, and waits for that. Who needs it no longer is in no hurry: each has its time to end by itself.
 func (r *runs) stop() {
 	r.status.Stop()
-	close(r.hurry)
 	r.cancel(errEnough)
 	r.drain()
 }

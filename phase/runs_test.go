@@ -95,6 +95,28 @@ func TestOneSlotIsStrict(t *testing.T) {
 	}
 }
 
+// How many run at the same time depends on what is asked for, the CPUs and the descriptors that there are.
+func TestSlots(t *testing.T) {
+	for _, test := range []struct {
+		why                  string
+		parallel, cpus, room int
+		each                 int
+		ahead                bool
+	}{
+		{"from the CPUs", 0, 2, 1000, 2 * slotsPerCPU, true},
+		{"as asked for", 5, 2, 1000, 5, true},
+		{"strictly one after the other", 1, 2, 1000, 1, false},
+		{"many CPUs, but not as many descriptors: half for what is needed, half for what is ahead", 0, 64, 400, 200, true},
+		{"asked for more than there is room for", 100, 2, 7, 3, true},
+		{"one needed, one ahead", 0, 2, 2, 1, true},
+		{"room for one: nothing ahead", 0, 2, 1, 1, false},
+	} {
+		if each, ahead := slots(test.parallel, test.cpus, test.room); each != test.each || ahead != test.ahead {
+			t.Errorf("%s: %d, %t; want %d, %t", test.why, each, ahead, test.each, test.ahead)
+		}
+	}
+}
+
 // As soon as the required b has failed, the next candidate is tried: slow is not waited for, and ended at the end.
 func TestALostCandidateIsNotWaitedFor(t *testing.T) {
 	s := &stage{

@@ -119,7 +119,7 @@ func Table() []Input {
 		{Flag: "layout", Env: "CNB_USE_LAYOUT", Default: "false", Since: api.V(0, 12), Usage: "experimental: images are OCI layouts on disk", field: func(i *Inputs) any { return &i.UseLayout }},
 		{Flag: "layout-dir", Env: "CNB_LAYOUT_DIR", Since: api.V(0, 12), Directory: true, Usage: "experimental: path to the directory with OCI layouts", field: func(i *Inputs) any { return &i.LayoutDir }},
 		{Flag: "skip-generate", Env: "PRELUDE_SKIP_GENERATE", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},
-		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other", field: func(i *Inputs) any { return &i.Parallel }},
+		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other, none before it is needed", field: func(i *Inputs) any { return &i.Parallel }},
 		{Flag: "detect-timeout", Env: "PRELUDE_DETECT_TIMEOUT", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
 		{Flag: "generate-timeout", Env: "PRELUDE_GENERATE_TIMEOUT", Default: "0", Since: api.V(0, 10), Usage: "how long each bin/generate may take, for instance 5m; 0: as long as it wants", field: func(i *Inputs) any { return &i.GenerateTimeout }},
 	}

@@ -62,7 +62,7 @@ func signals(list ...syscall.Signal) func(*world, *os.Process) {
 			if i == 0 {
 				delay()
 			} else {
-				time.Sleep(time.Duration(rand.Int63n(int64(20 * time.Millisecond))))
+				time.Sleep(time.Duration(rand.Int63n(int64(200 * time.Millisecond))))
 			}
 			p.Signal(s)
 		}
@@ -83,6 +83,7 @@ func faults() []fault {
 		{name: "full disk", short: 25, full: 60, mounts: true, before: fill, codes: []int{0, 1, 91, 92}},
 		{name: "read-only targets", short: 9, full: 30, before: close3, codes: []int{1, 92}},
 		{name: "children in the background", short: 10, full: 40, order: []string{"forks"}, codes: []int{0}},
+		{name: "a child that ignores SIGTERM", short: 2, full: 6, order: []string{"leaves"}, codes: []int{0}},
 		{name: "a gigabyte printed by bin/detect", short: 1, full: 3, order: []string{"loud"}, codes: []int{20}},
 		{name: "a gigabyte printed by bin/generate", short: 1, full: 3, order: []string{"loudext", "quiet"}, codes: []int{0}, stdout: null},
 		{name: "malformed build plans", short: len(malformed()), full: 3 * len(malformed()), order: []string{"badplan"}, before: writeBadPlan, codes: []int{21}},
@@ -174,11 +175,14 @@ func (w *world) write(path, text string) {
 	must(os.WriteFile(w.at(path), []byte(text), 0o777))
 }
 
-const background = `sleep 60 &
+const (
+	background = `sleep 60 &
 setsid sleep 60 &
-(setsid sh -c 'sleep 60 >/dev/null 2>&1 & trap "" TERM HUP; sleep 60; sleep 60' &)
 setsid sh -c 'setsid sleep 60 & sleep 60' >/dev/null 2>&1 </dev/null &
 `
+	stubborn = `(setsid sh -c 'sleep 60 >/dev/null 2>&1 & trap "" TERM HUP; sleep 60; sleep 60' &)
+`
+)
 
 func newWorld(dir, bin string) *world {
 	w := &world{dir: dir, bin: bin}
@@ -195,8 +199,9 @@ func newWorld(dir, bin string) *world {
 	w.write("exts/ext/1/bin/detect", "#!/bin/sh\nprintf '[[provides]]\\nname = \"ext\"\\n' >$2\n")
 	extension("ext", `sleep 60 & printf 'ARG base_image\nFROM ${base_image}\nRUN echo %s\n' "$(cat variant)" >$CNB_OUTPUT_DIR/build.Dockerfile; sleep 0.0$(($$ % 5))`)
 	module("quiet", "")
-	module("stubborn", "trap '' TERM HUP INT\n"+background+"sleep 60\nsleep 60\n")
+	module("stubborn", "trap '' TERM HUP INT\n"+background+stubborn+"sleep 60\nsleep 60\n")
 	module("forks", background+"sleep 0.05\n")
+	module("leaves", stubborn+"sleep 0.05\n")
 	module("loud", "echo first; yes | head -c 1G; exit 100\n")
 	extension("loudext", "yes | head -c 1G; printf 'ARG base_image\\nFROM ${base_image}\\nRUN true\\n' >$CNB_OUTPUT_DIR/build.Dockerfile\n")
 	module("badplan", ". ./bad.sh\nexit 0\n")
@@ -303,8 +308,8 @@ func (w *world) left() []string {
 	return found
 }
 
-// leash says of a process whether it has the leash (descriptor 60, docs/reliability.md), and whether that was tied, which is when the kernel is to send a signal
-// (O_ASYNC): without it, the process was started by one that was not held.
+// leash says of a process whether it has the leash (descriptor 60, docs/reliability.md), and whether that was tied, which is
+// when the kernel is to send a signal (O_ASYNC): without it, the process was started by one that was not held.
 func leash(dir string) string {
 	info, err := os.ReadFile(dir + "/fdinfo/60")
 	if err != nil {

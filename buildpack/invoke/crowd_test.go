@@ -62,8 +62,7 @@ func TestStartedSideBySide(t *testing.T) {
 
 // What has a leash only because it is just being started is spared, until it has been.
 func TestLeashSparesWhatIsBeingStarted(t *testing.T) {
-	l, err := newLeash()
-	check(t, err)
+	l := newLeash(leashFD)
 	defer l.close()
 	cmd := exec.Command("sleep", "60")
 	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(l.collar), "collar")}

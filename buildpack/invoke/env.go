@@ -24,6 +24,8 @@ type World struct {
 	ExecEnv string
 	// Environ is our own environment, "NAME=value" each; only what modules may see of it is handed on.
 	Environ []string
+	// Debug takes what only somebody who looks closely wants to know, from several goroutines; it may be nil.
+	Debug func(message string)
 
 	// once is what has been read for all modules; nil in a world that does not remember.
 	once *[2]inherited

@@ -2,6 +2,7 @@ package invoke
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"os"
 	"runtime"
@@ -24,8 +25,10 @@ var children family
 // be of our making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
 // children before we started any, from whatever we were before we were this program.
 type family struct {
-	begun    sync.Once
-	launcher *launcher
+	begun sync.Once
+	// unleashed is for saying that an executable has no leash.
+	unleashed sync.Once
+	launcher  *launcher
 	// work is what the threads that start executables are to do.
 	work chan func()
 
@@ -49,12 +52,9 @@ type family struct {
 const maxThreads = 4
 
 // start starts an executable that prints to a descriptor, on a leash, and returns its process number.
-func (f *family) start(c command, output int) (pid int, l *leash, err error) {
+func (f *family) start(ctx context.Context, c command, output int) (pid int, l *leash, err error) {
 	f.begun.Do(f.begin)
-	l, err = newLeash()
-	if err != nil {
-		return 0, nil, err
-	}
+	l = newLeash(f.launcher.leashFD)
 	f.mu.Lock()
 	f.coming++
 	f.mu.Unlock()
@@ -68,8 +68,14 @@ func (f *family) start(c command, output int) (pid int, l *leash, err error) {
 	<-started
 	if err != nil {
 		l.close()
-		f.clean() // nobody else may come who does
+		f.clean(ctx) // nobody else may come who does
 		return 0, nil, err
+	}
+	if l.isCut() && c.debug != nil {
+		f.unleashed.Do(func() {
+			c.debug("modules run without the descriptor that ties them to this process, for none is left: " + allowed() +
+				"; should it be killed by SIGKILL, what they have started may be left")
+		})
 	}
 	return pid, l, nil
 }
@@ -152,14 +158,14 @@ func closeOnExec() {
 
 // reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not. An error
 // says that nobody knows how the executable ended.
-func (f *family) reap(pid int) (unix.WaitStatus, error) {
+func (f *family) reap(ctx context.Context, pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
 	status, err := reapOne(pid)
 	delete(f.running, pid)
 	more := f.idle() || f.orphan() != 0
 	f.mu.Unlock()
 	if more {
-		f.clean()
+		f.clean(ctx)
 	}
 	return status, err
 }
@@ -168,7 +174,7 @@ func (f *family) reap(pid int) (unix.WaitStatus, error) {
 func (f *family) idle() bool { return len(f.running) == 0 && f.coming == 0 }
 
 // clean reaps the orphans that have ended, and ends all that have not if no executable runs.
-func (f *family) clean() {
+func (f *family) clean(ctx context.Context) {
 	f.starting.Lock()
 	defer f.starting.Unlock()
 	f.mu.Lock()
@@ -177,7 +183,7 @@ func (f *family) clean() {
 		reapOne(pid)
 	}
 	if f.idle() && f.ours {
-		f.killAll()
+		f.endAll(hurried(ctx))
 	}
 }
 
@@ -197,24 +203,44 @@ func (f *family) ended() (pid int, any bool) {
 	return state.pid, err == nil
 }
 
-// killAll kills all children until there are none, and gives up after a while.
-func (f *family) killAll() {
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		pid, any := f.ended()
-		switch {
+// endAll ends all children, and gives up after a while.
+func (f *family) endAll(hurry <-chan struct{}) {
+	if !f.untilNone(grace, hurry, unix.SIGTERM, unix.SIGCONT) {
+		f.untilNone(patience, nil, unix.SIGKILL)
+	}
+}
+
+// untilNone sends signals to each child and reaps those that end, until there are none – it says whether that is so –, the
+// time is over or somebody is in a hurry.
+func (f *family) untilNone(limit time.Duration, hurry <-chan struct{}, signals ...unix.Signal) bool {
+	told := map[int]bool{}
+	over := time.After(limit)
+	for pause := time.Millisecond; ; {
+		switch pid, any := f.ended(); {
 		case !any:
-			return
+			return true
 		case pid != 0:
 			reapOne(pid)
+			delete(told, pid)
 			continue
 		}
 		for _, pid := range processes() {
-			if parentOf(pid) == os.Getpid() { // nobody else reaps it: its number is its own
-				unix.Kill(pid, unix.SIGKILL)
+			if told[pid] || parentOf(pid) != os.Getpid() { // nobody else reaps it: its number is its own
+				continue
+			}
+			told[pid] = true
+			for _, signal := range signals {
+				unix.Kill(pid, signal)
 			}
 		}
-		time.Sleep(time.Millisecond)
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, longPause)
+		case <-over:
+			return false
+		case <-hurry:
+			return false
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (w World) Detect(ctx context.Context, m *buildpack.Module, timeout time.Dur
 	plan := filepath.Join(dir, "plan.toml")
 	defer discard(dir, plan)
 	if err := makeEmpty(plan); err != nil {
-		return errored(buildpack.NoExitCode, nil, err)
+		return errored(buildpack.NoExitCode, nil, withLimit(err))
 	}
 	specified := map[string]string{}
 	if m.API.AtLeast(api.V(0, 8)) {
@@ -77,7 +77,7 @@ func discard(dir, plan string) {
 
 // start runs a command in the application's directory, for no longer than the timeout.
 func (w World) start(ctx context.Context, c command, timeout time.Duration) error {
-	c.dir = w.App
+	c.dir, c.debug = w.App, w.Debug
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("timed out after %s", timeout))

@@ -20,6 +20,8 @@ type launcher struct {
 	// unheld says that the kernel does not let us hold them until they are on their leashes: there are containers whose rules
 	// forbid it, emulators that cannot, and we may be traced ourselves.
 	unheld atomic.Bool
+	// leashFD is the number that leashes get.
+	leashFD int
 
 	// mu is for what follows.
 	mu sync.Mutex
@@ -36,7 +38,7 @@ type program struct {
 }
 
 func newLauncher() *launcher {
-	l := &launcher{null: -1, plain: map[program]bool{}}
+	l := &launcher{null: -1, leashFD: min(leashFD, limit()-above), plain: map[program]bool{}}
 	if fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
 		l.terminal = true
 		unix.Close(fd)
@@ -52,7 +54,14 @@ func (l *launcher) launch(c command, output int, leash *leash) (pid int, held bo
 	if err != nil {
 		return 0, false, err
 	}
-	fork := func(held bool) (int, error) { return l.fork(c, input, output, leash, held) }
+	fork := func(held bool) (int, error) {
+		pid, err := l.fork(c, input, output, leash, held)
+		if noDescriptor(err) && !leash.isCut() {
+			leash.cut() // with what it took, or without the number that it wanted, there may be enough
+			pid, err = l.fork(c, input, output, leash, held)
+		}
+		return pid, err
+	}
 	held = !l.unheld.Load()
 	pid, err = fork(held)
 	switch {
@@ -88,11 +97,13 @@ func (l *launcher) input() (fd int, err error) {
 }
 
 func (l *launcher) fork(c command, input, output int, leash *leash, held bool) (int, error) {
-	fds := make([]uintptr, leashFD+1)
-	for i := range fds {
-		fds[i] = ^uintptr(0) // none
+	fds := []uintptr{uintptr(input), uintptr(output), uintptr(output)}
+	if !leash.isCut() {
+		for len(fds) < leash.number {
+			fds = append(fds, ^uintptr(0)) // none
+		}
+		fds = append(fds, uintptr(leash.collar))
 	}
-	fds[0], fds[1], fds[2], fds[leashFD] = uintptr(input), uintptr(output), uintptr(output), uintptr(leash.collar)
 	return syscall.ForkExec(c.path, append([]string{c.path}, c.args...), &syscall.ProcAttr{
 		Dir: c.dir, Env: c.env, Files: fds,
 		Sys: &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held},

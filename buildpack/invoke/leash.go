@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leashFD is the number of the descriptor that each executable gets besides the first three. It is above those that
-// scripts name, and within the table that every process has anyway.
+// leashFD is the number of the descriptor that each executable gets besides the first three, where there are so many. It is
+// above those that scripts name, and within the table that every process has anyway.
 const leashFD = 60
 
 // leash is a pipe that nobody writes to. We hold its writing end; the executable gets the reading end, which its
@@ -23,30 +23,45 @@ const leashFD = 60
 //   - To us, whether a descendant is left that has moved to another group or session, and which process it is.
 //
 // A descendant that closes the descriptor, as some daemons do with all that they do not know, slips this leash; see
-// family.
+// family. Where no descriptor is left for it, an executable runs without.
 type leash struct {
-	hand   int // the writing end
+	hand   int // the writing end; -1 if it has been cut
 	collar int // the reading end; -1 once it is only the executable's
+	number int // of the reading end, in the executable
 	inode  uint64
 }
 
-func newLeash() (*leash, error) {
+// newLeash makes a leash whose reading end gets a number in the executable. If there are no descriptors, or no such number,
+// it is one that has been cut.
+func newLeash(number int) *leash {
+	l := &leash{hand: -1, collar: -1, number: number}
 	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, os.NewSyscallError("pipe2", err)
+	if number < 3 || unix.Pipe2(ends[:], unix.O_CLOEXEC) != nil {
+		return l
 	}
+	l.collar, l.hand = ends[0], ends[1]
 	var stat unix.Stat_t
-	if err := unix.Fstat(ends[0], &stat); err != nil {
-		unix.Close(ends[0])
-		unix.Close(ends[1])
-		return nil, os.NewSyscallError("fstat", err)
+	if unix.Fstat(l.collar, &stat) != nil {
+		l.cut()
 	}
-	return &leash{hand: ends[1], collar: ends[0], inode: stat.Ino}, nil
+	l.inode = stat.Ino
+	return l
+}
+
+func (l *leash) isCut() bool { return l.hand < 0 }
+
+// cut does without the leash.
+func (l *leash) cut() {
+	l.close()
+	l.hand, l.collar = -1, -1
 }
 
 // tie asks the kernel for the signal to the group, and leaves the reading end to the executable. A kernel that has no
 // such signal leaves us with the rest.
 func (l *leash) tie(group int) {
+	if l.isCut() {
+		return
+	}
 	for _, request := range [][2]int{{unix.F_SETOWN, -group}, {unix.F_SETSIG, int(unix.SIGKILL)}, {unix.F_SETFL, unix.O_ASYNC}} {
 		if _, err := unix.FcntlInt(uintptr(l.collar), request[0], request[1]); err != nil {
 			break
@@ -57,9 +72,10 @@ func (l *leash) tie(group int) {
 }
 
 func (l *leash) close() {
-	unix.Close(l.hand)
-	if l.collar >= 0 {
-		unix.Close(l.collar)
+	for _, fd := range []int{l.hand, l.collar} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
 	}
 }
 
@@ -67,25 +83,41 @@ func (l *leash) close() {
 // that we cannot see or that cannot die.
 func (l *leash) killHolders() {
 	deadline := time.Now().Add(patience)
-	for pause := 100 * time.Microsecond; l.held() && time.Now().Before(deadline); pause = min(2*pause, 20*time.Millisecond) {
+	for pause := shortPause; l.held() && time.Now().Before(deadline); pause = min(2*pause, longPause) {
 		if pause > time.Millisecond { // those of the group, which are the most, have had the time to go by themselves
-			l.killEach()
+			l.toHolders(func(int) bool { return true }, unix.SIGKILL)
 		}
 		time.Sleep(pause)
 	}
 }
 
-// killEach kills those that hold the leash now, and not only until they have become what they are being started as.
-func (l *leash) killEach() {
+// terminateOutside sends SIGTERM to those that hold the leash, are not of the group and have not been told yet.
+func (l *leash) terminateOutside(group int, told map[int]bool) {
+	l.toHolders(func(pid int) bool {
+		theirs, err := unix.Getpgid(pid)
+		first := err == nil && theirs != group && !told[pid]
+		told[pid] = true
+		return first
+	}, unix.SIGTERM, unix.SIGCONT)
+}
+
+// toHolders sends signals to those that hold the leash now, and not only until they have become what they are being started
+// as, if they are meant.
+func (l *leash) toHolders(meant func(pid int) bool, signals ...unix.Signal) {
 	children.starting.Lock()
 	defer children.starting.Unlock()
 	for _, pid := range processes() {
-		l.killIfHolder(pid)
+		if pid != os.Getpid() && l.isHolder(pid) && meant(pid) {
+			l.signalHolder(pid, signals)
+		}
 	}
 }
 
 // held says whether anybody has the reading end.
 func (l *leash) held() bool {
+	if l.isCut() {
+		return false
+	}
 	fds := []unix.PollFd{{Fd: int32(l.hand)}}
 	for {
 		_, err := unix.Poll(fds, 0)
@@ -95,28 +127,28 @@ func (l *leash) held() bool {
 	}
 }
 
-// killIfHolder kills a process, but not another one that has got its number in the meantime.
-func (l *leash) killIfHolder(pid int) {
-	if pid == os.Getpid() || !l.isHolder(pid) {
-		return
-	}
+// signalHolder sends signals to a process, but not to another one that has got its number in the meantime.
+func (l *leash) signalHolder(pid int, signals []unix.Signal) {
 	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		if err == unix.ENOSYS {
-			unix.Kill(pid, unix.SIGKILL)
-		}
-		return
+	if err == nil {
+		defer unix.Close(fd)
 	}
-	defer unix.Close(fd)
-	if l.isHolder(pid) {
-		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	for _, signal := range signals {
+		switch {
+		case err == unix.ESRCH || !l.isHolder(pid):
+			return
+		case err == nil:
+			unix.PidfdSendSignal(fd, signal, nil, 0)
+		default: // there are no descriptors of processes here, or none is left
+			unix.Kill(pid, signal)
+		}
 	}
 }
 
 func (l *leash) isHolder(pid int) bool {
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	want := fmt.Sprintf("pipe:[%d]", l.inode)
-	if holds(filepath.Join(dir, strconv.Itoa(leashFD)), want) {
+	if holds(filepath.Join(dir, strconv.Itoa(l.number)), want) {
 		return true
 	}
 	fds, err := os.ReadDir(dir)

@@ -8,7 +8,9 @@ import (
 	"math/rand"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +29,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "daemon" {
 		daemon(os.Args[2])
 	}
+	if len(os.Args) > 2 && os.Args[1] == "tidy" {
+		tidy(os.Args[2], os.Args[3:])
+	}
 	if filepath.Base(os.Args[0]) == "detect" { // it has been copied to be a module
 		fmt.Println("effective user", os.Geteuid())
 		os.Exit(0)
@@ -44,9 +49,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// daemon leaves its session, lets go of descriptors, notes its number in a file and stays for a minute.
+// daemon leaves its session, lets go of descriptors, notes its number in a file and stays for a minute. A stubborn one does
+// not end on SIGTERM.
 func daemon(keep string) {
 	syscall.Setsid()
+	if keep == "stubborn" {
+		signal.Ignore(syscall.SIGTERM)
+	}
 	for _, fd := range []int{0, 1, 2, leashFD} { // that is all it has, but for the runtime's own
 		if keep == "output" && fd == 1 || keep == "leash" && fd == leashFD {
 			continue
@@ -60,6 +69,27 @@ func daemon(keep string) {
 		syscall.Rename("left.tmp", "left.pid")
 	}
 	time.Sleep(time.Minute)
+}
+
+// tidy does as somebody who keeps a lock: there is a file as long as it runs, and when it is asked to end it needs a moment,
+// removes the file and ends. It is in a session of its own and without the leash if that is said.
+func tidy(lock string, how []string) {
+	if slices.Contains(how, "apart") {
+		syscall.Setsid()
+	}
+	if slices.Contains(how, "slipped") {
+		syscall.Close(leashFD)
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	os.WriteFile(lock, nil, 0o600)
+	select {
+	case <-asked:
+		time.Sleep(300 * time.Millisecond)
+		os.Remove(lock)
+	case <-time.After(time.Minute):
+	}
+	syscall.Kill(os.Getpid(), syscall.SIGKILL) // at once: the race detector waits for a second before it exits
 }
 
 // asPhaseOf is a command that runs the module in a directory, like a phase.
@@ -145,21 +175,54 @@ func TestNothingOutlivesAModule(t *testing.T) {
 		"one that keeps just our pipe":    `$self daemon output & ` + wait,
 		"one that let go of everything":   `$self daemon nothing & ` + wait,
 	} {
-		t.Run(name, func(t *testing.T) {
-			self, err := filepath.Abs(os.Args[0])
-			check(t, err)
-			script = "self=" + self + "\n" + script + "\necho done"
-			w, m := scripted(t, script)
-			var d buildpack.Detection
-			within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
-			if d.Outcome != buildpack.Passed || string(d.Output) != "done\n" {
-				t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
-			}
-			if pid := noted(t, m.Dir, "left"); !isGone(pid) {
-				gone(t, "at the end", pid)
-				t.Error("it was there for some time")
-			}
+		t.Run(name, func(t *testing.T) { nothingOutlives(t, script, 2) })
+		t.Run(name+", without a leash", func(t *testing.T) {
+			withoutLeash(t)
+			nothingOutlives(t, script, 1)
 		})
+	}
+}
+
+// withoutLeash makes executables run without a leash, as if there were no descriptor for it.
+func withoutLeash(t *testing.T) {
+	w, m := scripted(t, "exit 0")
+	w.Detect(t.Context(), m, 0) // the family begins
+	before := children.launcher.leashFD
+	children.launcher.leashFD = 2
+	t.Cleanup(func() { children.launcher.leashFD = before })
+}
+
+// nothingOutlives runs a module that notes what it leaves, and has so many pipes.
+func nothingOutlives(t *testing.T, script string, pipes int) {
+	self, err := filepath.Abs(os.Args[0])
+	check(t, err)
+	count := "for fd in /proc/$$/fd/*; do readlink $fd; done | grep pipe: | sort -u | wc -l"
+	w, m := scripted(t, "self="+self+"\n"+script+"\n"+count+"\necho done")
+	var d buildpack.Detection
+	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	if want := fmt.Sprintf("%d\ndone\n", pipes); d.Outcome != buildpack.Passed || string(d.Output) != want {
+		t.Errorf("%s %v %q, want %q", d.Outcome, d.Cause, d.Output, want)
+	}
+	if pid := noted(t, m.Dir, "left"); !isGone(pid) {
+		gone(t, "at the end", pid)
+		t.Error("it was there for some time")
+	}
+}
+
+// That there is no leash is said, and once is enough.
+func TestWithoutLeash(t *testing.T) {
+	withoutLeash(t)
+	children.unleashed = sync.Once{}
+	w, m := scripted(t, "ls /proc/$$/fd")
+	var said []string
+	w.Debug = func(message string) { said = append(said, message) }
+	for range 2 {
+		if d := w.Detect(t.Context(), m, 0); string(d.Output) != "0\n1\n10\n2\n" { // 10 is the shell's own, for the script
+			t.Errorf("descriptors %q", d.Output)
+		}
+	}
+	if len(said) != 1 || !strings.HasPrefix(said[0], "modules run without the descriptor that ties them to this process") {
+		t.Errorf("said %q", said)
 	}
 }
 
@@ -250,6 +313,91 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// B29: whoever is ended has the time to tidy up, whether it leads the group, has left it or even slipped the leash, and
+// whether the module is ended or done; and as soon as all have ended, nobody waits.
+func TestGrace(t *testing.T) {
+	self, err := filepath.Abs(os.Args[0])
+	check(t, err)
+	for who, start := range map[string]string{
+		"the executable itself":                  "exec $self tidy lock",
+		"a shell's trap":                         "trap 'sleep 0.3; rm lock; exit 1' TERM; sh -c '>lock; exec sleep 60'", // a command that it starts after the signal, it waits for
+		"a child":                                "$self tidy lock &",
+		"a child that has slipped the leash":     "$self tidy lock slipped &",
+		"a child in a session of its own":        "$self tidy lock apart &",
+		"one for whom a shell waits in its trap": "trap 'wait; exit 1' TERM; $self tidy lock apart & wait",
+		"one that nothing ties to the module":    "$self tidy lock apart slipped &",
+	} {
+		t.Run(who+", module ended", func(t *testing.T) { tidiesUp(t, "self="+self+"\n"+start+"\nexec sleep 60", false) })
+		if strings.HasSuffix(start, "&") {
+			t.Run(who+", module done", func(t *testing.T) {
+				tidiesUp(t, "self="+self+"\n"+start+"\nuntil test -e lock; do sleep 0.01; done", true)
+			})
+		}
+	}
+}
+
+// tidiesUp runs a module, ends it once there is a lock unless it is done then, and demands that the lock is removed, in time.
+func tidiesUp(t *testing.T, script string, done bool) {
+	w, m := scripted(t, script)
+	lock := filepath.Join(m.Dir, "lock")
+	ctx, cancel := context.WithCancel(t.Context())
+	locked := make(chan time.Time, 1)
+	go func() {
+		defer cancel()
+		for {
+			if _, err := os.Stat(lock); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		locked <- time.Now()
+		if done {
+			<-t.Context().Done()
+		}
+	}()
+	w.Detect(ctx, m, 0)
+	if took := time.Since(<-locked); took >= grace {
+		t.Errorf("took %s, though there is nobody who needs longer than 0.3 s", took)
+	}
+	if _, err := os.Stat(lock); err == nil {
+		t.Error("the lock is left")
+	}
+}
+
+// Who does not end when asked to is killed after the time of grace, and not before; at once if somebody is in a hurry.
+func TestGraceEnds(t *testing.T) {
+	self, err := filepath.Abs(os.Args[0])
+	check(t, err)
+	for who, start := range map[string]string{
+		"a child":                             `sh -c 'trap "" TERM; echo $$ >left.tmp; mv left.tmp left.pid; sleep 60; sleep 60' &`,
+		"a child in a session of its own":     `setsid sh -c 'trap "" TERM; echo $$ >left.tmp; mv left.tmp left.pid; sleep 60; sleep 60' &`,
+		"one that nothing ties to the module": self + ` daemon stubborn &`,
+	} {
+		for _, inHurry := range []bool{false, true} {
+			t.Run(fmt.Sprint(who, ", hurry: ", inHurry), func(t *testing.T) {
+				w, m := scripted(t, start+"\nuntil test -e left.pid; do sleep 0.01; done")
+				hurry, noticed := make(chan struct{}), make(chan time.Time, 1)
+				go func() {
+					noted(t, m.Dir, "left")
+					noticed <- time.Now()
+					if inHurry {
+						time.Sleep(100 * time.Millisecond)
+						close(hurry)
+					}
+				}()
+				w.Detect(WithHurry(t.Context(), hurry), m, 0)
+				if took := time.Since(<-noticed); (took < grace-100*time.Millisecond) != inHurry {
+					t.Errorf("had %s", took)
+				}
+				if pid := noted(t, m.Dir, "left"); !isGone(pid) {
+					gone(t, who, pid)
+					t.Error("it was there for some time")
+				}
+			})
+		}
+	}
+}
+
 // One who is in a hurry does not give executables two seconds to end; nothing starts once the context is done.
 func TestHurry(t *testing.T) {
 	w, m := scripted(t, "trap '' TERM\nnote self $$\nsleep 60; sleep 60")
@@ -260,7 +408,7 @@ func TestHurry(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d = w.Detect(WithHurry(WithHurry(ctx, hurry), make(chan struct{})), m, 0) // the outer one counts as well
+		d = w.Detect(WithHurry(ctx, hurry), m, 0)
 	}()
 	pid := noted(t, m.Dir, "self")
 	cancel(why)

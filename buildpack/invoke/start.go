@@ -30,6 +30,8 @@ func (c command) notStarted(err error) error {
 	case errors.Is(err, syscall.E2BIG):
 		name, size := largest(c.env)
 		return fmt.Errorf("could not start %s: %w: its environment is too large, and the largest variable is %s with %d bytes", c.path, err, name, size)
+	case noDescriptor(err):
+		return fmt.Errorf("could not start %s: %w", c.path, withLimit(err))
 	case errors.Is(err, syscall.ETXTBSY):
 		return fmt.Errorf("could not start %s: %w: somebody is still writing it", c.path, err)
 	}
