@@ -215,12 +215,12 @@ func TestMountedFile(t *testing.T) {
 	if text(t, source) != "newer" {
 		t.Errorf("%q", text(t, source))
 	}
-	if undo(); text(t, source) != "new" {
-		t.Errorf("taken back: %q", text(t, source))
+	if err := undo(); err != nil || text(t, source) != "new" {
+		t.Errorf("taken back: %q, %v", text(t, source), err)
 	}
 }
 
-func (o *staged) commitAfter(t *testing.T) (func(), error) {
+func (o *staged) commitAfter(t *testing.T) (func() error, error) {
 	must(t, os.WriteFile(o.beside, o.Data, 0o644))
 	return o.commit()
 }
