@@ -56,6 +56,24 @@ func WriteFile(path string, data []byte) error {
 	return s.Commit()
 }
 
+// ReplaceFile puts a new file in the place of whatever has that name, a link included, unless that is a directory. In the
+// meantime what was there stays as it is. It is for files that nobody has chosen the place of.
+func ReplaceFile(path string, data []byte) error {
+	f, err := createBeside(path)
+	if err != nil {
+		return cannotWrite(path, err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return cannotWrite(path, err)
+	}
+	return nil
+}
+
 // Stage makes the parents of all outputs and writes each whole beside its target, synced. After an error nothing is left
 // of any. Permissions are what the umask leaves (B12).
 //

@@ -250,3 +250,29 @@ func TestCannotWrite(t *testing.T) {
 		t.Errorf("%v\nwant %s", err, want)
 	}
 }
+
+// A file that nobody has chosen the place of takes the place of what stands there, a link too, without a way in between
+// and without anything left.
+func TestReplaceFile(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.WriteFile(at("precious"), []byte("precious"), 0o600))
+	must(t, os.Symlink("precious", at("link")))
+	must(t, syscall.Mkfifo(at("pipe"), 0o600))
+	for _, name := range []string{"fresh", "fresh", "link", "pipe"} {
+		must(t, ReplaceFile(at(name), []byte("new")))
+		if info, err := os.Lstat(at(name)); err != nil || !info.Mode().IsRegular() || text(t, at(name)) != "new" {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	must(t, os.Mkdir(at("directory"), 0o755))
+	if err := ReplaceFile(at("directory"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("directory")+": ") {
+		t.Errorf("a directory: %v", err)
+	}
+	if err := ReplaceFile(at("nowhere/file"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("nowhere/file")+": ") {
+		t.Errorf("nowhere: %v", err)
+	}
+	if text(t, at("precious")) != "precious" || names(t, dir) != "directory fresh link pipe precious" {
+		t.Errorf("left: %s", names(t, dir))
+	}
+}
