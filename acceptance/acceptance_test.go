@@ -46,6 +46,7 @@ func commands() map[string]func() {
 		"limited":      func() { becomeLimited(os.Args[1], os.Args[2:]) },
 		"onroot":       func() { becomeOnRoot(os.Args[1], os.Args[2:]) },
 		"terminal":     func() { onTerminal(os.Args[1:]) },
+		"refusing":     func() { becomeRefused(os.Args[1], os.Args[2:]) },
 	}
 }
 
@@ -110,6 +111,14 @@ func becomeLimited(limit string, argv []string) {
 	becomeCommand(append([]string{filepath.Join(os.Getenv(built), argv[0])}, argv[1:]...))
 }
 
+// becomeRefused turns this process into a command to which system calls are refused: "refusing renameat2=EINVAL detector".
+func becomeRefused(calls string, argv []string) {
+	check(testhelpers.Refuse(calls))
+	path, err := exec.LookPath(argv[0])
+	check(err)
+	check(syscall.Exec(path, argv, os.Environ()))
+}
+
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	runScripts(t, "")
@@ -172,7 +181,7 @@ func setup(env *testscript.Env, reports string) error {
 }
 
 // condition: [root] is whether the tests themselves run as root, [onroot] whether the command onroot works, [terminal]
-// whether the command terminal does.
+// whether the command terminal does, [refusing] whether the command refusing does.
 func condition(name string) (bool, error) {
 	switch name {
 	case "root":
@@ -182,6 +191,8 @@ func condition(name string) (bool, error) {
 	case "terminal":
 		_, err := os.Stat("/dev/ptmx")
 		return err == nil, nil
+	case "refusing":
+		return exec.Command("refusing", "renameat2=EINVAL", "true").Run() == nil, nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

@@ -32,7 +32,8 @@ import (
 // "generates -without-analyzed 0.10" is for a platform that has no analyzed.toml.
 //
 // It runs detector alone; detector -skip-generate and then generator; and generator once more on what that left. All
-// three have to leave the same bytes – or, on error, what was there before – and end in the same way. On stdout is how
+// three have to leave the same bytes – or, on error, what detection found and what was there before – and end in the same
+// way; the text of a refused file is kept if that is said, and only then. On stdout is how
 // generator ended if not well, what it said but for info, and what there is below <layers> then. The table [rerun] of
 // generated.toml is left out: it is generator's own, and the third run is what it is for.
 func generates(ts *testscript.TestScript, neg bool, args []string) {
@@ -109,7 +110,14 @@ func (s scenario) run(api string) (said, left string) {
 		ts.Fatalf("generator exited with %d, detector with %d", code, aloneCode)
 	}
 	if code != 0 {
-		s.demandSame("detector failed, but what was there before is not", s.tree(before), s.tree(alone))
+		s.ts.Check(exec.Command("cp", "-a", filepath.Join(steps, "group.toml"), filepath.Join(steps, "plan.toml"), before).Run())
+		for _, layers := range []string{alone, steps} {
+			kept := os.Remove(filepath.Join(layers, "prelude-refused.txt")) == nil
+			if kept != strings.Contains(said, "is in <layers>/prelude-refused.txt\n") {
+				ts.Fatalf("the text of a refused file is kept: %t, but it says:\n%s", kept, said)
+			}
+		}
+		s.demandSame("detector failed, and did not leave what was there before, and group and plan", s.tree(before), s.tree(alone))
 		s.demandSame("generator failed, but what was there before is not", detected, s.tree(steps))
 		return fmt.Sprintf("exit code %d\n%s", code, said), ""
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -131,7 +132,7 @@ func exitCode(err error, log *slog.Logger) int {
 	if exit.Err != nil {
 		message := exit.Error()
 		if hint := exit.Hint(); hint != "" {
-			message += "\nhint: " + hint
+			message += "\nhint: " + strings.ReplaceAll(hint, "\n", "\nhint: ")
 		}
 		log.Error(message)
 	}

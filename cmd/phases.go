@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -83,7 +84,11 @@ func (p process) generate(ctx context.Context, in platform.Inputs, record *phase
 // generateFrom generates, and writes all files of the phase at the end: those that are given, and generation's own.
 func (p process) generateFrom(ctx context.Context, in platform.Inputs, s phase.Surroundings, request phase.Request, files []file, record *phase.Record, log *slog.Logger) error {
 	generation, err := phase.Generate(ctx, in, s, request, p.stdout, record, log)
-	if err != nil {
+	var exit *platform.Exit
+	switch {
+	case errors.As(err, &exit) && exit.InGeneration():
+		return forLater(ctx, in, request, files, exit, log)
+	case err != nil:
 		return err
 	}
 	// generated.toml comes first: it says what is taken out of plan.toml and changed in analyzed.toml, and should we be
@@ -97,6 +102,24 @@ func (p process) generateFrom(ctx context.Context, in platform.Inputs, s phase.S
 		return errors.Join(err, generation.Discard())
 	}
 	return failed(action(in), generation.Keep())
+}
+
+// forLater writes what detection has found although generation has failed, so that generator can go on from there, and says
+// so with the error.
+func forLater(ctx context.Context, in platform.Inputs, request phase.Request, files []file, exit *platform.Exit, log *slog.Logger) error {
+	if ctx.Err() != nil {
+		return failed(action(in), context.Cause(ctx))
+	}
+	have := "are as they were"
+	if in.Phase == platform.Detector {
+		plan := func() ([]byte, error) { return phase.DetectedPlan(in, request) }
+		if err := writeAll(ctx, action(in), append(files, file{in.PlanPath, plan}), nil); err != nil {
+			log.Warn(fmt.Sprintf("group.toml and plan.toml are not written: %s", errors.Unwrap(err)))
+			return exit
+		}
+		have = "are written"
+	}
+	return exit.WithHint(fmt.Sprintf("group.toml and plan.toml %s: once this is mended, run generator again", have))
 }
 
 func action(in platform.Inputs) string {

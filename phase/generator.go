@@ -52,10 +52,18 @@ type Generation struct {
 	Metadata platform.Generated
 
 	outputs *outputs
+	// forget removes what an earlier generation has kept because it failed; may be nil.
+	forget func()
 }
 
 // Keep makes the generated tree final, Discard puts back what was there before.
-func (g *Generation) Keep() error    { return g.outputs.keep() }
+func (g *Generation) Keep() error {
+	if g.forget != nil {
+		g.forget()
+	}
+	return g.outputs.keep()
+}
+
 func (g *Generation) Discard() error { return g.outputs.discard() }
 
 // Generate runs the extensions and checks what they leave. On error the generated tree is as it was before. Errors are

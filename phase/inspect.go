@@ -56,6 +56,7 @@ func inspect(m *buildpack.Module, dir string) (extended, error) {
 		}
 		d, err := buildpack.ParseDockerfile(kind, data)
 		if err != nil {
+			err = &refusal{err, kind.File(), data}
 			e.refused = &dockerfile{buildpack.Dockerfile{Kind: kind}, data, platform.Digest(data)}
 			return e, fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err)
 		}
@@ -97,6 +98,7 @@ func (e *extended) readConfig() error {
 	}
 	config, warnings, err := buildpack.ParseExtendConfig(data)
 	if err != nil {
+		err = &refusal{err, extendConfig, data}
 		return fmt.Errorf("%s: %w", extendConfig, err)
 	}
 	e.config = config

@@ -38,7 +38,11 @@ func Generate(ctx context.Context, in platform.Inputs, s Surroundings, r Request
 	}
 	generation, err := g.Generate(ctx, r)
 	record.generated(r, generation)
-	return generation, err
+	if err != nil {
+		return nil, keepRefused(in, err, log)
+	}
+	generation.forget = func() { forgetRefused(in) }
+	return generation, nil
 }
 
 // rerun notes what generation changes in its own inputs, so that generator can be run again on what it left: the
@@ -159,6 +163,25 @@ func restoredPlan(rest []buildpack.PlanEntry, earlier *platform.Generated) ([]bu
 	return plan, nil
 }
 
+// DetectedPlan is the text of plan.toml that detection leaves when generation has failed. The generated.toml of an earlier
+// generation is still there then. generator must not take this plan for the one which that has left (see restored): if
+// both happen to be the same text, a comment makes the difference.
+func DetectedPlan(in platform.Inputs, r Request) ([]byte, error) {
+	text, err := platform.Plan{Entries: r.Plan}.Encode()
+	if err != nil {
+		return nil, err
+	}
+	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
+	if err != nil || earlier == nil || earlier.Rerun == nil {
+		return text, nil // what cannot be read is an error of whoever needs it
+	}
+	notes := earlier.Rerun
+	if len(notes.Entries) > 0 && notes.Plan == platform.Digest(text) && slices.Equal(notes.Extensions, refs(r.Extensions)) {
+		text = append([]byte("# as detection left it\n"), text...)
+	}
+	return text, nil
+}
+
 func same(path, wanted string) bool {
 	data, err := files.Read(path, files.Result)
 	return err == nil && platform.Digest(data) == wanted
@@ -167,6 +190,7 @@ func same(path, wanted string) bool {
 // RemoveEarlier removes the results of an earlier generation, and the metadata that lists them: after a detection
 // without generation they would be those of another group.
 func RemoveEarlier(in platform.Inputs) error {
+	forgetRefused(in)
 	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
 	if err != nil {
 		return foreign(err)

@@ -46,7 +46,7 @@ func (e *Exit) Error() string {
 func (e *Exit) Unwrap() error { return e.Err }
 
 // Hint is what to try: that of the first error among the causes that has one, in a method Hint() string. It is empty if
-// none has. Error and hint are two things, so that each can be shown on a line of its own.
+// none has. Error and hint are two things, so that each can be shown on lines of its own.
 func (e *Exit) Hint() string {
 	var hinted interface{ Hint() string }
 	if errors.As(e.Err, &hinted) {
@@ -54,6 +54,17 @@ func (e *Exit) Hint() string {
 	}
 	return ""
 }
+
+// WithHint is the same end with one more line of what to try.
+func (e *Exit) WithHint(hint string) *Exit {
+	if before := e.Hint(); before != "" {
+		hint = before + "\n" + hint
+	}
+	return &Exit{Code: e.Code, Action: e.Action, Err: WithHint(e.Err, hint)}
+}
+
+// InGeneration says whether it is extensions because of which the phase ends: their bin/generate, or what that left.
+func (e *Exit) InGeneration() bool { return e.Code == CodeGenerateBuildpack || e.Code == CodeGenerate }
 
 // WithHint adds to an error what to try.
 func WithHint(err error, hint string) error { return &hintedError{err, hint} }

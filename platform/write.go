@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,6 +43,8 @@ type staged struct {
 	open *os.File
 	// isMount says that the target is a mounted file, which cannot be replaced.
 	isMount bool
+	// old is the file that holds what was in the target's place; empty if nothing was, or if it is in beside.
+	old string
 }
 
 // WriteFile writes one output.
@@ -50,6 +54,24 @@ func WriteFile(path string, data []byte) error {
 		return err
 	}
 	return s.Commit()
+}
+
+// ReplaceFile puts a new file in the place of whatever has that name, a link included, unless that is a directory. In the
+// meantime what was there stays as it is. It is for files that nobody has chosen the place of.
+func ReplaceFile(path string, data []byte) error {
+	f, err := createBeside(path)
+	if err != nil {
+		return cannotWrite(path, err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return cannotWrite(path, err)
+	}
+	return nil
 }
 
 // Stage makes the parents of all outputs and writes each whole beside its target, synced. After an error nothing is left
@@ -177,17 +199,25 @@ func flush(f *os.File) error {
 	return nil
 }
 
-// createBeside creates a new file in the directory of another one, with the permissions of a plain new file. Its name is
-// not like the other's, which may be as long as a name can be.
-func createBeside(target string) (*os.File, error) {
-	for try := 0; ; try++ {
-		name := filepath.Join(filepath.Dir(target), fmt.Sprintf(".prelude-%08x.tmp", rand.Uint32()))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if errors.Is(err, fs.ErrExist) && try < 100 {
-			continue
+// createBeside creates a new file in the directory of another one, with the permissions of a plain new file.
+func createBeside(target string) (f *os.File, err error) {
+	_, err = nameBeside(target, func(name string) error {
+		f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		return err
+	})
+	return f, err
+}
+
+// nameBeside has something made in the directory of a file, under a name that nothing has. It is not like the file's,
+// which may be as long as a name can be.
+func nameBeside(target string, create func(name string) error) (name string, err error) {
+	for range 100 {
+		name = filepath.Join(filepath.Dir(target), fmt.Sprintf(".prelude-%08x.tmp", rand.Uint32()))
+		if err = create(name); !errors.Is(err, fs.ErrExist) {
+			break
 		}
-		return f, err
 	}
+	return name, err
 }
 
 // Discard removes what has been staged.
@@ -202,15 +232,18 @@ func (o *staged) discard() {
 	if o.open != nil {
 		o.open.Close()
 	}
-	if o.beside != "" {
-		os.Remove(o.beside)
+	for _, name := range []string{o.beside, o.old} {
+		if name != "" {
+			os.Remove(name)
+		}
 	}
 }
 
 // Commit brings all outputs to their places. If one cannot be, those before it are taken back.
 func (s *Staged) Commit() error {
 	defer s.Discard() // after a commit, what is beside is what was there before
-	var undo []func()
+	var done []*staged
+	var undo []func() error
 	for _, inPlace := range []bool{true, false} { // first what may fail for want of space or a reader
 		for _, one := range s.outputs {
 			if (one.beside == "") != inPlace {
@@ -218,48 +251,127 @@ func (s *Staged) Commit() error {
 			}
 			back, err := one.commit()
 			if err != nil {
-				for i := len(undo) - 1; i >= 0; i-- {
-					undo[i]()
-				}
-				return cannotWrite(one.Path, err)
+				return errors.Join(cannotWrite(one.Path, err), takeBack(done, undo))
 			}
-			undo = append(undo, back)
+			done, undo = append(done, one), append(undo, back)
 		}
 	}
 	return nil
 }
 
+// takeBack puts back what was there before some outputs, from last to first. What it cannot put back stays where it is
+// kept, and the error says where that is.
+func takeBack(done []*staged, undo []func() error) error {
+	var errs []error
+	for i, one := range slices.Backward(done) {
+		err := undo[i]()
+		if err == nil {
+			continue
+		}
+		err = fmt.Errorf("%s cannot be made what it was: %w", one.Path, err)
+		if kept := cmp.Or(one.old, one.beside); kept != "" {
+			err = fmt.Errorf("%w; that is in %s", err, kept)
+			one.old, one.beside = "", ""
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // commit brings one output to its place and returns what takes it back, as far as that can be.
-func (o *staged) commit() (undo func(), err error) {
+func (o *staged) commit() (undo func() error, err error) {
 	switch {
 	case o.isMount:
 		return overwrite(o.target, o.Data)
 	case o.beside == "":
-		return func() {}, appendTo(o.target, o.Data)
+		return func() error { return nil }, appendTo(o.target, o.Data)
 	}
 	swap := func() error {
 		return unix.Renameat2(unix.AT_FDCWD, o.beside, unix.AT_FDCWD, o.target, unix.RENAME_EXCHANGE)
 	}
 	if swap() == nil {
-		return func() { swap() }, nil //nolint:errcheck // nothing can be done about it
+		return swap, nil
 	}
 	// Nothing to swap with, or a file system that cannot.
-	_, missing := os.Lstat(o.target)
-	switch err := os.Rename(o.beside, o.target); {
-	case errors.Is(err, syscall.EBUSY): // a mount, on a system that does not tell us so
-		return overwrite(o.target, o.Data)
-	case err != nil:
+	info, err := os.Lstat(o.target)
+	if err == nil {
+		return o.replace(info)
+	}
+	if err := os.Rename(o.beside, o.target); err != nil {
 		return nil, err
 	}
-	return func() {
-		if missing != nil {
-			os.Remove(o.target)
+	o.beside = ""
+	return func() error { return os.Remove(o.target) }, nil
+}
+
+// replace brings an output to the place of an old file where the two cannot be swapped. The old one is kept until all
+// outputs are in place.
+func (o *staged) replace(info fs.FileInfo) (undo func() error, err error) {
+	if o.old, err = keepOld(o.target, info); err != nil {
+		return nil, err
+	}
+	undo = func() error { return os.Rename(o.old, o.target) }
+	err = os.Rename(o.beside, o.target)
+	_, gone := os.Lstat(o.target)
+	switch {
+	case err == nil:
+		o.beside = ""
+		return undo, nil
+	case errors.Is(err, syscall.EBUSY): // a mount, on a system that does not tell us so
+		return overwrite(o.target, o.Data)
+	case gone != nil:
+		err = errors.Join(err, takeBack([]*staged{o}, []func() error{undo}))
+	}
+	return nil, err
+}
+
+// keepOld keeps a file under another name beside it: by a link to it; where there are no links, or it is somebody else's,
+// as a copy, which we can remove in any directory; or, if it may not be read either, by moving it there, for which moment
+// it is gone.
+func keepOld(path string, info fs.FileInfo) (kept string, err error) {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == os.Geteuid() {
+		kept, err = nameBeside(path, func(name string) error { return unix.Linkat(unix.AT_FDCWD, path, unix.AT_FDCWD, name, 0) })
+		if err == nil {
+			return kept, nil
 		}
-	}, nil
+	}
+	kept, err = copyBeside(path)
+	if errors.Is(err, fs.ErrPermission) {
+		kept, err = nameBeside(path, func(name string) error { return os.Rename(path, name) })
+	}
+	if err != nil {
+		kept = ""
+	}
+	return kept, err
+}
+
+// copyBeside copies a file, with its mode and, as far as we may, its owner.
+func copyBeside(path string) (name string, err error) {
+	from, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	info, err := from.Stat()
+	if err != nil {
+		return "", err
+	}
+	to, err := createBeside(path)
+	if err != nil {
+		return "", err
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		to.Chown(int(stat.Uid), int(stat.Gid)) //nolint:errcheck // only root may give files away
+	}
+	_, err = io.Copy(to, from)
+	if err = errors.Join(err, to.Chmod(info.Mode()), flush(to), to.Close()); err != nil {
+		os.Remove(to.Name())
+	}
+	return to.Name(), err
 }
 
 // overwrite writes a file that cannot be replaced. If that fails, it writes back what was there.
-func overwrite(path string, data []byte) (undo func(), err error) {
+func overwrite(path string, data []byte) (undo func() error, err error) {
 	old, err := files.Read(path, files.Result)
 	if err != nil {
 		return nil, err
@@ -275,9 +387,11 @@ func overwrite(path string, data []byte) (undo func(), err error) {
 		}
 		return errors.Join(err, f.Close())
 	}
-	undo = func() { put(old) } //nolint:errcheck // nothing can be done about it
+	undo = func() error { return put(old) }
 	if err := put(data); err != nil {
-		undo()
+		if back := undo(); back != nil {
+			err = fmt.Errorf("%w; and what was there cannot be written back: %w", err, back)
+		}
 		return nil, err
 	}
 	return undo, nil

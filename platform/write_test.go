@@ -215,12 +215,12 @@ func TestMountedFile(t *testing.T) {
 	if text(t, source) != "newer" {
 		t.Errorf("%q", text(t, source))
 	}
-	if undo(); text(t, source) != "new" {
-		t.Errorf("taken back: %q", text(t, source))
+	if err := undo(); err != nil || text(t, source) != "new" {
+		t.Errorf("taken back: %q, %v", text(t, source), err)
 	}
 }
 
-func (o *staged) commitAfter(t *testing.T) (func(), error) {
+func (o *staged) commitAfter(t *testing.T) (func() error, error) {
 	must(t, os.WriteFile(o.beside, o.Data, 0o644))
 	return o.commit()
 }
@@ -248,5 +248,31 @@ func TestCannotWrite(t *testing.T) {
 		filepath.Join(dir, "file"), dir, os.Geteuid(), os.Getegid())
 	if err := WriteFile(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
+	}
+}
+
+// A file that nobody has chosen the place of takes the place of what stands there, a link too, without a way in between
+// and without anything left.
+func TestReplaceFile(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.WriteFile(at("precious"), []byte("precious"), 0o600))
+	must(t, os.Symlink("precious", at("link")))
+	must(t, syscall.Mkfifo(at("pipe"), 0o600))
+	for _, name := range []string{"fresh", "fresh", "link", "pipe"} {
+		must(t, ReplaceFile(at(name), []byte("new")))
+		if info, err := os.Lstat(at(name)); err != nil || !info.Mode().IsRegular() || text(t, at(name)) != "new" {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	must(t, os.Mkdir(at("directory"), 0o755))
+	if err := ReplaceFile(at("directory"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("directory")+": ") {
+		t.Errorf("a directory: %v", err)
+	}
+	if err := ReplaceFile(at("nowhere/file"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("nowhere/file")+": ") {
+		t.Errorf("nowhere: %v", err)
+	}
+	if text(t, at("precious")) != "precious" || names(t, dir) != "directory fresh link pipe precious" {
+		t.Errorf("left: %s", names(t, dir))
 	}
 }

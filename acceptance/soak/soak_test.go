@@ -166,6 +166,25 @@ func chooseDeath(w *world, i int) func() {
 type world struct {
 	dir, bin string
 	extra    []string
+	// detected has, by variant of the application, group.toml and plan.toml as detection leaves them.
+	detected map[string]map[string]string
+}
+
+// detect runs a detection without generation, for its two files.
+func (w *world) detect(variant string) error {
+	dir := "detected/" + variant
+	group, plan := w.at(dir+"/group.toml"), w.at(dir+"/plan.toml")
+	r := w.run(fault{args: []string{"-skip-generate", "-group", group, "-plan", plan, "-generated-metadata", w.at(dir + "/generated.toml")}})
+	if r.code != 0 {
+		return fmt.Errorf("detection exits with %d: %s", r.code, r.stderr)
+	}
+	w.detected[variant] = map[string]string{}
+	for _, path := range []string{group, plan} {
+		text, err := os.ReadFile(path)
+		must(err)
+		w.detected[variant][filepath.Base(path)] = string(text)
+	}
+	return nil
 }
 
 func (w *world) at(path string) string { return filepath.Join(w.dir, path) }
@@ -185,7 +204,7 @@ setsid sh -c 'setsid sleep 60 & sleep 60' >/dev/null 2>&1 </dev/null &
 )
 
 func newWorld(dir, bin string) *world {
-	w := &world{dir: dir, bin: bin}
+	w := &world{dir: dir, bin: bin, detected: map[string]map[string]string{}}
 	module := func(id, detect string) {
 		w.write("bps/"+id+"/1/buildpack.toml", fmt.Sprintf("api = \"0.10\"\n[buildpack]\nid = %q\nversion = \"1\"\n[[targets]]\nos = \"linux\"\n", id))
 		w.write("bps/"+id+"/1/bin/detect", "#!/bin/sh\n"+detect)
@@ -208,7 +227,7 @@ func newWorld(dir, bin string) *world {
 	module("dies", "kill -$(cat death) $$\nsleep 1\n")
 	w.write("app/variant", "A")
 	w.order([]string{"ext", "plain1", "plain2"})
-	for _, name := range []string{"layers", "tmp"} {
+	for _, name := range []string{"layers", "tmp", "detected"} {
 		must(os.MkdirAll(w.at(name), 0o777))
 	}
 	return w
@@ -402,6 +421,10 @@ func soak(w *world, f fault, runs int) row {
 			return r
 		}
 		known[variant] = w.outputs()
+		if err := w.detect(variant); err != nil {
+			r.violations = append(r.violations, err.Error())
+			return r
+		}
 	}
 	if len(f.order) > 0 {
 		w.order(f.order)
@@ -499,6 +522,15 @@ func (w *world) violations(f fault, r result, before map[string]string, known ma
 	case r.code == 0 && len(f.order) == 0:
 		if !maps.Equal(now, known[variant]) {
 			bad("the outputs are not the new ones: %s", difference(known[variant], now))
+		}
+	case r.code == 91 || r.code == 92: // what detection has found is written, unless that failed as well
+		for _, files := range []map[string]string{before, now} {
+			delete(files, "prelude-refused.txt") // the text that the error is about
+		}
+		later := maps.Clone(before)
+		maps.Copy(later, w.detected[variant])
+		if !maps.Equal(now, later) && !maps.Equal(now, before) {
+			bad("generation failed (%d), but the outputs are not the old ones with what detection found: %s", r.code, difference(later, now))
 		}
 	case r.code != 0:
 		if !maps.Equal(now, before) {

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +21,7 @@ import (
 
 func main() {
 	lifecycle := flag.String("lifecycle", "", "the archive of a lifecycle (.tgz), as builder.toml names it under [lifecycle] uri (required)")
-	out := flag.String("o", "", "the new archive (required)")
+	out := flag.String("o", "", "the new archive (required); it may be the same one, which is replaced then")
 	executables := flag.String("executables", "", "the directory with Prelude's detector and generator (default: lifecycle/ beside this program)")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "Usage: overlay -lifecycle <lifecycle.tgz> -o <new.tgz>\nPuts Prelude's detector and generator into the archive of a lifecycle.\n")
@@ -31,12 +32,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*lifecycle, *executables, *out); err != nil {
+	if err := run(*lifecycle, *executables, *out, os.Stdout); err != nil {
 		release.Exit("overlay", err)
 	}
 }
 
-func run(lifecycle, executables, out string) error {
+// run writes the new archive and says on say what it has done. The archive is whole or untouched, also if it takes the place of
+// the one that it is made from.
+func run(lifecycle, executables, out string, say io.Writer) error {
 	if executables == "" {
 		self, err := os.Executable()
 		if err != nil {
@@ -67,13 +70,26 @@ func run(lifecycle, executables, out string) error {
 	if packed, err = release.Gzip(result); err != nil {
 		return err
 	}
+	if info, err := os.Stat(out); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file; please name another one with -o", out)
+	}
 	if err := release.WriteFile(out, packed); err != nil {
 		return err
 	}
+	if same(lifecycle, out) {
+		done = append(done, fmt.Sprintf("replaced %s itself: it was read and written, and the archive without Prelude is gone", lifecycle))
+	}
 	for _, line := range done {
-		fmt.Println(line)
+		fmt.Fprintln(say, line)
 	}
 	return nil
+}
+
+// same says whether two paths lead to the same file, whatever links and other spellings there are on the way.
+func same(path, other string) bool {
+	one, err := os.Stat(path)
+	two, otherErr := os.Stat(other)
+	return err == nil && otherErr == nil && os.SameFile(one, two)
 }
 
 // overlay returns the archive with our executables in it, and in words what it did.

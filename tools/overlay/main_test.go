@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -205,28 +206,103 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, in, packed)
-	if err := run(in, dir, out); err != nil {
+	if err := run(in, dir, out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	first, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run(in, dir, out); err != nil {
+	if err := run(in, dir, out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	if second, _ := os.ReadFile(out); !bytes.Equal(first, second) {
 		t.Error("twice the same, and other bytes")
 	}
 	write(t, in, []byte("no gzip"))
-	if err := run(in, dir, out); err == nil || !strings.Contains(err.Error(), "is not a .tgz") {
+	if err := run(in, dir, out, io.Discard); err == nil || !strings.Contains(err.Error(), "is not a .tgz") {
 		t.Errorf("no gzip: %v", err)
 	}
-	if err := run(in, filepath.Join(dir, "nowhere"), out); err == nil || !strings.Contains(err.Error(), "-executables") {
+	if err := run(in, filepath.Join(dir, "nowhere"), out, io.Discard); err == nil || !strings.Contains(err.Error(), "-executables") {
 		t.Errorf("no executables: %v", err)
 	}
 	if after, _ := os.ReadFile(out); !bytes.Equal(first, after) {
 		t.Error("the earlier archive is gone")
+	}
+}
+
+// The new archive may take the place of the one that it is made from. It says so if that is what has happened, under
+// whatever names, and not otherwise; links are not followed, so what they lead to stays.
+func TestRunOnItself(t *testing.T) {
+	packed, err := release.Gzip(archive(file("lifecycle.toml", like(`"0.13"`)), file("lifecycle/detector", "theirs"), file("lifecycle/launcher", "launch")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, in, out string
+		replaced      bool
+	}{
+		{"another file", "lifecycle.tgz", "new.tgz", false},
+		{"the same name", "lifecycle.tgz", "lifecycle.tgz", true},
+		{"another spelling", "lifecycle.tgz", "sub/../lifecycle.tgz", true},
+		{"by way of a directory that is a link", "lifecycle.tgz", "here/lifecycle.tgz", true},
+		{"read through a link", "link.tgz", "lifecycle.tgz", true},
+		{"written to a link, which becomes a file", "lifecycle.tgz", "link.tgz", false},
+		{"another name of the same file", "lifecycle.tgz", "hard.tgz", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			at := func(name string) string { return dir + "/" + name }
+			for name, data := range ours {
+				write(t, at(name), data)
+			}
+			write(t, at("lifecycle.tgz"), packed)
+			for _, err := range []error{os.Mkdir(at("sub"), 0o755), os.Symlink(".", at("here")), os.Symlink("lifecycle.tgz", at("link.tgz")), os.Link(at("lifecycle.tgz"), at("hard.tgz"))} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			var said bytes.Buffer
+			if err := run(at(test.in), dir, at(test.out), &said); err != nil {
+				t.Fatal(err)
+			}
+			if says := strings.Contains(said.String(), "replaced "+at(test.in)+" itself: "); says != test.replaced {
+				t.Errorf("replaced: %t, but it says\n%s", test.replaced, &said)
+			}
+			after, err := os.ReadFile(at(test.in))
+			if err != nil || bytes.Equal(after, packed) == test.replaced {
+				t.Errorf("the archive that was read is as it was: %t, %v", bytes.Equal(after, packed), err)
+			}
+			fresh, err := os.ReadFile(at(test.out))
+			if err != nil || bytes.Equal(fresh, packed) {
+				t.Errorf("the new archive is not there: %v", err)
+			}
+			if left, _ := filepath.Glob(at(".*")); len(left) > 0 {
+				t.Errorf("left: %s", left)
+			}
+		})
+	}
+}
+
+// What is not a file is not replaced, by root neither.
+func TestRunRefusesToReplace(t *testing.T) {
+	dir := t.TempDir()
+	packed, err := release.Gzip(archive(file("lifecycle.toml", like(`"0.13"`)), file("lifecycle/detector", "theirs"), file("lifecycle/launcher", "launch")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range ours {
+		write(t, filepath.Join(dir, name), data)
+	}
+	write(t, filepath.Join(dir, "lifecycle.tgz"), packed)
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, out := range []string{pipe, dir} {
+		if err := run(filepath.Join(dir, "lifecycle.tgz"), dir, out, io.Discard); err == nil || !strings.Contains(err.Error(), out+" is not a file") {
+			t.Errorf("%s: %v", out, err)
+		}
 	}
 }
 
