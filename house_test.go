@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	"phase/resolve":        {"buildpack", "internal/api"},
 	"platform":             {"buildpack", "internal/api", "internal/handwritten", "internal/files", "internal/tidy"},
 	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/similar"},
-	"buildpack/invoke":     {"buildpack", "internal/api", "internal/files"},
+	"buildpack/invoke":     {"buildpack", "internal/api", "internal/files", "internal/similar"},
 	"buildpack":            {"internal/api", "internal/handwritten", "internal/similar"},
 	"internal/handwritten": {"internal/similar"},
 	"internal/similar":     {},
