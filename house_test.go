@@ -21,7 +21,7 @@ var rooms = map[string][]string{
 	"phase/explain":        {"phase/resolve", "buildpack", "internal/similar", "internal/tidy"},
 	"phase/resolve":        {"buildpack", "internal/api"},
 	"platform":             {"buildpack", "internal/api", "internal/handwritten", "internal/files", "internal/tidy"},
-	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/similar"},
+	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/handwritten", "internal/similar"},
 	"buildpack/invoke":     {"buildpack", "internal/api", "internal/files", "internal/similar"},
 	"buildpack":            {"internal/api", "internal/handwritten", "internal/similar"},
 	"internal/handwritten": {"internal/similar"},
