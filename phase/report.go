@@ -495,7 +495,7 @@ func (r *Record) extension(e extensionRecord) platform.ReportExtension {
 			report.Given = append(report.Given, require.Name)
 		}
 	}
-	for _, note := range e.notes {
+	for _, note := range slices.Concat(e.notes, e.strays) {
 		report.Warnings = append(report.Warnings, platform.ReportNote{Text: note.Text, Hint: note.Hint, Minor: note.Minor})
 	}
 	passed := func(what, text string) {

@@ -78,20 +78,25 @@ func missing(path string) string {
 }
 
 // Lookalike is the name of something beside a path that is missing which was probably meant to be there, such as
-// "detect.sh" or "Detect"; empty if there is none.
+// "detect.sh" or "Detect" for "detect"; empty if there is none.
 func Lookalike(path string) string {
 	entries, _ := os.ReadDir(filepath.Dir(path)) // if it cannot be read, nothing comes to mind
 	names := map[string]string{}
 	var stems []string
 	for _, entry := range entries {
-		stem := strings.TrimSuffix(entry.Name(), filepath.Ext(entry.Name()))
-		if _, known := names[stem]; !known {
-			names[stem] = entry.Name()
-			stems = append(stems, stem)
+		if s := stem(entry.Name()); names[s] == "" {
+			names[s] = entry.Name()
+			stems = append(stems, s)
 		}
 	}
-	stem, _ := similar.Closest(filepath.Base(path), stems)
-	return names[stem]
+	found, _ := similar.Closest(stem(path), stems)
+	return names[found]
+}
+
+// stem is the name at the end of a path, without its suffix.
+func stem(path string) string {
+	name := filepath.Base(path)
+	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
 // unrunnable says why the system does not run a file, from how the file begins.

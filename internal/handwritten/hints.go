@@ -34,9 +34,9 @@ func (e *SyntaxError) advise(data []byte) {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
 		e.Message, e.hint = "this is UTF-16", "save the file as UTF-8"
 	case line != nil && line[1] == "[" && strings.HasSuffix(e.Message, "want array"):
-		e.hint = fmt.Sprintf("there can be several of it, each of which begins with a line of its own: write [[%s]]", line[2])
+		e.hint = fmt.Sprintf("write [[%s]]: there can be several of it, and each begins with such a line", line[2])
 	case line != nil && line[1] == "[[" && strings.HasPrefix(e.Message, "expected table"):
-		e.hint = fmt.Sprintf("there is only one of it: write [%s]", line[2])
+		e.hint = fmt.Sprintf("write [%s]: there is only one of it", line[2])
 	case value != nil && strings.HasSuffix(e.Message, "want string"):
 		e.hint = fmt.Sprintf("put the value in quotes: %s = %q", value[1], value[2])
 	case value != nil && strings.HasSuffix(e.Message, "want boolean"):
