@@ -121,7 +121,7 @@ func (s source) early() []Note {
 	for _, command := range s.args {
 		for _, arg := range command.Args {
 			use := regexp.MustCompile(`\$(?:` + regexp.QuoteMeta(arg.Key) + `\b|\{` + regexp.QuoteMeta(arg.Key) + `\b)`)
-			if arg.Key == baseImage || !use.MatchString(below) || s.redeclares(arg.Key) {
+			if provided().MatchString(arg.Key) || !use.MatchString(below) || s.redeclares(arg.Key) {
 				continue
 			}
 			notes = append(notes, Note{

@@ -102,7 +102,11 @@ func (e *extended) readConfig() error {
 	}
 	e.config = config
 	for _, w := range warnings {
-		e.notes = append(e.notes, buildpack.Note{Text: fmt.Sprintf("%s: %s", extendConfig, w)})
+		note := buildpack.Note{Text: fmt.Sprintf("%s: %s", extendConfig, w)}
+		if w.Nearest == "" {
+			note.Hint = "build arguments stand in [[build.args]] and [[run.args]], each with a name and a value"
+		}
+		e.notes = append(e.notes, note)
 	}
 	e.noteArgs(data)
 	return nil

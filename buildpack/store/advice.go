@@ -46,7 +46,7 @@ func (s *Store) instead(ref buildpack.Ref, err error) string {
 		return ""
 	case exists(descriptorIn(dir, other.Kind)):
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", descriptorIn(dir, other.Kind), ref.Kind, ref.Kind)
-	case exists(descriptorIn(s.dir(other), other.Kind)):
+	case s.parent(other.Kind) != "" && exists(descriptorIn(s.dir(other), other.Kind)):
 		return fmt.Sprintf("there is such a module among the %ss: it has to stand in %s of the order", other.Kind, group)
 	case exists(dir):
 		return fmt.Sprintf("%s is there, but it has no %s.toml", dir, ref.Kind)
@@ -54,7 +54,7 @@ func (s *Store) instead(ref buildpack.Ref, err error) string {
 		return fmt.Sprintf("of %s there is %s: the order has to name the version as its directory is named", ref.ID, few(versions))
 	case unescaped != dir && exists(unescaped):
 		return fmt.Sprintf(`there is %s, but in the name of the directory "/" is written as "_": move it to %s`, unescaped, dir)
-	case near != "":
+	case near != "" && len(near) > 2: // shorter ones are like all others
 		return fmt.Sprintf("there is %s: is that the one that is meant?", near)
 	}
 	return ""
