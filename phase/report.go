@@ -271,7 +271,11 @@ func causeText(cause error) string {
 	if cause == nil {
 		return ""
 	}
-	return strings.ToValidUTF8(cause.Error(), "\uFFFD")
+	text := cause.Error()
+	if hint := platform.HintOf(cause); hint != "" {
+		text += "; " + hint
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 func exitCode(code int) *int {

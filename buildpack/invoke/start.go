@@ -188,8 +188,8 @@ func foreign(path string, err error) string {
 		if part.Type != elf.PT_INTERP || !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if name, err := io.ReadAll(io.LimitReader(part.Open(), 4096)); err == nil {
-			return fmt.Sprintf("it needs the loader %s, which is not in this image: link it statically, or against the libraries of this image", bytes.TrimRight(name, "\x00"))
+		if name, err := io.ReadAll(io.LimitReader(part.Open(), 256)); err == nil {
+			return fmt.Sprintf("it needs the loader %q, which is not in this image: link it statically, or against the libraries of this image", bytes.TrimRight(name, "\x00"))
 		}
 	}
 	return ""

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -55,7 +56,7 @@ func TestNotStarted(t *testing.T) {
 		{"byte order mark", "\xef\xbb\xbf#!/bin/sh\n", 0o755, "it begins with a byte order mark"},
 		{"anything", "\x01\x00\x02", 0o755, "it is neither a script with a #! line nor a program for this machine"},
 		{"other machine", elfProgram(other, "/lib/ld.so"), 0o755, fmt.Sprintf("it is a program for %s, and this machine is %s", architectures[other], runtime.GOARCH)},
-		{"no loader", elfProgram(ours, "/no/such/ld.so"), 0o755, "it needs the loader /no/such/ld.so, which is not in this image"},
+		{"no loader", elfProgram(ours, "/no/such/ld.so"), 0o755, `it needs the loader "/no/such/ld.so", which is not in this image`},
 		{"damaged", "\x7fELF", 0o755, "it is a program, but a damaged one"},
 		{"macOS", "\xcf\xfa\xed\xfe\x0c\x00", 0o755, "it is a program for macOS"},
 		{"Windows program", "MZ\x90\x00", 0o755, "it is a program for Windows"},
@@ -102,4 +103,21 @@ func demandNotStarted(t *testing.T, name, dir, app, want string) {
 	if path := filepath.Join(dir, "bin/detect"); strings.Count(d.Cause.Error(), path) != 1 {
 		t.Errorf("%s: does not name the file once: %v", name, d.Cause)
 	}
+}
+
+// Whatever a file is, and for whatever reason the system does not run it, something is said.
+func FuzzUnrunnable(f *testing.F) {
+	for _, text := range []string{"", "#!", "#!/bin/sh\r\n", "\xef\xbb\xbf#!", "MZ", "text", elfProgram(elf.EM_RISCV, "/lib/ld.so"), elfProgram(elf.EM_X86_64, "")} {
+		f.Add([]byte(text))
+	}
+	path := filepath.Join(f.TempDir(), "detect")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		check(t, os.WriteFile(path, data, 0o600))
+		for _, err := range []error{syscall.ENOEXEC, syscall.ENOENT, syscall.EACCES} {
+			c := command{path: path}
+			if said := c.notStarted(err).Error(); strings.ContainsAny(said, "\n\r\x00\x1b") {
+				t.Errorf("%q", said)
+			}
+		}
+	})
 }
