@@ -24,7 +24,7 @@ var rooms = map[string][]string{
 	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/handwritten", "internal/similar"},
 	"buildpack/invoke":     {"buildpack", "internal/api", "internal/files", "internal/similar"},
 	"buildpack":            {"internal/api", "internal/handwritten", "internal/similar"},
-	"internal/handwritten": {"internal/similar"},
+	"internal/handwritten": {"internal/similar", "internal/tidy"},
 	"internal/similar":     {},
 	"internal/tidy":        {},
 	"internal/files":       {},

@@ -104,7 +104,7 @@ func TestDockerfilesThatAreRefused(t *testing.T) {
 		{"a brace too few", run, "FROM ${base_image\n", "run.Dockerfile has a FROM that cannot be read: failed to process \"${base_image\": unsupported modifier (\ufffd) in substitution: line 1: FROM ${base_image", hintRunFrom},
 		{"no text", run, "FROM \x00", "run.Dockerfile is not text: byte 6 is 0", ""},
 		{"an endless line", run, strings.Repeat("x", 5000) + " y\n", "unknown instruction: " + strings.Repeat("x", 179) + "…: line 1: " + strings.Repeat("x", 200) + "…", ""},
-		{"an escape sequence", run, "FROM a\nR\x1b[2JN x\n", "unknown instruction: R\uFFFD[2JN: line 2: R\uFFFD[2JN x", ""},
+		{"an escape sequence", run, "FROM a\nR\x1b[2JN x\n", "unknown instruction: RN: line 2: RN x", ""},
 		{"bytes that no file in TOML can hold", run, "FROM ubuntu\xff\n", "run.Dockerfile has characters in FROM that no image can have in its name: \"ubuntu\\xff\": line 1: FROM ubuntu\uFFFD", hintRunFrom},
 	} {
 		for _, kind := range DockerfileKinds() {

@@ -6,7 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"unicode"
+
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // Hint is what to try; empty if nothing comes to mind.
@@ -63,11 +64,5 @@ func Shown(line string) string {
 	if len(line) > longest {
 		line, cut = line[:longest], "…"
 	}
-	line = strings.ToValidUTF8(line, "\uFFFD")
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\t' {
-			return r
-		}
-		return '\uFFFD'
-	}, line) + cut
+	return tidy.Text(strings.ToValidUTF8(line, "\uFFFD")) + cut
 }
