@@ -54,7 +54,7 @@ func (c command) obstacle(err error) string {
 	case statErr == nil && info.IsDir():
 		return "it is a directory"
 	case statErr == nil && errors.Is(err, fs.ErrPermission) && info.Mode()&0o111 == 0:
-		return fmt.Sprintf("it is not executable (mode %04o), chmod +x it", info.Mode().Perm())
+		return fmt.Sprintf("it is not executable (mode %04o), chmod +x it: %s", info.Mode().Perm(), err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOEXEC), errors.Is(err, syscall.ELIBBAD):
 		return unrunnable(c.path, err)
 	case errors.Is(err, syscall.E2BIG):
