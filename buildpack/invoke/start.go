@@ -84,7 +84,7 @@ func Lookalike(path string) string {
 	names := map[string]string{}
 	var stems []string
 	for _, entry := range entries {
-		if s := stem(entry.Name()); names[s] == "" {
+		if s := stem(entry.Name()); s != "" && names[s] == "" { // hidden files have no stem
 			names[s] = entry.Name()
 			stems = append(stems, s)
 		}

@@ -77,6 +77,7 @@ func TestNothingToStart(t *testing.T) {
 	}{
 		{"nothing", map[string]string{"bin/build": ""}, "there is no such file"},
 		{"a directory", map[string]string{"bin/detect/x": ""}, "it is a directory"},
+		{"a hidden file, which is like nothing", map[string]string{"bin/.keep": "", "bin/.detect": ""}, "there is no such file"},
 		{"a suffix", map[string]string{"bin/detect.sh": ""}, "there is no such file, but detect.sh, which nothing runs: rename it to detect"},
 		{"another case", map[string]string{"bin/Detect": ""}, "but Detect, which"},
 		{"mistyped", map[string]string{"bin/detcet": "", "bin/build": ""}, "but detcet, which"},
@@ -99,6 +100,9 @@ func demandNotStarted(t *testing.T, name, dir, app, want string) {
 	if d.Outcome != buildpack.Errored || d.ExitCode != buildpack.NoExitCode || d.Cause == nil || !strings.Contains(d.Cause.Error(), want) {
 		t.Errorf("%s: %s %d %v, want %q", name, d.Outcome, d.ExitCode, d.Cause, want)
 		return
+	}
+	if strings.Contains(d.Cause.Error(), "but .") {
+		t.Errorf("%s: takes a hidden file for it: %v", name, d.Cause)
 	}
 	if path := filepath.Join(dir, "bin/detect"); strings.Count(d.Cause.Error(), path) != 1 {
 		t.Errorf("%s: does not name the file once: %v", name, d.Cause)
