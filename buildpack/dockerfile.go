@@ -14,6 +14,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/cnb-prelude/prelude/internal/handwritten"
 )
 
 // DockerfileKind says which image a Dockerfile extends.
@@ -38,6 +40,8 @@ type Dockerfile struct {
 	From string
 	// Instructions is the number of instructions after FROM.
 	Instructions int
+	// Args are declared below FROM.
+	Args []DeclaredArg
 	// Notes are worth saying, but nothing is wrong enough to stop.
 	Notes []Note
 }
@@ -98,7 +102,7 @@ func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
 	if err != nil {
 		return Dockerfile{}, err
 	}
-	d := Dockerfile{Kind: kind, Instructions: len(s.stage.Commands)}
+	d := Dockerfile{Kind: kind, Instructions: len(s.stage.Commands), Args: s.declared()}
 	if kind == BuildDockerfile {
 		err = s.checkBuildBase()
 	} else {
@@ -114,6 +118,9 @@ func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
 // readDockerfile demands what is the same for both kinds: that it can be read, and has one stage.
 func readDockerfile(kind DockerfileKind, data []byte) (source, error) {
 	s := source{kind: kind, lines: strings.Split(string(data), "\n")}
+	if at := bytes.IndexByte(data, 0); at >= 0 {
+		return s, &DockerfileError{Message: fmt.Sprintf("%s is not text: byte %d is 0", kind.File(), at+1)}
+	}
 	tree, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		return s, s.malformed(err)
@@ -231,12 +238,12 @@ func (s source) place(at []parser.Range) (line int, text string) {
 		return 0, ""
 	}
 	line = at[0].Start.Line
-	return line, strings.TrimSpace(s.lines[line-1])
+	return line, handwritten.Shown(s.lines[line-1])
 }
 
 // malformed adds the line and its text to an error of the parser (B40).
 func (s source) malformed(err error) error {
-	e := &DockerfileError{Message: parserPrefix().ReplaceAllString(err.Error(), "")}
+	e := &DockerfileError{Message: handwritten.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {
 		e.Line, e.Text = s.place(at.Locations[0])

@@ -102,7 +102,10 @@ func TestDockerfilesThatAreRefused(t *testing.T) {
 		{"single quotes", run, "FROM '${base_image}'\n", "run.Dockerfile keeps $ in FROM from being a variable, and no image has such a name: line 1: FROM '${base_image}'", hintEscaped},
 		{"an empty string: an unescaped heredoc variable", run, "FROM \"\"\n", `run.Dockerfile names no image in FROM: line 1: FROM ""`, hintExpanded},
 		{"a brace too few", run, "FROM ${base_image\n", "run.Dockerfile has a FROM that cannot be read: failed to process \"${base_image\": unsupported modifier (\ufffd) in substitution: line 1: FROM ${base_image", hintRunFrom},
-		{"bytes that no file in TOML can hold", run, "FROM ubuntu\xff\n", "run.Dockerfile has characters in FROM that no image can have in its name: \"ubuntu\\xff\": line 1: FROM ubuntu\xff", hintRunFrom},
+		{"no text", run, "FROM \x00", "run.Dockerfile is not text: byte 6 is 0", ""},
+		{"an endless line", run, strings.Repeat("x", 5000) + " y\n", "unknown instruction: " + strings.Repeat("x", 179) + "…: line 1: " + strings.Repeat("x", 200) + "…", ""},
+		{"an escape sequence", run, "FROM a\nR\x1b[2JN x\n", "unknown instruction: RN: line 2: RN x", ""},
+		{"bytes that no file in TOML can hold", run, "FROM ubuntu\xff\n", "run.Dockerfile has characters in FROM that no image can have in its name: \"ubuntu\\xff\": line 1: FROM ubuntu\uFFFD", hintRunFrom},
 	} {
 		for _, kind := range DockerfileKinds() {
 			if test.kind != both && test.kind != string(kind) {
@@ -146,6 +149,9 @@ func TestNotes(t *testing.T) {
 		{"root by its number and with a group", BuildDockerfile, extending + "USER 1000\nUSER \"0:1000\"\n", []string{`build.Dockerfile leaves root as the user of the image: line 4: USER "0:1000"`}},
 		{"two unescaped heredoc variables", BuildDockerfile, extending + "USER root\nUSER :\n", []string{"build.Dockerfile names no user: line 4: USER :"}},
 		{"ARG before FROM does not count behind it", RunDockerfile, "ARG base_image\nARG user_id\nFROM ${base_image}\n" + label + "USER ${user_id}\n", []string{"run.Dockerfile uses user_id, which no ARG after FROM declares: line 5: USER ${user_id}"}},
+		{"ARG above FROM that is used below", RunDockerfile, "ARG base_image\nARG package=vim\nFROM ${base_image}\n" + label + "RUN install ${package}\n", []string{"run.Dockerfile has an ARG above FROM that is used below it, where it has no value: line 2: ARG package=vim"}},
+		{"ARG above FROM that is declared again below", RunDockerfile, "ARG base_image\nARG package=vim\nFROM ${base_image}\nARG package\n" + label + "RUN install $package\n", nil},
+		{"ARG above FROM whose name is part of another's", RunDockerfile, "ARG base_image\nARG package=vim\nFROM ${base_image}\nARG packages=\n" + label + "RUN install $packages\n", nil},
 		{"nothing declares base_image", RunDockerfile, "FROM ${base_image}\n", []string{"run.Dockerfile uses base_image in FROM, but no ARG declares it: line 1: FROM ${base_image}"}},
 		{"no label (minor)", RunDockerfile, extending + "RUN true\n", []string{"(minor) run.Dockerfile does not set the label io.buildpacks.rebasable: an image extended by it counts as not rebasable"}},
 		{"the label with another value (minor)", RunDockerfile, extending + "LABEL io.buildpacks.rebasable=false\n", []string{"(minor) run.Dockerfile does not set the label io.buildpacks.rebasable: an image extended by it counts as not rebasable"}},

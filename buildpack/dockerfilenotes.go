@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/cnb-prelude/prelude/internal/handwritten"
 )
 
 // Note is something worth saying about a Dockerfile that passed its checks.
@@ -30,6 +32,7 @@ func (s source) notes(d Dockerfile) []Note {
 	if s.kind == RunDockerfile && !d.Switches() && !declares(s.args, baseImage) {
 		notes = append(notes, Note{Text: s.note("uses base_image in FROM, but no ARG declares it", s.stage.Location[0].Start.Line), Hint: hintBaseArg})
 	}
+	notes = append(notes, s.early()...)
 	notes = append(notes, s.userNotes()...)
 	if s.kind == RunDockerfile && d.Instructions > 0 && !s.setsRebasable() {
 		notes = append(notes, Note{
@@ -43,7 +46,7 @@ func (s source) notes(d Dockerfile) []Note {
 
 // note names the file and the line, and shows the line.
 func (s source) note(what string, line int) string {
-	return fmt.Sprintf("%s %s: line %d: %s", s.kind.File(), what, line, strings.TrimSpace(s.lines[line-1]))
+	return fmt.Sprintf("%s %s: line %d: %s", s.kind.File(), what, line, handwritten.Shown(s.lines[line-1]))
 }
 
 func (s source) notRecommended() []Note {

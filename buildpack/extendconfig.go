@@ -2,7 +2,6 @@ package buildpack
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/cnb-prelude/prelude/internal/handwritten"
 )
@@ -39,12 +38,14 @@ func ParseExtendConfig(data []byte) (ExtendConfig, []handwritten.Warning, error)
 		return ExtendConfig{}, nil, err
 	}
 	config := ExtendConfig{Build: file.Build.Args, Run: file.Run.Args}
-	for _, arg := range slices.Concat(config.Build, config.Run) {
-		switch arg.Name {
-		case "":
-			return ExtendConfig{}, nil, fmt.Errorf("an arg with the value %q has no name", arg.Value)
-		case "build_id", "user_id", "group_id", "base_image":
-			return ExtendConfig{}, nil, fmt.Errorf("arg %q is not allowed: the extend step sets it", arg.Name)
+	for _, kind := range DockerfileKinds() {
+		for i, arg := range config.For(kind) {
+			switch arg.Name {
+			case "":
+				return ExtendConfig{}, nil, fmt.Errorf("one of the %s.args has the value %q and no name", kind, arg.Value)
+			case baseImage, "build_id", "user_id", "group_id":
+				return ExtendConfig{}, nil, fmt.Errorf("%sarg %q is not allowed: the extend step sets it", argLine(kind, config.For(kind), i, data), arg.Name)
+			}
 		}
 	}
 	return config, warnings, nil

@@ -42,9 +42,9 @@ func (r Ref) Escaped() string { return strings.ReplaceAll(r.ID, "/", "_") }
 func (r Ref) Check() error {
 	switch {
 	case r.ID == "":
-		return fmt.Errorf("a %s has no id", r.Kind)
+		return fmt.Errorf("a %s has no id: each element of a group of the order needs one", r.Kind)
 	case r.Version == "":
-		return fmt.Errorf("%s %q has no version", r.Kind, r.ID)
+		return fmt.Errorf("%s %q has no version: each element of a group of the order needs one", r.Kind, r.ID)
 	case strings.HasPrefix(r.ID, "/") || strings.ContainsRune(r.ID, 0) || slices.ContainsFunc(strings.Split(r.ID, "/"), isDots):
 		return fmt.Errorf("%s id %q is not safe as the name of a directory", r.Kind, r.ID)
 	case strings.ContainsAny(r.Version, "/\\\x00") || isDots(r.Version):

@@ -25,7 +25,17 @@ type Mismatch struct{ Field, Want, Found string }
 
 // String says it in words: "wants arch arm64, found amd64".
 func (m Mismatch) String() string {
-	return fmt.Sprintf("wants %s %s, found %s", m.Field, m.Want, m.Found)
+	text := fmt.Sprintf("wants %s %s, found %s", m.Field, m.Want, m.Found)
+	lower := strings.ToLower(m.Want)
+	if name := cmp.Or(elsewhere()[lower], lower); name == m.Found {
+		return fmt.Sprintf("%s (which is how %s has to be written)", text, m.Want)
+	}
+	return text
+}
+
+// elsewhere are names that others have for architectures, and those that the specification, and Go, have.
+func elsewhere() map[string]string {
+	return map[string]string{"x86_64": "amd64", "x86-64": "amd64", "x64": "amd64", "aarch64": "arm64", "arm64/v8": "arm64", "i386": "386", "i686": "386", "x86": "386"}
 }
 
 // MatchTargets returns nil if one of a module's targets matches the image's, or if there are none, and else an error that

@@ -138,3 +138,17 @@ func TestInferTargets(t *testing.T) {
 		}
 	}
 }
+
+// Names that others have for the same machine are answered with the one that counts.
+func TestMismatchNamesTheRightName(t *testing.T) {
+	for _, test := range []struct{ want, found, text string }{
+		{"arm64", "amd64", "wants arch arm64, found amd64"},
+		{"x86_64", "amd64", "wants arch x86_64, found amd64 (which is how x86_64 has to be written)"},
+		{"AMD64", "amd64", "wants arch AMD64, found amd64 (which is how AMD64 has to be written)"},
+		{"aarch64", "amd64", "wants arch aarch64, found amd64"},
+	} {
+		if got := (Mismatch{Field: "arch", Want: test.want, Found: test.found}).String(); got != test.text {
+			t.Errorf("%s, %s: %q", test.want, test.found, got)
+		}
+	}
+}

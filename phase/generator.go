@@ -184,10 +184,12 @@ func (g *Generator) extend(ctx context.Context, m *buildpack.Module, given []bui
 	if err != nil {
 		return extended{}, failed(err)
 	}
+	before := findStrays(g.World.App)
 	if err := g.fill(ctx, m, given, dir); err != nil {
 		return extended{}, err
 	}
 	e, err := inspect(m, dir)
+	e.strays = findStrays(g.World.App).since(before, g.World.App)
 	if err != nil {
 		return e, failed(err)
 	}
@@ -215,9 +217,9 @@ func (g *Generator) fill(ctx context.Context, m *buildpack.Module, given []build
 
 // say tells what the author of an extension should know.
 func (g *Generator) say(e extended) {
-	notes := e.notes
+	notes := slices.Concat(e.notes, e.strays)
 	if len(e.contexts) > 0 && !byExtension(g.PlatformAPI) {
-		notes = append(slices.Clip(notes), buildpack.Note{
+		notes = append(notes, buildpack.Note{
 			Text: fmt.Sprintf("it left a build context, which Platform API %s has no place for: the app directory will be the context", g.PlatformAPI),
 			Hint: "contexts need Platform API 0.13 or newer",
 		})
@@ -244,6 +246,7 @@ func unchanged(all []extended) error {
 		if err != nil {
 			return failed(err)
 		}
+		again.strays = e.strays
 		if !reflect.DeepEqual(e, again) {
 			return failed(fmt.Errorf("extension %s: its output was changed by an extension that came after it", e.module.Ref))
 		}

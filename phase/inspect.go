@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/files"
@@ -29,6 +28,8 @@ type extended struct {
 	contexts map[buildpack.DockerfileKind]string
 	// notes are what its author should know.
 	notes []buildpack.Note
+	// strays are about what it wrote to the app directory; they are found where it runs, not in its output.
+	strays []buildpack.Note
 }
 
 type dockerfile struct {
@@ -58,7 +59,7 @@ func inspect(m *buildpack.Module, dir string) (extended, error) {
 		if err != nil {
 			err = &refusal{err, kind.File(), data}
 			e.refused = &dockerfile{buildpack.Dockerfile{Kind: kind}, data, platform.Digest(data)}
-			return e, fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err)
+			return e, named(fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err))
 		}
 		e.dockerfiles = append(e.dockerfiles, dockerfile{d, data, platform.Digest(data)})
 		e.notes = append(e.notes, d.Notes...)
@@ -93,7 +94,7 @@ func ignoring(expected, err error) error {
 
 func (e *extended) readConfig() error {
 	data, err := readOutput(e.dir, extendConfig)
-	if err != nil || data == nil {
+	if err != nil {
 		return err
 	}
 	config, warnings, err := buildpack.ParseExtendConfig(data)
@@ -103,38 +104,27 @@ func (e *extended) readConfig() error {
 	}
 	e.config = config
 	for _, w := range warnings {
-		e.notes = append(e.notes, buildpack.Note{Text: fmt.Sprintf("%s: %s", extendConfig, w)})
+		note := buildpack.Note{Text: fmt.Sprintf("%s: %s", extendConfig, w)}
+		if w.Nearest == "" {
+			note.Hint = "build arguments stand in [[build.args]] and [[run.args]], each with a name and a value"
+		}
+		e.notes = append(e.notes, note)
 	}
+	e.noteArgs(data)
 	return nil
 }
 
-// noteNothing says what an author has probably forgotten (B42).
-func (e *extended) noteNothing() {
-	const hint = "name it build.Dockerfile to extend the build image, run.Dockerfile to extend or switch the run image"
-	wrong := misnamed(e.dir)
-	for _, name := range wrong {
-		e.notes = append(e.notes, buildpack.Note{Text: fmt.Sprintf("it left a file called %s, which nothing reads", name), Hint: hint})
-	}
-	if len(wrong) == 0 && len(e.dockerfiles) == 0 {
-		e.notes = append(e.notes, buildpack.Note{Text: "it left neither a build.Dockerfile nor a run.Dockerfile"})
-	}
-}
-
-// misnamed are the files that were probably meant to be one of the two Dockerfiles.
-func misnamed(dir string) []string {
-	var names []string
-	entries, _ := os.ReadDir(dir) // what cannot be read has been an error before
-	for _, entry := range entries {
-		switch name := entry.Name(); strings.ToLower(name) {
-		case "build.dockerfile", "run.dockerfile":
-			if name != buildpack.BuildDockerfile.File() && name != buildpack.RunDockerfile.File() {
-				names = append(names, name)
+// noteArgs says which build arguments nobody uses or sets. text is that of extend-config.toml, if there is one.
+func (e *extended) noteArgs(text []byte) {
+	for _, kind := range buildpack.DockerfileKinds() {
+		var of *buildpack.Dockerfile
+		for i := range e.dockerfiles {
+			if e.dockerfiles[i].Kind == kind {
+				of = &e.dockerfiles[i].Dockerfile
 			}
-		case "dockerfile", "dockerfile.build", "dockerfile.run":
-			names = append(names, name)
 		}
+		e.notes = append(e.notes, e.config.ArgNotes(kind, of, text)...)
 	}
-	return names
 }
 
 // readOutput reads a file that an extension may have left; nil if it has not. Whatever is not a regular file of its own

@@ -178,8 +178,12 @@ func (t *teller) output(m resolve.Member, level slog.Level) {
 	if len(d.Output) > 0 {
 		say("Output", string(d.Output))
 	}
-	if d.Cause != nil && m.Errored() && d.ExitCode == buildpack.NoExitCode {
-		say("Error", cause(m))
+	if hint := platform.HintOf(d.Cause); d.Cause != nil && m.Errored() && (d.ExitCode == buildpack.NoExitCode || hint != "") {
+		text := cause(m)
+		if hint != "" {
+			text += "\nhint: " + hint
+		}
+		say("Error", text)
 	}
 }
 

@@ -271,7 +271,11 @@ func causeText(cause error) string {
 	if cause == nil {
 		return ""
 	}
-	return strings.ToValidUTF8(cause.Error(), "\uFFFD")
+	text := cause.Error()
+	if hint := platform.HintOf(cause); hint != "" {
+		text += "; " + hint
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 func exitCode(code int) *int {
@@ -495,7 +499,7 @@ func (r *Record) extension(e extensionRecord) platform.ReportExtension {
 			report.Given = append(report.Given, require.Name)
 		}
 	}
-	for _, note := range e.notes {
+	for _, note := range slices.Concat(e.notes, e.strays) {
 		report.Warnings = append(report.Warnings, platform.ReportNote{Text: note.Text, Hint: note.Hint, Minor: note.Minor})
 	}
 	passed := func(what, text string) {

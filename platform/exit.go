@@ -47,9 +47,13 @@ func (e *Exit) Unwrap() error { return e.Err }
 
 // Hint is what to try: that of the first error among the causes that has one, in a method Hint() string. It is empty if
 // none has. Error and hint are two things, so that each can be shown on lines of its own.
-func (e *Exit) Hint() string {
+func (e *Exit) Hint() string { return HintOf(e.Err) }
+
+// HintOf is the hint of the first error among the causes of one that has a method Hint() string; empty if none has, or
+// there is no error.
+func HintOf(err error) string {
 	var hinted interface{ Hint() string }
-	if errors.As(e.Err, &hinted) {
+	if errors.As(err, &hinted) {
 		return hinted.Hint()
 	}
 	return ""

@@ -169,7 +169,7 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 	case badEnv != nil:
 		return in, &Exit{Code: CodeFailed, Action: "parse arguments", Err: badEnv}
 	case set.NArg() > 0:
-		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments")}
+		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; all there is are flags", set.Args())}
 	}
 	return in, in.finish()
 }

@@ -444,6 +444,8 @@ func cannotWrite(path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		hint = "make room there, or " + hint
+	case errors.Is(err, syscall.EFBIG):
+		hint = files.SizeLimit()
 	case errors.Is(err, syscall.EROFS):
 		hint = "mount that file system for writing, or " + hint
 	case errors.Is(err, fs.ErrPermission):

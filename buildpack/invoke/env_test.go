@@ -219,32 +219,6 @@ func TestEnvironmentIsReadOnce(t *testing.T) {
 	see(forgets, false, "A=3", "B=3")
 }
 
-// Why a bin/detect could not be started is said in a way that tells what to do.
-func TestNotStarted(t *testing.T) {
-	dir := t.TempDir()
-	tree(t, dir, map[string]string{
-		"plain/bin/detect": "#!/bin/sh\n", "interpreter/bin/detect": "#!/no/such/interpreter\n", "noexec/bin/detect": "nothing that runs",
-		"folder/bin/detect/x": "", "fine/bin/detect": "#!/bin/sh\n", "empty/x": "",
-	})
-	for _, name := range []string{"interpreter", "noexec", "fine"} {
-		check(t, os.Chmod(filepath.Join(dir, name, "bin/detect"), 0o755))
-	}
-	for _, test := range []struct{ module, app, want string }{
-		{"plain", dir, "it is not executable (mode 0644), chmod +x it"},
-		{"empty", dir, "there is no such file"},
-		{"interpreter", dir, "the interpreter that its first line names is not there"},
-		{"noexec", dir, "it is neither a script with a #! line nor a program for this machine"},
-		{"folder", dir, "it is a directory"},
-		{"fine", filepath.Join(dir, "missing"), "its working directory " + filepath.Join(dir, "missing")},
-	} {
-		m := &buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: test.module, Version: "1"}, Dir: filepath.Join(dir, test.module)}
-		d := World{App: test.app, Platform: dir}.Detect(t.Context(), m, 0)
-		if d.Outcome != buildpack.Errored || d.ExitCode != buildpack.NoExitCode || d.Cause == nil || !strings.Contains(d.Cause.Error(), test.want) {
-			t.Errorf("%s: %s %d %v, want %q", test.module, d.Outcome, d.ExitCode, d.Cause, test.want)
-		}
-	}
-}
-
 // FuzzBuildConfig compares the build config's rules with a second, plain reading of the contract's words.
 func FuzzBuildConfig(f *testing.F) {
 	f.Add("A", "old", "A.append", "new", "A.delim", ":")

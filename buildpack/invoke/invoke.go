@@ -26,7 +26,7 @@ import (
 func (w World) Detect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
 	executable := filepath.Join(m.Dir, "bin", "detect")
 	if m.IsExtension() && !exists(executable) {
-		return planned(m, filepath.Join(m.Dir, "detect", "plan.toml"), 0, nil)
+		return static(m, executable)
 	}
 	dir, err := os.MkdirTemp("", "prelude-detect-")
 	if err != nil {
@@ -57,6 +57,23 @@ func (w World) Detect(ctx context.Context, m *buildpack.Module, timeout time.Dur
 		return errored(exit.code, output.Bytes(), exit)
 	}
 	return errored(buildpack.NoExitCode, output.Bytes(), err)
+}
+
+// static is the detection of an extension without bin/detect.
+func static(m *buildpack.Module, executable string) buildpack.Detection {
+	plan := filepath.Join(m.Dir, "detect", "plan.toml")
+	d := planned(m, plan, 0, nil)
+	if exists(plan) {
+		return d
+	}
+	for _, path := range []string{executable, plan} {
+		if other := Lookalike(path); other != "" {
+			directory := filepath.Base(filepath.Dir(path))
+			d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s has no %s, but %s, which nothing uses: rename it",
+				m.Kind, m.Ref, filepath.Join(directory, filepath.Base(path)), filepath.Join(directory, other)))
+		}
+	}
+	return d
 }
 
 // makeEmpty makes an empty file. Every module has one, so this is the system's part of os.WriteFile and no more.
@@ -104,10 +121,23 @@ func planned(m *buildpack.Module, path string, code int, output []byte) buildpac
 		return errored(buildpack.NoExitCode, output, fmt.Errorf("invalid build plan: %w", err))
 	}
 	d := buildpack.Detection{Outcome: buildpack.Passed, ExitCode: code, Alternatives: alternatives, Output: output}
+	if len(data) == 0 && printsPlan(output) {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s printed what looks like a build plan, but left none: write it to \"$CNB_BUILD_PLAN_PATH\", which is also the second argument", m.Kind, m.Ref))
+	}
 	for _, warning := range warnings {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("build plan of %s %s: %s", m.Kind, m.Ref, warning))
 	}
 	return d
+}
+
+// printsPlan says whether an output has a line that begins a part of a build plan.
+func printsPlan(output []byte) bool {
+	for _, line := range []string{"[[provides]]\n", "[[requires]]\n"} {
+		if text := []byte(line); bytes.HasPrefix(output, text) || bytes.Contains(output, append([]byte("\n"), text...)) {
+			return true
+		}
+	}
+	return false
 }
 
 // exists says whether there is something of that name. What cannot be looked at counts, and so does a link that leads

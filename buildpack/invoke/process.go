@@ -42,9 +42,13 @@ type command struct {
 type exitError struct {
 	code int // buildpack.NoExitCode if it did not exit by itself
 	text string
+	hint string
 }
 
 func (e *exitError) Error() string { return e.text }
+
+// Hint is what may be behind it; empty if nothing comes to mind.
+func (e *exitError) Hint() string { return e.hint }
 
 // run runs the executable in a process group of its own and ends all that it started, whatever way it goes: when the
 // executable is done, and when the context is (B28, B29). Whoever is ended has the time of grace for it. It returns nil, an *exitError, the context's cause, or what kept
@@ -75,7 +79,7 @@ func (c command) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("how it ended is not known: %w", err)
 	}
-	return exitOf(status)
+	return c.exitOf(status)
 }
 
 // start starts the executable. One that somebody is still writing, or has just written, is tried again for a while.
@@ -180,12 +184,15 @@ func hurried(ctx context.Context) <-chan struct{} {
 	return hurry
 }
 
-func exitOf(status unix.WaitStatus) error {
+func (c command) exitOf(status unix.WaitStatus) error {
+	code := status.ExitStatus()
 	switch {
 	case status.Signaled():
-		return &exitError{code: buildpack.NoExitCode, text: fmt.Sprintf("ended by signal %d (%s)", int(status.Signal()), status.Signal())}
-	case status.ExitStatus() != 0:
-		return &exitError{code: status.ExitStatus(), text: fmt.Sprintf("exit code %d", status.ExitStatus())}
+		return &exitError{buildpack.NoExitCode, fmt.Sprintf("ended by signal %d (%s)", int(status.Signal()), status.Signal()), c.advice(status)}
+	case code == 0:
+		return nil
+	case code == 100: // an answer of bin/detect, which needs no advice
+		return &exitError{code, "exit code 100", ""}
 	}
-	return nil
+	return &exitError{code, fmt.Sprintf("exit code %d", code), c.advice(status)}
 }

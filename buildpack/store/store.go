@@ -30,13 +30,20 @@ type found struct {
 type APIError struct {
 	Module   buildpack.Ref
 	Declared string
+	// Place is the file and, if there is one, the line.
+	Place string
+
+	hint string
 }
 
 // Error has the words that platforms look for.
 func (e *APIError) Error() string {
-	return fmt.Sprintf("buildpack API version '%s' is incompatible with the lifecycle: %s %s needs one of %s",
-		e.Declared, e.Module.Kind, e.Module, api.BuildpackAPIs())
+	return fmt.Sprintf("buildpack API version '%s' is incompatible with the lifecycle: %s %s needs one of %s (%s)",
+		e.Declared, e.Module.Kind, e.Module, api.BuildpackAPIs(), e.Place)
 }
+
+// Hint is what to try; empty if nothing comes to mind.
+func (e *APIError) Hint() string { return e.hint }
 
 // Module finds the module at <directory>/<id with / as _>/<version> (contract, section 3). Errors: an unsafe id or
 // version (B21), a file that is missing or malformed, an *APIError.
@@ -58,15 +65,11 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	if err := ref.Check(); err != nil {
 		return nil, err
 	}
-	parent := s.Buildpacks
-	if ref.Kind == buildpack.KindExtension {
-		parent = s.Extensions
-	}
-	dir := filepath.Join(parent, ref.Escaped(), ref.Version)
-	path := filepath.Join(dir, string(ref.Kind)+".toml")
+	dir := s.dir(ref)
+	path := descriptorIn(dir, ref.Kind)
 	data, err := files.Read(path, files.Config)
 	if err != nil {
-		return nil, fmt.Errorf("failed to find %s %s: %w", ref.Kind, ref, err)
+		return nil, &notFound{ref, err, s.instead(ref, err)}
 	}
 	descriptor, warnings, err := buildpack.ParseDescriptor(ref.Kind, data)
 	if err != nil {
@@ -74,7 +77,7 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	}
 	declared, err := api.Parse(descriptor.API)
 	if err != nil || !api.BuildpackAPIs().Has(declared) {
-		return nil, &APIError{Module: ref, Declared: descriptor.API}
+		return nil, incompatible(ref, path, data, descriptor.API, warnings)
 	}
 	descriptor = descriptor.At(declared)
 	m := &buildpack.Module{
@@ -87,5 +90,22 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	for _, w := range warnings {
 		m.Warnings = append(m.Warnings, path+": "+w.String())
 	}
+	m.Warnings = append(m.Warnings, strange(ref, path, data, descriptor)...)
 	return m, nil
+}
+
+// dir is where a module is.
+func (s *Store) dir(ref buildpack.Ref) string {
+	return filepath.Join(s.parent(ref.Kind), ref.Escaped(), ref.Version)
+}
+
+func (s *Store) parent(kind buildpack.Kind) string {
+	if kind == buildpack.KindExtension {
+		return s.Extensions
+	}
+	return s.Buildpacks
+}
+
+func descriptorIn(dir string, kind buildpack.Kind) string {
+	return filepath.Join(dir, string(kind)+".toml")
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -148,6 +149,15 @@ func Whose(path string) string {
 		return we
 	}
 	return fmt.Sprintf("%s %s belongs to uid %d, gid %d with mode %s; %s", TypeOf(info.Mode()), path, stat.Uid, stat.Gid, info.Mode(), we)
+}
+
+// SizeLimit says how large a file may become that this process or one that it has started writes, and what to do about it.
+func SizeLimit() string {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit) != nil || limit.Cur == math.MaxUint64 {
+		return "the file system has a limit, or who started it (ulimit -f)"
+	}
+	return fmt.Sprintf("the limit is %d bytes; raise it where the process is started (ulimit -f, or the container's RLIMIT_FSIZE)", limit.Cur)
 }
 
 // Remove removes a path and all below it, also directories whose owner – that is us, or we could not remove them anyway –

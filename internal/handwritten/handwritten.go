@@ -45,11 +45,13 @@ type SyntaxError struct {
 	// Text is the offending line.
 	Text    string
 	Message string
+
+	hint string
 }
 
 // Error is "line 3, column 5: <message>: <the line>".
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("line %d, column %d: %s: %s", e.Line, e.Column, e.Message, strings.TrimSpace(e.Text))
+	return fmt.Sprintf("line %d, column %d: %s: %s", e.Line, e.Column, e.Message, Shown(e.Text))
 }
 
 // Decode reads TOML into a value whose fields have `toml` tags. Unknown keys are warnings, anything malformed or of the
@@ -88,6 +90,7 @@ func syntaxError(data []byte, into reflect.Type, err error) *SyntaxError {
 		}
 	}
 	e.Text = lineOf(data, e.Line)
+	e.advise(data)
 	return &e.SyntaxError
 }
 
@@ -114,7 +117,7 @@ func describe(err error) described {
 	}
 	d.Message = strings.NewReplacer("; destination has type slice", ", want array", "; destination has type", ", want", "type int64", "type integer", "type float64", "type float",
 		"type bool", "type boolean", "type time.Time", "type date or time", "type []any", "type array",
-		"type map[string]any", "type table").Replace(message)
+		"type map[string]any", "type table", "found []map[string]any", "found array of tables", "found int64", "found integer").Replace(message)
 	return d
 }
 

@@ -1,0 +1,69 @@
+package buildpack
+
+import (
+	"strings"
+	"testing"
+)
+
+// Build arguments that are set and not declared, or declared and not set, and the ones for which either is right.
+func TestArgNotes(t *testing.T) {
+	const from = "ARG base_image\nFROM ${base_image}\n"
+	set := func(names ...string) string {
+		text := ""
+		for _, name := range names {
+			text += "[[run.args]]\nname = \"" + name + "\"\nvalue = \"1\"\n"
+		}
+		return text
+	}
+	for _, test := range []struct {
+		why, dockerfile, config string
+		want                    []string
+	}{
+		{"set and declared", from + "ARG a\nARG b\n", set("a", "b"), nil},
+		{"declared with others on one line", from + "ARG a b=2\n", set("a"), nil},
+		{"not declared", from + "ARG a\n", set("a", "package"), []string{`extend-config.toml: line 5: run.args sets "package", which no ARG below FROM in run.Dockerfile declares`}},
+		{"declared above FROM only", "ARG base_image\nARG package=a\nFROM ${base_image}\n", set("package"), []string{`extend-config.toml: line 2: run.args sets "package", which no ARG below FROM in run.Dockerfile declares`}},
+		{"nearly declared", from + "ARG pacakge=x\n", set("package"), []string{`extend-config.toml: line 2: run.args sets "package", which no ARG below FROM in run.Dockerfile declares (did you mean "pacakge"?)`}},
+		{"another case is another name", from + "ARG PACKAGE=\n", set("package"), []string{`extend-config.toml: line 2: run.args sets "package", which no ARG below FROM in run.Dockerfile declares (did you mean "PACKAGE"?)`}},
+		{"proxies need no declaration", from, set("http_proxy", "HTTPS_PROXY", "NO_PROXY"), nil},
+		{"written in place, over several lines", from, "[run]\nargs = [\n  {name = \"a\", value = \"1\"},\n]\n", []string{`extend-config.toml: line 3: run.args sets "a", which no ARG below FROM in run.Dockerfile declares`}},
+		{"twice", from + "ARG a\n", set("a", "a"), []string{`extend-config.toml: line 5: run.args sets "a" more than once`}},
+		{"for a Dockerfile that is not there", "", set("a", "b"), []string{"extend-config.toml: line 2: there are run.args, but there is no run.Dockerfile"}},
+		{"nothing for a Dockerfile that is not there", "", "", nil},
+		{"declared, without a value (minor)", from + "\nARG a\n", "", []string{"(minor) run.Dockerfile declares the argument a on line 4, which has no default value and is not set"}},
+		{"with a default value, even an empty one", from + "ARG a=1\nARG b=\n", "", nil},
+		{"with the default value of an ARG above FROM", "ARG base_image\nARG a=1\nFROM ${base_image}\nARG a\n", "", nil},
+		{"what the extend step and builders set", from + "ARG build_id\nARG user_id\nARG group_id\nARG base_image\nARG TARGETARCH\nARG http_proxy\nARG SOURCE_DATE_EPOCH\n", "", nil},
+	} {
+		config, _, err := ParseExtendConfig([]byte(test.config))
+		if err != nil {
+			t.Fatalf("%s: %v", test.why, err)
+		}
+		var d *Dockerfile
+		if test.dockerfile != "" {
+			parsed, err := ParseDockerfile(RunDockerfile, []byte(test.dockerfile))
+			if err != nil {
+				t.Fatalf("%s: %v", test.why, err)
+			}
+			d = &parsed
+		}
+		var got []string
+		for _, note := range config.ArgNotes(RunDockerfile, d, []byte(test.config)) {
+			if note.Minor {
+				note.Text = "(minor) " + note.Text
+			}
+			got = append(got, note.Text)
+		}
+		if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+			t.Errorf("%s:\ngot  %q\nwant %q", test.why, got, test.want)
+		}
+	}
+}
+
+// An argument of the extend step's own is named with its line.
+func TestReservedArgLine(t *testing.T) {
+	_, _, err := ParseExtendConfig([]byte("[[build.args]]\nname = \"a\"\nvalue = \"1\"\n[[build.args]]\nname = \"user_id\"\nvalue = \"0\"\n"))
+	if err == nil || err.Error() != `line 5: arg "user_id" is not allowed: the extend step sets it` {
+		t.Error(err)
+	}
+}
