@@ -98,7 +98,7 @@ func Table() []Input {
 	return []Input{
 		{Flag: "analyzed", Env: "CNB_ANALYZED_PATH", Default: "<layers>/analyzed.toml", Since: api.V(0, 10), EnvSince: first, Usage: "path to analyzed.toml", field: func(i *Inputs) any { return &i.AnalyzedPath }},
 		{Flag: "app", Env: "CNB_APP_DIR", Default: "/workspace", Since: first, Directory: true, Usage: "path to the application's directory", field: func(i *Inputs) any { return &i.AppDir }},
-		{Flag: "build-config", Env: "CNB_BUILD_CONFIG_DIR", Default: "/cnb/build-config", Since: api.V(0, 11), Directory: true, Usage: "path to the build config directory", field: func(i *Inputs) any { return &i.BuildConfigDir }},
+		{Flag: "build-config", Env: "CNB_BUILD_CONFIG_DIR", Default: "/cnb/build-config", Since: api.V(0, 11), EnvSince: first, Directory: true, Usage: "path to the build config directory", field: func(i *Inputs) any { return &i.BuildConfigDir }},
 		{Flag: "buildpacks", Env: "CNB_BUILDPACKS_DIR", Default: "/cnb/buildpacks", Since: first, Only: Detector, Directory: true, Usage: "path to the buildpacks directory", field: func(i *Inputs) any { return &i.BuildpacksDir }},
 		{Flag: "extensions", Env: "CNB_EXTENSIONS_DIR", Default: "/cnb/extensions", Since: api.V(0, 10), Directory: true, Usage: "path to the extensions directory", field: func(i *Inputs) any { return &i.ExtensionsDir }},
 		{Flag: "generated", Env: "CNB_GENERATED_DIR", Default: "<layers>/generated", Since: api.V(0, 10), Directory: true, Usage: "path to the directory for generated Dockerfiles", field: func(i *Inputs) any { return &i.GeneratedDir }},
