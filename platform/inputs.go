@@ -111,7 +111,7 @@ func Table() []Input {
 		{Flag: "plan", Env: "CNB_PLAN_PATH", Default: "<layers>/plan.toml", Since: first, Usage: "path to plan.toml", field: func(i *Inputs) any { return &i.PlanPath }},
 		{Flag: "platform", Env: "CNB_PLATFORM_DIR", Default: "/platform", Since: first, Directory: true, Usage: "path to the platform directory", field: func(i *Inputs) any { return &i.PlatformDir }},
 		{Flag: "report", Env: "PRELUDE_REPORT", Since: first, Usage: "path to a report of what happened: *.json for machines, *.html for people", field: func(i *Inputs) any { return &i.ReportPath }},
-		{Flag: "run", Env: "CNB_RUN_PATH", Default: "/cnb/run.toml", Since: api.V(0, 12), Usage: "path to run.toml", field: func(i *Inputs) any { return &i.RunPath }},
+		{Flag: "run", Env: "CNB_RUN_PATH", Default: "/cnb/run.toml", Since: api.V(0, 12), EnvSince: api.V(0, 10), Usage: "path to run.toml", field: func(i *Inputs) any { return &i.RunPath }},
 		{Flag: "system", Env: "CNB_SYSTEM_PATH", Default: "/cnb/system.toml", Since: api.V(0, 15), Only: Detector, Usage: "path to system.toml", field: func(i *Inputs) any { return &i.SystemPath }},
 		{Env: "CNB_EXEC_ENV", Default: "production", Since: first, Usage: "execution environment", field: func(i *Inputs) any { return &i.ExecEnv }},
 		{Env: "CNB_EXPERIMENTAL_MODE", Default: "error", Since: first, Usage: "what to do about experimental features: error, warn or silent (quiet means the same)", field: func(i *Inputs) any { return &i.ExperimentalMode }},

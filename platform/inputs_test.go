@@ -138,8 +138,10 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 			_, err := Parse(phase, []string{"-" + r.flag + "=" + flagged}, environment(at(minor)), io.Discard)
 			demandExit(t, where, err, CodeUsage)
 		}
-		// analyzed.toml and the operator's variables are read at every Platform API; only their flags came later.
-		if got := valueOf(parse(t, phase, set), name); (got == fromEnv) != (name == "analyzed" || name == "build-config") {
+		// Some are read before there is a flag: analyzed.toml and the operator's variables at every Platform API, run.toml as
+		// soon as there are extensions.
+		early := name == "analyzed" || name == "build-config" || name == "run" && minor >= 10
+		if got := valueOf(parse(t, phase, set), name); (got == fromEnv) != early {
 			t.Errorf("%s: %q from the environment, before there is a flag", where, got)
 		}
 		return
