@@ -143,6 +143,31 @@ CNB_SYSTEM_PATH="$CNB_LAYERS_DIR/system.toml" exec ` + ours + "\n"
 	}
 }
 
+// Changes of the same file stand on each other, and go in turn.
+func TestChangesOfOneFile(t *testing.T) {
+	m := maker{dir: t.TempDir()}
+	const script = "FROM $base_image\nname = \"base_image\"\n"
+	m.write("extensions/e/1/bin/generate", 0o755, script)
+	w := world{dir: m.dir}
+	now := func() string {
+		text, err := os.ReadFile(filepath.Join(m.dir, "extensions/e/1/bin/generate"))
+		check(err)
+		return string(text)
+	}
+	forms := withoutForms(w)
+	forms.swap()
+	reserved := withoutReserved(w)
+	reserved.swap()
+	if want := "FROM ${base_image}\nname = \"base\"\n"; now() != want {
+		t.Errorf("%q, want %q", now(), want)
+	}
+	reserved.swap()
+	forms.swap()
+	if now() != script {
+		t.Errorf("%q, want %q", now(), script)
+	}
+}
+
 // Each known difference in outcomes explains itself, and nothing that looks like it.
 func TestAligned(t *testing.T) {
 	entry := func(name string, providers ...string) map[string]any {

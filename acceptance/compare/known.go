@@ -32,6 +32,7 @@ func knowns() []known {
 		{number: "B14", why: "optional is honoured in system.toml", without: withoutSystemOptional},
 		{number: "B17", why: "a target's variant is read, as well as arch-variant", without: withoutVariant},
 		{number: "B18", why: "exec-env may be tables", without: withoutExecEnvTables},
+		{number: "B19", why: "base_image is not allowed as a build argument", without: withoutReserved},
 		{number: "B20", why: "order-extensions are ignored before Platform API 0.10", without: withoutExtensions},
 		{number: "B25", why: "an optional module that does not fit the image is not run", without: withoutOptionalNeeds},
 		{number: "B26", why: "exec-env of an order's elements counts", without: withoutElementExecEnv},
@@ -244,13 +245,12 @@ func withoutCompositeExecEnv(w world) changes {
 	})
 }
 
-func withoutStatic(w world) changes {
+func withoutStatic(w world) (c changes) {
 	names, err := filepath.Glob(filepath.Join(w.dir, "extensions/*/*/generate"))
 	check(err)
-	var c changes
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(filepath.Dir(name), "bin/generate")); err != nil {
-			c = append(c, change{name, name + ".out"})
+			c = append(c, change{name, w.away()})
 		}
 	}
 	return c
@@ -259,18 +259,29 @@ func withoutStatic(w world) changes {
 var defaultValue = regexp.MustCompile(`ARG base_image=\S+`)
 
 // withoutForms writes FROM ${base_image} wherever an extension has another form of it.
-func withoutForms(w world) (c changes) {
-	for _, pattern := range []string{"extensions/*/*/bin/generate", "extensions/*/*/generate/*Dockerfile"} {
-		paths, err := filepath.Glob(filepath.Join(w.dir, pattern))
+func withoutForms(w world) changes {
+	return w.rewrite(func(text string) string {
+		text = strings.ReplaceAll(text, "FROM $base_image", "FROM ${base_image}")
+		return defaultValue.ReplaceAllString(text, "ARG base_image")
+	})
+}
+
+func withoutReserved(w world) changes {
+	return w.rewrite(func(text string) string { return strings.ReplaceAll(text, `name = "base_image"`, `name = "base"`) })
+}
+
+// rewrite changes what extensions leave: the text of their scripts, or of their files.
+func (w world) rewrite(with func(text string) string) (c changes) {
+	for _, pattern := range []string{"bin/generate", "generate/*"} {
+		paths, err := filepath.Glob(filepath.Join(w.dir, "extensions/*/*", pattern))
 		check(err)
 		for _, path := range paths {
 			text, err := os.ReadFile(path)
-			check(err)
-			other := strings.ReplaceAll(string(text), "FROM $base_image", "FROM ${base_image}")
-			other = defaultValue.ReplaceAllString(other, "ARG base_image")
-			if other != string(text) {
-				check(os.WriteFile(path+".other", []byte(other), 0o755))
-				c = append(c, change{path, path + ".other"})
+			if err != nil {
+				continue // a directory
+			}
+			if other := with(string(text)); other != string(text) {
+				c = append(c, w.change(path, []byte(other)))
 			}
 		}
 	}
@@ -324,7 +335,23 @@ func (c changes) swap() {
 	}
 }
 
-// edit prepares files beside those of the names, those that the function changes; swap puts them into their places.
+// away is a new place for a file that is not in the world now.
+func (w world) away() string {
+	dir := filepath.Join(w.dir, "away")
+	check(os.MkdirAll(dir, 0o755))
+	dir, err := os.MkdirTemp(dir, "")
+	check(err)
+	return filepath.Join(dir, "file")
+}
+
+// change prepares a file that swap puts into the place of another.
+func (w world) change(path string, text []byte) change {
+	c := change{path, w.away()}
+	check(os.WriteFile(c.away, text, 0o755))
+	return c
+}
+
+// edit changes TOML files, those that the function makes others of.
 func (w world) edit(names []string, with func(map[string]any)) (c changes) {
 	for _, name := range names {
 		path := filepath.Join(w.dir, name)
@@ -335,8 +362,7 @@ func (w world) edit(names []string, with func(map[string]any)) (c changes) {
 		before := encoded(file)
 		with(file)
 		if after := encoded(file); !bytes.Equal(before, after) {
-			check(os.WriteFile(path+".other", after, 0o644))
-			c = append(c, change{path, path + ".other"})
+			c = append(c, w.change(path, after))
 		}
 	}
 	return c

@@ -43,7 +43,7 @@ func run(args []string, out io.Writer) int {
 	dir, err := os.MkdirTemp("", "prelude-compare-")
 	check(err)
 	check(os.Chmod(dir, 0o755))
-	c := &comparison{ours: *detector, peer: absolute(peer), out: out, verbose: *verbose, explained: map[string]int{}}
+	c := &comparison{ours: *detector, peer: absolute(peer), out: out, verbose: *verbose, counts: map[string]int{}}
 	if c.ours == "" {
 		c.ours = build(dir)
 	}
@@ -130,7 +130,7 @@ func (c *comparison) look(w world, name string, at []string) {
 			fmt.Fprintln(c.out, difference)
 		}
 		for _, k := range why {
-			c.explained[k.String()]++
+			c.counts[k.String()]++
 		}
 		c.mutex.Unlock()
 	}
@@ -144,7 +144,7 @@ func (c *comparison) summary(dir string) int {
 	fmt.Fprintf(c.out, "%d comparisons: %d the same, %d differ as docs/compatibility.md says, %d differ otherwise\n", c.runs, c.same,
 		c.runs-c.same-len(c.unexplained), len(c.unexplained))
 	var lines []string
-	for why, n := range c.explained {
+	for why, n := range c.counts {
 		lines = append(lines, fmt.Sprintf("  %6d times %s\n", n, why))
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[len("  123456 times "):], b[len("  123456 times "):]) })

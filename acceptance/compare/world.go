@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -82,6 +83,14 @@ func (w world) run(detector string) outcome {
 		check(err)
 	}
 	return w.outcome(cmd.ProcessState.ExitCode(), output.String())
+}
+
+// loud is the world with a level at which modules that errored are told of.
+func (w world) loud() world {
+	w.env = slices.DeleteFunc(slices.Clone(w.env), func(set string) bool {
+		return set == "CNB_LOG_LEVEL=warn" || set == "CNB_LOG_LEVEL=error"
+	})
+	return w
 }
 
 // called says what the platform sets, for people.
