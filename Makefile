@@ -8,7 +8,7 @@ STAMP := github.com/cnb-prelude/prelude/cmd
 LDFLAGS := -s -w -X $(STAMP).Version=$(or $(VERSION),0.0.0) -X $(STAMP).Commit=$(COMMIT)
 ENTRYPOINT := examples/extensions/samples_entrypoint/1.1.0/bin
 
-.PHONY: help build examples demo test unit acceptance lint fuzz bench soak docs dist image clean
+.PHONY: help build examples demo test unit acceptance lint fuzz bench compare soak docs dist image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 bench: ## whole processes beside others that do the same (PEER_DETECTOR: another detector, too), then the packages' own benchmarks
 	$(GO) run ./acceptance/bench $(BENCH)
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s ./phase/resolve
+
+compare: ## beside PEER_DETECTOR=<another detector>, on random orders, or on your own: ORDER= BUILDPACKS= EXTENSIONS= APP=
+	@$(GO) run ./acceptance/compare $(COMPARE)
 
 docs: peers ## the picture of a report in docs/images, from the examples
 	PICTURE=$(CURDIR)/docs/images/report.png $(GO) test -count=1 -run TestPicture ./acceptance/report

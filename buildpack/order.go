@@ -57,9 +57,15 @@ func ParseSystem(data []byte) (System, []handwritten.Warning, error) {
 func (s System) Around(o Order) Order {
 	merged := make(Order, len(o))
 	for i, group := range o {
-		merged[i] = append(append(s.Pre.without(group), group...), s.Post.without(group)...)
+		added := s.For(group)
+		merged[i] = append(append(added.Pre, group...), added.Post...)
 	}
 	return merged
+}
+
+// For returns the system buildpacks that a group gets: those whose ids it does not have.
+func (s System) For(group Group) System {
+	return System{Pre: s.Pre.without(group), Post: s.Post.without(group)}
 }
 
 func (g Group) without(others Group) Group {

@@ -74,21 +74,19 @@ func ReadOrder(in platform.Inputs, log *slog.Logger) (buildpack.OrderFile, error
 		log.Warn(fmt.Sprintf("%s: order-extensions are ignored: they need Platform API 0.10 or newer, this is %s", in.OrderPath, in.PlatformAPI))
 		order.Extensions = nil
 	}
-	if len(order.Extensions) > 0 && isExperimental(in.PlatformAPI) {
-		if err := experimental(in.ExperimentalMode, "Dockerfiles", log); err != nil {
-			return order, initializing(err)
-		}
-	}
 	if mergesSystem(in.PlatformAPI) {
 		system, err := platform.ReadSystem(in.SystemPath, log)
 		if err != nil {
 			return order, initializing(fmt.Errorf("reading system: %w", err))
 		}
-		if n := len(system.Pre); n > 0 {
-			log.Debug(fmt.Sprintf("Prepending %d system buildpack(s) to group", n))
-		}
-		if n := len(system.Post); n > 0 {
-			log.Debug(fmt.Sprintf("Appending %d system buildpack(s) to group", n))
+		for _, group := range order.Buildpacks {
+			added := system.For(group)
+			if n := len(added.Pre); n > 0 {
+				log.Debug(fmt.Sprintf("Prepending %d system buildpack(s) to group", n))
+			}
+			if n := len(added.Post); n > 0 {
+				log.Debug(fmt.Sprintf("Appending %d system buildpack(s) to group", n))
+			}
 		}
 		order.Buildpacks = system.Around(order.Buildpacks)
 	}
@@ -144,6 +142,11 @@ func Detect(ctx context.Context, in platform.Inputs, order buildpack.OrderFile, 
 	say := newTeller(log)
 	if err := s.verify(order, say); err != nil {
 		return nil, err
+	}
+	if len(order.Extensions) > 0 && isExperimental(in.PlatformAPI) {
+		if err := experimental(in.ExperimentalMode, "Dockerfiles", log); err != nil {
+			return nil, initializing(err)
+		}
 	}
 	// Whoever reads every trace at debug level, or a report, wants the same ones each time.
 	limits := resolve.Limits{Patient: record != nil || in.Parallel == 1 || log.Enabled(ctx, slog.LevelDebug)}

@@ -64,7 +64,7 @@ func (g *Generator) analyzed(r Request, decision runDecision, all []extended) (p
 	if len(r.Extensions) == 0 {
 		return r.Analyzed, nil
 	}
-	if decision.switches() && !r.RunImages.Knows(decision.image) {
+	if decision.replaces(r.Analyzed, g.PlatformAPI) && !r.RunImages.Knows(decision.image) {
 		g.Log.Warn(fmt.Sprintf("new runtime base image '%s' not found in run metadata", decision.image))
 	}
 	a := decision.rewrite(r.Analyzed, g.PlatformAPI)

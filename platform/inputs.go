@@ -98,7 +98,7 @@ func Table() []Input {
 	return []Input{
 		{Flag: "analyzed", Env: "CNB_ANALYZED_PATH", Default: "<layers>/analyzed.toml", Since: api.V(0, 10), EnvSince: first, Usage: "path to analyzed.toml", field: func(i *Inputs) any { return &i.AnalyzedPath }},
 		{Flag: "app", Env: "CNB_APP_DIR", Default: "/workspace", Since: first, Directory: true, Usage: "path to the application's directory", field: func(i *Inputs) any { return &i.AppDir }},
-		{Flag: "build-config", Env: "CNB_BUILD_CONFIG_DIR", Default: "/cnb/build-config", Since: api.V(0, 11), Directory: true, Usage: "path to the build config directory", field: func(i *Inputs) any { return &i.BuildConfigDir }},
+		{Flag: "build-config", Env: "CNB_BUILD_CONFIG_DIR", Default: "/cnb/build-config", Since: api.V(0, 11), EnvSince: first, Directory: true, Usage: "path to the build config directory", field: func(i *Inputs) any { return &i.BuildConfigDir }},
 		{Flag: "buildpacks", Env: "CNB_BUILDPACKS_DIR", Default: "/cnb/buildpacks", Since: first, Only: Detector, Directory: true, Usage: "path to the buildpacks directory", field: func(i *Inputs) any { return &i.BuildpacksDir }},
 		{Flag: "extensions", Env: "CNB_EXTENSIONS_DIR", Default: "/cnb/extensions", Since: api.V(0, 10), Directory: true, Usage: "path to the extensions directory", field: func(i *Inputs) any { return &i.ExtensionsDir }},
 		{Flag: "generated", Env: "CNB_GENERATED_DIR", Default: "<layers>/generated", Since: api.V(0, 10), Directory: true, Usage: "path to the directory for generated Dockerfiles", field: func(i *Inputs) any { return &i.GeneratedDir }},
@@ -111,7 +111,7 @@ func Table() []Input {
 		{Flag: "plan", Env: "CNB_PLAN_PATH", Default: "<layers>/plan.toml", Since: first, Usage: "path to plan.toml", field: func(i *Inputs) any { return &i.PlanPath }},
 		{Flag: "platform", Env: "CNB_PLATFORM_DIR", Default: "/platform", Since: first, Directory: true, Usage: "path to the platform directory", field: func(i *Inputs) any { return &i.PlatformDir }},
 		{Flag: "report", Env: "PRELUDE_REPORT", Since: first, Usage: "path to a report of what happened: *.json for machines, *.html for people", field: func(i *Inputs) any { return &i.ReportPath }},
-		{Flag: "run", Env: "CNB_RUN_PATH", Default: "/cnb/run.toml", Since: api.V(0, 12), Usage: "path to run.toml", field: func(i *Inputs) any { return &i.RunPath }},
+		{Flag: "run", Env: "CNB_RUN_PATH", Default: "/cnb/run.toml", Since: api.V(0, 12), EnvSince: api.V(0, 10), Usage: "path to run.toml", field: func(i *Inputs) any { return &i.RunPath }},
 		{Flag: "system", Env: "CNB_SYSTEM_PATH", Default: "/cnb/system.toml", Since: api.V(0, 15), Only: Detector, Usage: "path to system.toml", field: func(i *Inputs) any { return &i.SystemPath }},
 		{Env: "CNB_EXEC_ENV", Default: "production", Since: first, Usage: "execution environment", field: func(i *Inputs) any { return &i.ExecEnv }},
 		{Env: "CNB_EXPERIMENTAL_MODE", Default: "error", Since: first, Usage: "what to do about experimental features: error, warn or silent (quiet means the same)", field: func(i *Inputs) any { return &i.ExperimentalMode }},

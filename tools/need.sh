@@ -3,9 +3,15 @@
 # it installs what is missing; elsewhere it says what to install and fails.
 set -eu
 
+# there says whether a command is installed. A busybox only counts if it is static: it is put into images without libraries.
+there() {
+  path=$(command -v "$1" 2>/dev/null) || return 1
+  [ "$1" != busybox ] || LC_ALL=C ldd "$path" 2>&1 | grep -Eiq 'not a (valid )?dynamic|statically linked'
+}
+
 missing=""
 for command in "$@"; do
-  command -v "$command" >/dev/null 2>&1 && continue
+  ! there "$command" || continue
   case "$command" in
     busybox) missing="$missing busybox-static" ;;
     chromedriver) missing="$missing chromium-driver" ;;

@@ -5,6 +5,7 @@ package extend
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -95,10 +96,27 @@ func missing() string {
 			return fmt.Sprintf("%s is not installed (on Debian or Ubuntu: apt-get install %s)", need[0], need[1])
 		}
 	}
+	if !static("busybox") {
+		return "the busybox that is installed needs libraries, which the images do not have (on Debian or Ubuntu: apt-get install busybox-static)"
+	}
 	if out, err := exec.Command("unshare", "-n", "-m", "true").CombinedOutput(); err != nil {
 		return fmt.Sprintf("this root may not make namespaces (unshare -n -m true: %v: %s)", err, bytes.TrimSpace(out))
 	}
 	return ""
+}
+
+// static says that an executable needs no interpreter, and so no libraries.
+func static(name string) bool {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return false
+	}
+	file, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return !slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
 func (w *workshop) check(err error) {

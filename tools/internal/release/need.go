@@ -13,9 +13,6 @@ func Need(t interface {
 	Fatalf(string, ...any)
 }, command string) {
 	t.Helper()
-	if _, err := exec.LookPath(command); err == nil {
-		return
-	}
 	if out, err := exec.Command("../need.sh", command).CombinedOutput(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatalf("%s: %v\n%s", command, err, out)
