@@ -13,7 +13,7 @@ var errNoFurther = errors.New("the search would end here")
 // has been started, and turns back where a required module is known to be lost. It is a guess that is right unless build
 // plans do not work out; a wrong one costs an idle slot. It learns nothing: what it looks up is not known to the search.
 func (s *searcher) ahead(progress func(buildpack.Ref) (buildpack.Detection, bool)) *buildpack.Module {
-	l := lookout{searcher: s, progress: progress, visited: map[*node]bool{}}
+	l := lookout{searcher: s, progress: progress, visited: map[*node]bool{}, looks: new(int)}
 	for _, n := range s.roots[s.current:] {
 		if m, err := l.next(n); err != nil {
 			return nil
@@ -28,17 +28,16 @@ type lookout struct {
 	*searcher
 	progress func(buildpack.Ref) (buildpack.Detection, bool)
 	visited  map[*node]bool
+	looks    *int
 }
 
-// farSight is how many nodes are looked at until we give up: composites that are nested in each other make many.
+// farSight is how often we look at a node until we give up: composites that are nested in each other make many.
 const farSight = 4096
 
 // next finds the first module, from n on, that has not been started. Each node is visited once.
 func (l lookout) next(n *node) (*buildpack.Module, error) {
 	for ; n != nil && !l.visited[n]; n = n.next {
-		if l.visited[n] = true; len(l.visited) > farSight {
-			return nil, errNoFurther
-		}
+		l.visited[n] = true
 		c, m, err := l.look(n)
 		switch {
 		case err != nil:
@@ -94,6 +93,9 @@ func (l lookout) within(c choice) (*buildpack.Module, error) {
 
 // look says what a node is: a choice, a module, or neither if it is left out.
 func (l lookout) look(n *node) (*choice, *buildpack.Module, error) {
+	if *l.looks++; *l.looks > farSight {
+		return nil, nil, errNoFurther
+	}
 	if n.extensions != nil {
 		return &choice{node: n, order: n.extensions, optional: true}, nil, nil
 	}

@@ -22,8 +22,6 @@ type node struct {
 	alternatives []*node
 	// refutations are, per alternative, the other choices together with which it has been found to fail.
 	refutations map[int][]refutation
-	// walks remembers what has been looked up from here on (see reach.go).
-	walks []walk
 }
 
 // lineage is the chain of composites in which an element is nested, innermost first.
@@ -125,4 +123,12 @@ func (c choice) alternative(i int) *node {
 		c.node.alternatives[i] = list(c.order[i], within, c.node, c.node.next)
 	}
 	return c.node.alternatives[i]
+}
+
+// ref is the composite, or for the extensions' order the empty reference.
+func (c choice) ref() buildpack.Ref {
+	if c.module == nil {
+		return buildpack.Ref{}
+	}
+	return c.module.Ref
 }

@@ -1,187 +1,222 @@
 package resolve
 
-import (
-	"slices"
+import "github.com/cnb-prelude/prelude/buildpack"
 
-	"github.com/cnb-prelude/prelude/buildpack"
-)
-
-// walk is one walk over all candidates from a node on, and what it depended on: which of the ids that it came across
-// already stood in the candidate. Another walk with the same answers would come across the same modules.
-type walk struct {
-	ids  []buildpack.Ref // without versions
-	done []bool
-}
+// This file is about candidates that are known to fail. They need not be evaluated, but full evaluation would come across
+// their modules: it would run those that nobody has run yet, and end where something is wrong with one. So we walk
+// there, too – but only where a module stands in a candidate for the first time, which an outlook says beforehand. So there are hardly more walks
+// than modules.
 
 // reach looks up the modules of all candidates that go on at n, after the members that stand before, and notes those
-// modules as reached. It is for candidates that are known to fail: full evaluation would come across what is wrong
-// with their modules, so we must as well.
+// modules as reached.
 func (s *searcher) reach(n *node, before []Member) error {
-	done := make([]buildpack.Ref, len(before))
-	for i, m := range before {
-		done[i] = nameless(m.Module.Ref)
+	s.survey()
+	var taken set
+	for _, m := range before {
+		taken = taken.with(s.number(m.Module.Ref))
 	}
-	_, err := s.walk(n, done)
-	return err
+	return s.walk(n, taken)
 }
 
-// walk does the work of reach and returns the ids that it came across.
-func (s *searcher) walk(n *node, done []buildpack.Ref) ([]buildpack.Ref, error) {
-	start := n
-	if s.settled(start) {
-		return nil, nil
+// survey finds out, once for each group of the order, which ids components have.
+func (s *searcher) survey() {
+	if s.surveyed > s.current {
+		return
 	}
-	if ids, known := start.walked(done); known {
-		return ids, nil
+	s.surveyed = s.current + 1
+	s.outlooks = map[outlookKey]outlook{}
+	for n := s.roots[s.current]; n != nil; n = n.next {
+		if n.extensions != nil {
+			s.scope(buildpack.Ref{}, n.extensions)
+		} else if m, err := s.module(n.element.Ref); err != nil {
+			continue
+		} else if m.IsComposite() {
+			s.scope(m.Ref, m.Descriptor.Order)
+			s.compositeIDs = s.compositeIDs.with(s.number(m.Ref))
+		} else {
+			s.componentIDs = s.componentIDs.with(s.number(m.Ref))
+		}
 	}
-	before := done
-	var ids []buildpack.Ref
+}
+
+// walk does the work of reach. taken are the ids that stand before.
+func (s *searcher) walk(n *node, taken set) error {
+	if !s.news(n, taken) {
+		return nil
+	}
 	for ; n != nil; n = n.next {
-		step, err := s.step(n, func(ref buildpack.Ref) int { return slices.Index(done, nameless(ref)) })
-		if err != nil {
-			return nil, err
-		}
-		if n.extensions == nil {
-			ids = append(ids, nameless(n.element.Ref))
-		}
-		if step.module != nil {
+		step, err := s.step(n, func(ref buildpack.Ref) int {
+			if taken.has(s.number(ref)) {
+				return 0
+			}
+			return -1
+		})
+		switch {
+		case err != nil:
+			return err
+		case step.module != nil:
 			s.note(Member{Module: step.module, Optional: step.optional})
-			done = append(slices.Clip(done), nameless(step.module.Ref))
-		}
-		if step.choice != nil {
+			taken = taken.with(s.number(step.module.Ref))
+		case step.choice != nil:
 			for i := range step.choice.count() {
-				below, err := s.walk(step.choice.alternative(i), done)
-				if err != nil {
-					return nil, err
+				if err := s.walk(step.choice.alternative(i), taken); err != nil {
+					return err
 				}
-				ids = append(ids, below...)
 			}
-			break
+			return nil
 		}
 	}
-	return start.remember(ids, before), nil
+	return nil
 }
 
-func nameless(ref buildpack.Ref) buildpack.Ref { return buildpack.Ref{Kind: ref.Kind, ID: ref.ID} }
+// number is the number of an id, whatever the version. Numbers begin at 1; see cyclic.
+func (s *searcher) number(ref buildpack.Ref) int {
+	id := buildpack.Ref{Kind: ref.Kind, ID: ref.ID}
+	if s.numbers[id] == 0 {
+		s.numbers[id] = len(s.numbers) + 1
+	}
+	return s.numbers[id]
+}
 
-// walked finds an earlier walk from the node for which the same ids stood before.
-func (n *node) walked(done []buildpack.Ref) ([]buildpack.Ref, bool) {
-	for _, w := range n.walks {
-		same := true
-		for i, id := range w.ids {
-			if same = slices.Contains(done, id) == w.done[i]; !same {
-				break
-			}
+// cyclic is a number that is no id's, and so never taken: it stands for a composite that contains itself, which is an error
+// wherever it is reached.
+const cyclic = 0
+
+// outlook is what an element of an order can still bring after the ids that are taken.
+type outlook struct {
+	// news are the ids of which a module can stand in a candidate in a way in which it has not stood in any yet, as a
+	// required or an optional one, or with something wrong with it.
+	news set
+	// forced are the ids that are taken in any case after that.
+	forced set
+}
+
+// outlookKey is what the outlook of a composite depends on: of the ids that are taken only those that a composite has, too,
+// for that is skipped then.
+type outlookKey struct {
+	composite buildpack.Ref
+	taken     string
+}
+
+// news says whether something can be reached on the way from n for the first time, or an error. It says so in vain only
+// where choices still to come decide whether a composite is skipped because a component has its id.
+func (s *searcher) news(n *node, taken set) bool {
+	for ; n != nil; n = n.next {
+		s.spent.steps++
+		var o outlook
+		if n.extensions != nil {
+			o.news = s.outlookOfOrder(buildpack.Ref{}, n.extensions, taken).news
+		} else {
+			o = s.outlook(n.element, taken)
 		}
-		if same {
-			return w.ids, true
+		if !taken.includes(o.news) {
+			return true
+		}
+		taken = taken.union(o.forced)
+	}
+	return false
+}
+
+func (s *searcher) outlook(e buildpack.Element, taken set) outlook {
+	id := s.number(e.Ref)
+	if taken.has(id) {
+		return outlook{}
+	}
+	one := set(nil).with(id)
+	module, err := s.module(e.Ref)
+	switch {
+	case err != nil:
+		return outlook{news: one, forced: one}
+	case s.limits.excludes(e, module):
+		return outlook{}
+	case module.IsComposite():
+		o := s.outlookOfOrder(e.Ref, module.Descriptor.Order, taken)
+		if e.Optional || s.componentIDs.has(id) {
+			o.forced = nil
+		}
+		return o
+	case s.noted[s.standing(e.Ref, e.Optional || module.IsExtension())] != 0:
+		return outlook{forced: one}
+	}
+	return outlook{news: one, forced: one}
+}
+
+// outlookOfOrder is the outlook of a composite, or of the extensions' order.
+func (s *searcher) outlookOfOrder(ref buildpack.Ref, order buildpack.Order, taken set) outlook {
+	if s.scope(ref, order).cyclic {
+		return outlook{news: set(nil).with(cyclic)}
+	}
+	key := outlookKey{ref, taken.intersection(s.compositeIDs).key()}
+	if o, known := s.outlooks[key]; known {
+		return o
+	}
+	var all outlook
+	for i, group := range order {
+		var one outlook
+		for _, e := range group {
+			o := s.outlook(e, one.forced.union(taken.intersection(s.compositeIDs)))
+			one.news = one.news.union(o.news.minus(one.forced))
+			one.forced = one.forced.union(o.forced)
+		}
+		all.news = all.news.union(one.news)
+		if i == 0 {
+			all.forced = one.forced
+		} else {
+			all.forced = all.forced.intersection(one.forced)
 		}
 	}
-	return nil, false
+	s.outlooks[key] = all
+	return all
 }
 
-// remember keeps a walk for the next time.
-func (n *node) remember(ids, done []buildpack.Ref) []buildpack.Ref {
-	slices.SortFunc(ids, buildpack.Ref.Compare)
-	ids = slices.Clip(slices.Compact(ids))
-	w := walk{ids: ids, done: make([]bool, len(ids))}
-	for i, id := range ids {
-		w.done[i] = slices.Contains(done, id)
-	}
-	n.walks = append(n.walks, w)
-	return ids
-}
-
-// scope is what a choice can contribute to a candidate, as far as is known.
+// scope is what the groups of an order can contribute to a candidate.
 type scope struct {
 	standings []standing
-	// open is true if something in it has not been looked up yet: it could contribute anything. lookedUp is how many
-	// modules had been by then.
-	open     bool
-	lookedUp int
 	// cyclic is true if a composite in it contains itself.
 	cyclic bool
 }
 
-// couldStand says whether the choice could contribute something for which the condition holds.
-func (s *searcher) couldStand(c choice, holds func(standing) bool) bool {
-	sc := s.scope(c)
-	return sc.open || slices.ContainsFunc(sc.standings, holds)
-}
-
-// scope collects what all alternatives of a choice can contribute.
-func (s *searcher) scope(c choice) scope {
-	key := c.branch(0).composite
-	if sc, known := s.scopes[key]; known && !(sc.open && sc.lookedUp < len(s.modules)) {
+// scope collects what a composite, or the extensions' order, can contribute. It looks up what that takes, also modules that
+// the search has not reached. If one of them cannot be had, it contributes nothing: whoever reaches it gets the error.
+func (s *searcher) scope(ref buildpack.Ref, order buildpack.Order) *scope {
+	if sc := s.scopes[ref]; sc != nil {
 		return sc
 	}
-	sc := scope{lookedUp: len(s.modules)}
-	s.gather(c.order, &lineage{module: key}, map[standing]bool{}, &sc)
-	s.scopes[key] = sc
-	return sc
+	g := gathering{searcher: s, scope: &scope{}, visited: map[standing]bool{}}
+	g.order(order, &lineage{module: ref})
+	s.scopes[ref] = g.scope
+	return g.scope
 }
 
-func (s *searcher) gather(order buildpack.Order, within *lineage, visited map[standing]bool, sc *scope) {
+type gathering struct {
+	*searcher
+	*scope
+	visited map[standing]bool
+}
+
+func (g gathering) order(order buildpack.Order, within *lineage) {
 	for _, group := range order {
-		for _, element := range group {
-			as := standing{ref: element.Ref, optional: element.Optional || element.Kind == buildpack.KindExtension}
-			module, known := s.modules[element.Ref]
-			switch {
-			case !known:
-				sc.open = sc.open || element.Kind == buildpack.KindBuildpack
-			case s.limits.excludes(element, module):
+		for _, e := range group {
+			module, err := g.module(e.Ref)
+			if err != nil || g.limits.excludes(e, module) {
 				continue
-			case module.IsComposite():
+			}
+			as := g.standing(e.Ref, e.Optional || module.IsExtension())
+			if module.IsComposite() {
 				as.optional = false // which says nothing of what is in it
-				sc.cyclic = sc.cyclic || within.has(element.Ref)
+				g.cyclic = g.cyclic || within.has(e.Ref)
+				g.compositeIDs = g.compositeIDs.with(g.number(e.Ref))
 			}
-			if visited[as] {
+			if g.visited[as] {
 				continue
 			}
-			visited[as] = true
-			if known && module.IsComposite() {
-				s.gather(module.Descriptor.Order, &lineage{module: element.Ref, outer: within}, visited, sc)
+			g.visited[as] = true
+			if module.IsComposite() {
+				g.order(module.Descriptor.Order, &lineage{module: e.Ref, outer: within})
 			} else {
-				sc.standings = append(sc.standings, as)
+				g.componentIDs = g.componentIDs.with(g.number(e.Ref))
+				g.standings = append(g.standings, as)
 			}
 		}
 	}
-}
-
-// settled says whether all that could stand in the candidates that go on at n has been noted and nothing can be wrong with
-// them any more: to walk there would be in vain.
-func (s *searcher) settled(n *node) bool {
-	for ; n != nil; n = n.next {
-		if n.extensions != nil {
-			if !s.settledScope(choice{node: n, order: n.extensions}) {
-				return false
-			}
-			continue
-		}
-		module, known := s.modules[n.element.Ref]
-		switch {
-		case !known:
-			return false
-		case s.limits.excludes(n.element, module):
-		case !module.IsComposite():
-			if !s.noted[Member{Module: module, Optional: n.element.Optional || module.IsExtension()}.standing()] {
-				return false
-			}
-		case !s.settledScope(choice{node: n, module: module, order: module.Descriptor.Order}):
-			return false
-		}
-	}
-	return true
-}
-
-// settledScope says so of the alternatives of a choice. One that stands within what it contains itself is cyclic.
-func (s *searcher) settledScope(c choice) bool {
-	key := c.branch(0).composite
-	if s.settledScopes[key] {
-		return true
-	}
-	sc := s.scope(c)
-	settled := !sc.open && !sc.cyclic && !slices.ContainsFunc(sc.standings, func(as standing) bool { return !s.noted[as] })
-	s.settledScopes[key] = settled
-	return settled
 }

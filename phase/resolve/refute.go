@@ -31,7 +31,7 @@ type shared struct {
 }
 
 // refute remembers that alternative i fails together with the choices at the given levels.
-func (s *searcher) refute(c choice, i int, with levels, points []point) {
+func (s *searcher) refute(c choice, i int, with set, points []point) {
 	var r refutation
 	inside := false // of the choice that this one came out of
 	for level, p := range points {
@@ -54,10 +54,7 @@ func (s *searcher) refute(c choice, i int, with levels, points []point) {
 func latest[T any](kept []T) []T { return kept[max(0, len(kept)-refutationsKept):] }
 
 func (c choice) branch(i int) branch {
-	if c.module == nil {
-		return branch{chosen: i}
-	}
-	return branch{c.module.Ref, i}
+	return branch{c.ref(), i}
 }
 
 // refuted says whether alternative i is known to fail with the choices made so far, and which of these are why.
@@ -65,7 +62,7 @@ func (c choice) branch(i int) branch {
 // What was found at one node holds at another one of the same composite if it has nothing to do with the innermost choice
 // that both came out of, nor with what else came out of that: then no module that this choice could contribute, with
 // whatever alternative, makes a difference, and all other modules stand around both nodes alike.
-func (s *searcher) refuted(c choice, i int, points []point) (levels, bool) {
+func (s *searcher) refuted(c choice, i int, points []point) (set, bool) {
 	for _, r := range c.node.refutations[i] {
 		if why, all := r.among(points); all {
 			return why, true
@@ -113,8 +110,8 @@ func (n *node) isWithin(choice *node) bool {
 }
 
 // among finds the levels at which all the decisions were made, if they were.
-func (r refutation) among(points []point) (levels, bool) {
-	var why levels
+func (r refutation) among(points []point) (set, bool) {
+	var why set
 	next := 0 // decisions and points are in the same order
 	for level, p := range points {
 		if next < len(r) && r[next] == (taken{p.node, p.chosen}) {

@@ -4,9 +4,9 @@
 // candidate groups left to right and depth first, and answers with a Resolution or with a Failure, which is a value.
 //
 // The pieces: search.go walks the order (order.go), evaluate.go judges a candidate, solve.go finds the first passing trial
-// of one with the help of the small solver in sat.go, plan.go writes the answer as a build plan. refute.go and reach.go
-// keep candidates from multiplying; ahead.go proposes what to run meanwhile. Why there is no answer is told by the package
-// explain.
+// of one with the help of the small solver in sat.go, plan.go writes the answer as a build plan. blame.go, hopeless.go,
+// refute.go and reach.go keep candidates from multiplying, effort.go says when it is given up; ahead.go proposes what to
+// run meanwhile. Why there is no answer is told by the package explain.
 package resolve
 
 import "github.com/cnb-prelude/prelude/buildpack"
@@ -64,8 +64,8 @@ type Resolution struct {
 
 // Failure is that no candidate passed.
 type Failure struct {
-	// Attempts are the candidates that were evaluated. Candidates that were bound to fail for the same reason as an
-	// earlier one are not among them.
+	// Attempts are the candidates that were evaluated. Candidates that were bound to fail for the same reasons as
+	// earlier ones are not among them.
 	Attempts []Attempt
 	// Members are all modules that stood in a candidate, evaluated or not, each once: as a required one if it is required
 	// in any of them.

@@ -1,40 +1,62 @@
 package resolve
 
 import (
+	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
+// This file walks the order: it tries candidates left to right, depth first, and leaves out those that cannot pass. In the
+// words of constraint solving it is a search with conflict-directed backjumping and nogoods:
+//
+//   - From each candidate that fails, blame.go derives the choices that are why. Where a choice is not among them, its
+//     other alternatives must fail as well (choose). Where all alternatives of a choice fail, the reasons of all of
+//     them together are why what comes before fails.
+//   - Each failed alternative is remembered with the choices because of which it failed (refute.go).
+//   - A point of the order is remembered with the members that stood before it when all that came after failed: what
+//     comes after depends on nothing else (place).
+//
+// All three leave out only what fails, so the first candidate that passes is found as if all had been tried. What goes
+// wrong in a candidate that is left out is found by reach.go, at the moment at which the search would have been there.
+
 // Search tries the groups of the order, each with each group of the extensions' order before it and last with none,
 // and returns the first candidate that has a valid build plan, or the failure. The answer is that of trying every
-// candidate and every trial in turn; those that cannot pass are left out. An error is one of Source, or a CycleError.
+// candidate and every trial in turn; those that cannot pass are left out. An error is one of Source, a CycleError or a
+// TooHardError.
 func Search(order, extensions buildpack.Order, limits Limits, source Source) (*Resolution, *Failure, error) {
 	s := newSearcher(order, extensions, limits, source)
 	found, err := s.run()
-	if found != nil || err != nil {
-		return found, nil, err
-	}
-	failure, err := s.failure()
-	if err != nil || limits.Patient {
-		return nil, failure, err
+	var tooHard *TooHardError
+	switch {
+	case found != nil:
+		return found, nil, nil
+	case errors.As(err, &tooHard) && !limits.Patient: // which may depend on which module was the first to end
+	case err != nil:
+		return nil, nil, err
+	default:
+		failure, err := s.failure()
+		if err != nil || limits.Patient {
+			return nil, failure, err
+		}
 	}
 	// The reasons are told from a second search, in which everything is known from the start: what they are must not
 	// depend on which module was the first to end.
 	limits.Patient = true
 	again := newSearcher(order, extensions, limits, source)
 	again.seen = s.seen
-	if _, err := again.run(); err != nil {
-		return nil, nil, err
+	if found, err := again.run(); found != nil || err != nil {
+		return found, nil, err
 	}
-	failure, err = again.failure()
+	failure, err := again.failure()
 	return nil, failure, err
 }
 
 // run searches group by group.
 func (s *searcher) run() (*Resolution, error) {
 	for i, n := range s.roots {
-		s.current = i
+		s.current, s.spent = i, effort{}
 		found, _, err := s.search(n, nil, state{})
 		if err != nil {
 			return nil, err
@@ -52,7 +74,7 @@ func (s *searcher) composites() [][]buildpack.Ref {
 	all := make([][]buildpack.Ref, len(s.order))
 	for i, group := range s.order {
 		for _, element := range group {
-			if module := s.modules[element.Ref]; module != nil && module.IsComposite() {
+			if module := s.modules[element.Ref].module; module != nil && module.IsComposite() {
 				all[i] = append(all[i], element.Ref)
 			}
 		}
@@ -69,23 +91,32 @@ type searcher struct {
 	roots   []*node
 	current int
 	// judge decides about one candidate; evaluate, but for tests that want to see every candidate.
-	judge    func(state) (*Resolution, levels, error)
+	judge    func(state) (*Resolution, set, error)
 	attempts []Attempt
 	// evaluated counts candidates, also those that are not kept among the attempts; recorded those that failed, by group of
 	// the order.
 	evaluated int
 	recorded  map[int]int
+	// spent is the work on the present group of the order; limit is what may be spent on one.
+	spent, limit effort
 	// reached are all members that stand in some candidate, in the order in which they were reached: once as a
 	// required one and once as an optional one at the most.
 	reached []Member
-	noted   map[standing]bool
+	noted   map[standing]int // numbers from 1 on
 	// modules are those looked up so far.
-	modules map[buildpack.Ref]*buildpack.Module
+	modules map[buildpack.Ref]lookup
 	// seen are the detections known so far.
 	seen map[buildpack.Ref]buildpack.Detection
-	// scopes caches what each composite can contribute; settledScopes are those of which all has been noted.
-	scopes        map[buildpack.Ref]scope
-	settledScopes map[buildpack.Ref]bool
+	// failed are the places from which on all candidates have failed.
+	failed map[place]bool
+	// scopes caches what each composite can contribute.
+	scopes map[buildpack.Ref]*scope
+	// numbers of ids, and those that components have and that composites have, in the first surveyed groups of the order.
+	numbers                    map[buildpack.Ref]int
+	componentIDs, compositeIDs set
+	surveyed                   int
+	// outlooks are forgotten whenever something is noted.
+	outlooks map[outlookKey]outlook
 	// shared are refutations that hold for other nodes of the same composite, too.
 	shared map[branch][]shared
 }
@@ -94,24 +125,29 @@ type searcher struct {
 type standing struct {
 	ref      buildpack.Ref
 	optional bool
+	// id is the number of its id.
+	id int
 }
 
-func (m Member) standing() standing { return standing{ref: m.Module.Ref, optional: m.Optional} }
+func (s *searcher) standing(ref buildpack.Ref, optional bool) standing {
+	return standing{ref: ref, optional: optional, id: s.number(ref)}
+}
 
 func newSearcher(order, extensions buildpack.Order, limits Limits, source Source) *searcher {
 	s := &searcher{
-		source:  source,
-		limits:  limits,
-		order:   order,
-		noted:   map[standing]bool{},
-		modules: map[buildpack.Ref]*buildpack.Module{},
-		seen:    map[buildpack.Ref]buildpack.Detection{},
-		scopes:  map[buildpack.Ref]scope{},
+		source: source,
+		limits: limits,
+		limit:  mostEffort,
 
+		order:    order,
 		recorded: map[int]int{},
-
-		settledScopes: map[buildpack.Ref]bool{},
-		shared:        map[branch][]shared{},
+		noted:    map[standing]int{},
+		failed:   map[place]bool{},
+		modules:  map[buildpack.Ref]lookup{},
+		seen:     map[buildpack.Ref]buildpack.Detection{},
+		scopes:   map[buildpack.Ref]*scope{},
+		numbers:  map[buildpack.Ref]int{},
+		shared:   map[branch][]shared{},
 	}
 	for _, group := range order {
 		s.roots = append(s.roots, root(group, extensions))
@@ -120,16 +156,25 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	return s
 }
 
-// state is the way to a candidate. It is handed down by value, and its slices are clipped before they grow, because
-// sibling alternatives share what came before them.
+// state is the way to a candidate. It is handed down by value, and its slices grow in place: what one alternative has
+// appended is overwritten by the next. Whoever keeps something of it copies it.
 type state struct {
 	members []Member
 	// from are, for each member, the level of the innermost choice that it came out of, or outermost.
 	from []int
 	// points are the choices made, by level.
 	points []point
-	// skipped are the levels on which it depends that some element was skipped.
-	skipped levels
+	// skipped are the elements that were skipped because of a member that came out of a choice.
+	skipped []skipped
+}
+
+// skipped is an element that was skipped, because there was a member of its id.
+type skipped struct {
+	node *node
+	// because is the level that the member came out of.
+	because int
+	// position is the number of members that stand before.
+	position int
 }
 
 // outermost stands for the level of what comes out of no choice.
@@ -169,8 +214,7 @@ func (f *frame) from() int {
 
 // search tries the candidates that go on at n, depth first. If all fail, it returns the levels of the choices whose
 // present alternatives are why: with these, every candidate fails, whatever the other choices are.
-func (s *searcher) search(n *node, f *frame, at state) (*Resolution, levels, error) {
-	at.members, at.from = slices.Clip(at.members), slices.Clip(at.from)
+func (s *searcher) search(n *node, f *frame, at state) (*Resolution, set, error) {
 	for ; n != nil; n = n.next {
 		f = f.at(n)
 		step, err := s.step(n, func(ref buildpack.Ref) int { return slices.IndexFunc(at.members, sameID(ref)) })
@@ -180,9 +224,13 @@ func (s *searcher) search(n *node, f *frame, at state) (*Resolution, levels, err
 		case step.choice != nil:
 			return s.choose(*step.choice, f, at)
 		case step.twin >= 0:
-			at.skipped = at.skipped.with(at.from[step.twin])
+			if because := at.from[step.twin]; because != outermost {
+				at.skipped = append(at.skipped, skipped{n, because, len(at.members)})
+			}
 		case step.module != nil:
-			at.members = append(at.members, Member{Module: step.module, Optional: step.optional})
+			m := Member{Module: step.module, Optional: step.optional}
+			s.note(m)
+			at.members = append(at.members, m)
 			at.from = append(at.from, f.from())
 		}
 	}
@@ -196,40 +244,74 @@ func sameID(ref buildpack.Ref) func(Member) bool {
 // choose tries the alternatives of a choice in order. Once one has failed for reasons to which this choice adds
 // nothing, the others must fail for the same; and what has been refuted once is not tried again. Such alternatives are
 // only walked, for what has to be known of their modules.
-func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, levels, error) {
-	level := len(at.points)
-	at.points = append(slices.Clip(at.points), point{choice: c, outer: f.from(), position: len(at.members)})
-	inside := &frame{until: c.node.next, level: level, outer: f}
-	// The choice is only there because of the one it came out of, and because nothing before has its id.
-	why := levels(nil).with(f.from())
-	if c.module != nil {
-		why = why.union(s.contributors(at.points[:level], sameName(c.module.Ref)))
+func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, set, error) {
+	here := s.place(c.node, at.members)
+	if s.failed[here] {
+		return nil, s.blame(at).all(), nil
 	}
-	jumped := false
+	found, why, err := s.tryAll(c, f, at)
+	if found == nil && err == nil {
+		s.failed[here] = true
+	}
+	return found, why, err
+}
+
+// place is a node with the members that stand before: all that decides about the candidates that go on there.
+type place struct {
+	node *node
+	// before are the numbers of the members' standings.
+	before string
+}
+
+// place puts the place in few bytes.
+func (s *searcher) place(n *node, members []Member) place {
+	before := make([]byte, 0, 2*len(members))
+	for _, m := range members {
+		before = binary.AppendUvarint(before, uint64(s.noted[s.standing(m.Module.Ref, m.Optional)]))
+	}
+	return place{n, string(before)}
+}
+
+// tryAll does the work of choose.
+func (s *searcher) tryAll(c choice, f *frame, at state) (*Resolution, set, error) {
+	before, level := at, len(at.points)
+	if level == mostChoices {
+		return nil, nil, s.tooHard()
+	}
+	at.points = append(at.points, point{choice: c, outer: f.from(), position: len(at.members)})
+	inside := &frame{until: c.node.next, level: level, outer: f}
+	var clashes set
 	for i := range c.count() {
 		at.points[level].chosen = i
-		clash, known := s.refuted(c, i, at.points[:level])
-		if jumped || known {
+		clash, known := s.refuted(c, i, before.points)
+		if known {
 			if err := s.reach(c.alternative(i), at.members); err != nil {
 				return nil, nil, err
 			}
 		} else {
-			found, reason, err := s.search(c.alternative(i), inside, at)
+			found, why, err := s.search(c.alternative(i), inside, at)
 			if found != nil || err != nil {
 				return found, nil, err
 			}
-			if jumped = !reason.has(level); jumped {
-				why = reason
-				continue
+			if !why.has(level) {
+				return nil, why, s.reachOthers(c, i+1, at.members)
 			}
-			clash = reason.without(level)
+			clash = why.without(level)
 			s.refute(c, i, clash, at.points)
 		}
-		if !jumped {
-			why = why.union(clash)
+		clashes = clashes.union(clash)
+	}
+	return nil, s.blame(before).choice(c, f.from(), clashes), nil
+}
+
+// reachOthers reaches the alternatives from the given one on.
+func (s *searcher) reachOthers(c choice, from int, before []Member) error {
+	for i := from; i < c.count(); i++ {
+		if err := s.reach(c.alternative(i), before); err != nil {
+			return err
 		}
 	}
-	return nil, why, nil
+	return nil
 }
 
 // step is what an element of an order turns out to be: a choice, a member, or nothing.
@@ -244,6 +326,9 @@ type step struct {
 // step judges one node. find returns the index of the module of the same kind and id that already stands in the
 // candidate, or -1.
 func (s *searcher) step(n *node, find func(buildpack.Ref) int) (step, error) {
+	if s.spent.steps++; s.spent.steps > s.limit.steps {
+		return step{}, s.tooHard()
+	}
 	if n.extensions != nil {
 		return step{twin: -1, choice: &choice{node: n, order: n.extensions, optional: true}}, nil
 	}
@@ -266,15 +351,19 @@ func (s *searcher) step(n *node, find func(buildpack.Ref) int) (step, error) {
 	return step{twin: -1, choice: &choice{node: n, module: module, order: module.Descriptor.Order, optional: n.element.Optional}}, nil
 }
 
+// lookup is what became of looking up a module.
+type lookup struct {
+	module *buildpack.Module
+	err    error
+}
+
 func (s *searcher) module(ref buildpack.Ref) (*buildpack.Module, error) {
-	if module, known := s.modules[ref]; known {
-		return module, nil
+	l, known := s.modules[ref]
+	if !known {
+		l.module, l.err = s.source.Module(ref)
+		s.modules[ref] = l
 	}
-	module, err := s.source.Module(ref)
-	if err == nil {
-		s.modules[ref] = module
-	}
-	return module, err
+	return l.module, l.err
 }
 
 // excludes says whether the execution environment takes the element out of every candidate: by its own list in the order

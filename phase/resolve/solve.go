@@ -28,12 +28,22 @@ import (
 // Solve returns the first passing trial of a candidate – left to right, the last participant's alternatives change
 // fastest – or, if no trial passes, why (contract, section 5).
 func Solve(ps []Participant) (*Trial, *Clash) {
+	trial, clash, _ := solveWithin(0, ps)
+	return trial, clash
+}
+
+// solveWithin is Solve, but it gives up beyond so many steps, if budget is positive; there is no answer then. It says how
+// many steps the answer took.
+func solveWithin(budget int, ps []Participant) (*Trial, *Clash, int) {
 	p := newProblem(ps)
 	e := p.encode(p.allPremises())
-	if e.solver.solve(0) == satisfied {
-		return e.trial(), nil
+	switch e.solver.solve(budget) {
+	case satisfied:
+		return e.trial(), nil, e.solver.steps
+	case contradicted:
+		return nil, p.clash(p.shrink(e.solver.core(), e.solver.steps)), e.solver.steps
 	}
-	return nil, p.clash(p.shrink(e.solver.core(), e.solver.steps))
+	return nil, nil, e.solver.steps
 }
 
 // The two sides of a name: indexes of alternative.speaks and alternative.demands.
