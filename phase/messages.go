@@ -80,20 +80,20 @@ func (t *teller) debug(r *resolve.Resolution) {
 	for _, m := range all {
 		t.log.Debug(result(m))
 	}
-	t.candidates(r.Before, r.Composites)
+	t.candidates(r.Before, r.PassedOver, r.Composites)
 	passed := resolve.Attempt{Number: r.Evaluated, Group: r.GroupOfOrder, Members: r.Candidate}
 	t.log.Debug(explain.Candidate(passed, r.Composites) + ": passed")
 }
 
 func (t *teller) debugs() bool { return t.log.Enabled(context.Background(), slog.LevelDebug) }
 
-// candidates says of each candidate that failed why it did (B50).
-func (t *teller) candidates(attempts []resolve.Attempt, composites [][]buildpack.Ref) {
+// candidates says of each candidate that failed why it did, or as which other one it could only fail (B50).
+func (t *teller) candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, composites [][]buildpack.Ref) {
 	if !t.debugs() {
 		return
 	}
 	t.log.Debug("======== Candidates ========")
-	for _, line := range explain.Candidates(attempts, composites) {
+	for _, line := range explain.Candidates(attempts, passedOver, composites) {
 		t.log.Debug(line)
 	}
 }
@@ -148,7 +148,7 @@ func (t *teller) failure(f *resolve.Failure) *platform.Exit {
 	for _, m := range f.Members {
 		t.log.Info(result(m))
 	}
-	t.candidates(f.Attempts, f.Composites)
+	t.candidates(f.Attempts, f.PassedOver, f.Composites)
 	t.log.Info("======== Why ========")
 	for _, line := range explain.Why(f.Attempts, f.Composites).Lines(t.debugs()) {
 		t.log.Info(line)

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -514,7 +515,7 @@ func offered(alt buildpack.Alternative) string {
 	if len(parts) == 0 {
 		return "has nothing to do with it"
 	}
-	return strings.Join(parts, " and ")
+	return strings.Join(parts, " or ")
 }
 
 // String is the advice in words.
@@ -607,11 +608,19 @@ func Candidate(a resolve.Attempt, composites [][]buildpack.Ref) string {
 	return fmt.Sprintf("candidate %d, %s [%s]", a.Number, place.group(), strings.Join(members, " "))
 }
 
-// Candidates are lines that say of each candidate in a few words why it failed (B50).
-func Candidates(attempts []resolve.Attempt, composites [][]buildpack.Ref) []string {
+// Candidates are lines that say of each candidate in a few words why it failed, and of those that were not tried as which
+// other one they could only fail (B50), in the order of the groups.
+func Candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, composites [][]buildpack.Ref) []string {
 	known := newKnown(attempts)
 	var lines []string
+	before := func(number int) {
+		for len(passedOver) > 0 && passedOver[0].After < number {
+			lines = append(lines, notTried(passedOver[0]))
+			passedOver = passedOver[1:]
+		}
+	}
 	for _, a := range attempts {
+		before(a.Number)
 		f := newFailure(a, known)
 		var fact *Fact
 		if len(f.Facts) > 0 {
@@ -619,5 +628,26 @@ func Candidates(attempts []resolve.Attempt, composites [][]buildpack.Ref) []stri
 		}
 		lines = append(lines, Candidate(a, composites)+": "+brief(f.NotPassed(), fact))
 	}
+	before(math.MaxInt)
 	return lines
+}
+
+// notTried: not tried: group 2 with groups 2 and 3 of samples/nodejs@5.0.0, which could only fail as candidate 4 did.
+func notTried(p resolve.PassedOver) string {
+	var groups []string
+	for i := p.From; i < min(p.To, p.Groups); i++ {
+		groups = append(groups, fmt.Sprint(i+1))
+	}
+	of, out := " of extensions", "without extensions"
+	if p.Composite != (buildpack.Ref{}) {
+		of, out = " of "+p.Composite.String(), "without "+p.Composite.String()
+	}
+	var parts []string
+	if len(groups) > 0 {
+		parts = append(parts, "with "+plural(groups, "group ", "groups ")+series(groups, 2*listed)+of)
+	}
+	if p.To > p.Groups {
+		parts = append(parts, out)
+	}
+	return fmt.Sprintf("not tried: group %d %s, which could only fail as candidate %d did", p.Group+1, strings.Join(parts, " or "), p.Like)
 }

@@ -129,6 +129,15 @@ func (s *searcher) record(a Attempt) {
 	}
 }
 
+// passOver notes that alternatives of a choice are not tried, because they can only fail as an earlier candidate did.
+func (s *searcher) passOver(c choice, from, to, like int) {
+	if from < to && len(s.passedOver) < attemptsKept {
+		s.passedOver = append(s.passedOver, PassedOver{
+			Group: s.current, Composite: c.ref(), From: from, To: to, Groups: len(c.order), Like: like, After: s.evaluated,
+		})
+	}
+}
+
 // note adds a member to those reached.
 func (s *searcher) note(m Member) {
 	if as := s.standing(m.Module.Ref, m.Optional); s.noted[as] == 0 {
@@ -144,7 +153,7 @@ func (s *searcher) failure() (*Failure, error) {
 	if err := s.ask(s.reached, false); err != nil {
 		return nil, err
 	}
-	failure := &Failure{Attempts: s.attempts, Evaluated: s.evaluated, Composites: s.composites()}
+	failure := &Failure{Attempts: s.attempts, Evaluated: s.evaluated, Composites: s.composites(), PassedOver: s.passedOver}
 	listed := map[buildpack.Ref]int{}
 	for _, m := range s.reached {
 		failure.Errored = failure.Errored || m.Errored()

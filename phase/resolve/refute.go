@@ -7,7 +7,11 @@ import (
 )
 
 // refutation is a set of choices: with all of these, whatever the others are, every candidate fails.
-type refutation []taken
+type refutation struct {
+	choices []taken
+	// like is the number of a candidate that failed with these choices.
+	like int
+}
 
 // taken is one choice with the alternative that was taken.
 type taken struct {
@@ -32,11 +36,11 @@ type shared struct {
 
 // refute remembers that alternative i fails together with the choices at the given levels.
 func (s *searcher) refute(c choice, i int, with set, points []point) {
-	var r refutation
+	r := refutation{like: s.evaluated}
 	inside := false // of the choice that this one came out of
 	for level, p := range points {
 		if with.has(level) {
-			r = append(r, taken{p.node, p.chosen})
+			r.choices = append(r.choices, taken{p.node, p.chosen})
 			inside = inside || p.node.isWithin(c.node.parent)
 		}
 	}
@@ -57,27 +61,28 @@ func (c choice) branch(i int) branch {
 	return branch{c.ref(), i}
 }
 
-// refuted says whether alternative i is known to fail with the choices made so far, and which of these are why.
+// refuted says whether alternative i is known to fail with the choices made so far, which of these are why, and the number of
+// a candidate that failed for the same reason.
 //
 // What was found at one node holds at another one of the same composite if it has nothing to do with the innermost choice
 // that both came out of, nor with what else came out of that: then no module that this choice could contribute, with
 // whatever alternative, makes a difference, and all other modules stand around both nodes alike.
-func (s *searcher) refuted(c choice, i int, points []point) (set, bool) {
+func (s *searcher) refuted(c choice, i int, points []point) (why set, like int, known bool) {
 	for _, r := range c.node.refutations[i] {
 		if why, all := r.among(points); all {
-			return why, true
+			return why, r.like, true
 		}
 	}
 	for _, r := range s.shared[c.branch(i)] {
 		common := innermost(r.node, c.node)
-		if common == nil || slices.ContainsFunc(r.refutation, func(t taken) bool { return t.node.isWithin(common) }) {
+		if common == nil || slices.ContainsFunc(r.choices, func(t taken) bool { return t.node.isWithin(common) }) {
 			continue
 		}
 		if why, all := r.among(points); all {
-			return why, true
+			return why, r.like, true
 		}
 	}
-	return nil, false
+	return nil, 0, false
 }
 
 // innermost is the innermost choice that both nodes came out of, nil if there is none.
@@ -114,10 +119,10 @@ func (r refutation) among(points []point) (set, bool) {
 	var why set
 	next := 0 // decisions and points are in the same order
 	for level, p := range points {
-		if next < len(r) && r[next] == (taken{p.node, p.chosen}) {
+		if next < len(r.choices) && r.choices[next] == (taken{p.node, p.chosen}) {
 			why = why.with(level)
 			next++
 		}
 	}
-	return why, next == len(r)
+	return why, next == len(r.choices)
 }

@@ -60,6 +60,8 @@ type Resolution struct {
 	Evaluated int
 	// Composites are those that each group of the order names, by group, as far as they were looked up.
 	Composites [][]buildpack.Ref
+	// PassedOver are the candidates before this one that were not evaluated.
+	PassedOver []PassedOver
 }
 
 // Failure is that no candidate passed.
@@ -74,6 +76,8 @@ type Failure struct {
 	Evaluated int
 	// Composites are those that each group of the order names, by group.
 	Composites [][]buildpack.Ref
+	// PassedOver are the candidates that were not evaluated.
+	PassedOver []PassedOver
 	// Errored is true if one of them errored, in whatever candidate: exit code 21 instead of 20.
 	Errored bool
 }
@@ -88,6 +92,20 @@ type Attempt struct {
 	// Clash is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
 	// indexes are those of the passing members, in order.
 	Clash *Clash
+}
+
+// PassedOver are candidates that were not evaluated, because they could only fail for the reason of an earlier one: those
+// with certain groups of a composite, while what stands before is as it was at the time.
+type PassedOver struct {
+	// Group is the index of the group of the order.
+	Group int
+	// Composite is the one of whose order these groups are; none for the groups of extensions.
+	Composite buildpack.Ref
+	// From and To are the indexes of the first of the groups and of the one behind the last; the index Groups stands for
+	// leaving the composite, or the extensions, out.
+	From, To, Groups int
+	// Like is the number of the candidate that failed for the same reason, After that of the last one evaluated by then.
+	Like, After int
 }
 
 // Member is a module as it stands in a candidate group, with what became of its detection.

@@ -63,6 +63,7 @@ func (s *searcher) run() (*Resolution, error) {
 		}
 		if found != nil {
 			found.GroupOfOrder, found.Before, found.Evaluated, found.Composites = i, s.attempts, s.evaluated, s.composites()
+			found.PassedOver = s.passedOver
 			return found, nil
 		}
 	}
@@ -93,6 +94,8 @@ type searcher struct {
 	// judge decides about one candidate; evaluate, but for tests that want to see every candidate.
 	judge    func(state) (*Resolution, set, error)
 	attempts []Attempt
+	// passedOver are the alternatives that were not tried.
+	passedOver []PassedOver
 	// evaluated counts candidates, also those that are not kept among the attempts; recorded those that failed, by group of
 	// the order.
 	evaluated int
@@ -107,8 +110,8 @@ type searcher struct {
 	modules map[buildpack.Ref]lookup
 	// seen are the detections known so far.
 	seen map[buildpack.Ref]buildpack.Detection
-	// failed are the places from which on all candidates have failed.
-	failed map[place]bool
+	// failed are the places from which on all candidates have failed, with the number of the last of these.
+	failed map[place]int
 	// scopes caches what each composite can contribute.
 	scopes map[buildpack.Ref]*scope
 	// numbers of ids, and those that components have and that composites have, in the first surveyed groups of the order.
@@ -142,7 +145,7 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 		order:    order,
 		recorded: map[int]int{},
 		noted:    map[standing]int{},
-		failed:   map[place]bool{},
+		failed:   map[place]int{},
 		modules:  map[buildpack.Ref]lookup{},
 		seen:     map[buildpack.Ref]buildpack.Detection{},
 		scopes:   map[buildpack.Ref]*scope{},
@@ -246,12 +249,13 @@ func sameID(ref buildpack.Ref) func(Member) bool {
 // only walked, for what has to be known of their modules.
 func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, set, error) {
 	here := s.place(c.node, at.members)
-	if s.failed[here] {
+	if like, known := s.failed[here]; known {
+		s.passOver(c, 0, c.count(), like)
 		return nil, s.blame(at).all(), nil
 	}
 	found, why, err := s.tryAll(c, f, at)
 	if found == nil && err == nil {
-		s.failed[here] = true
+		s.failed[here] = s.evaluated
 	}
 	return found, why, err
 }
@@ -283,8 +287,9 @@ func (s *searcher) tryAll(c choice, f *frame, at state) (*Resolution, set, error
 	var clashes set
 	for i := range c.count() {
 		at.points[level].chosen = i
-		clash, known := s.refuted(c, i, before.points)
+		clash, like, known := s.refuted(c, i, before.points)
 		if known {
+			s.passOver(c, i, i+1, like)
 			if err := s.reach(c.alternative(i), at.members); err != nil {
 				return nil, nil, err
 			}
@@ -294,6 +299,7 @@ func (s *searcher) tryAll(c choice, f *frame, at state) (*Resolution, set, error
 				return found, nil, err
 			}
 			if !why.has(level) {
+				s.passOver(c, i+1, c.count(), s.evaluated)
 				return nil, why, s.reachOthers(c, i+1, at.members)
 			}
 			clash = why.without(level)
