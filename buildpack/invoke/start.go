@@ -3,14 +3,13 @@ package invoke
 import (
 	"bytes"
 	"cmp"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -114,8 +113,8 @@ func unrunnable(path string, err error) string {
 		return fmt.Sprintf("its first line is %q: %s", line, interpreter(line, err))
 	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf#!")):
 		return "it begins with a byte order mark, so that its #! line does not count: save the file without one"
-	case bytes.HasPrefix(head, []byte(elf.ELFMAG)):
-		return cmp.Or(foreign(path, err), err.Error())
+	case bytes.HasPrefix(head, []byte(elfMagic)):
+		return foreign(head, err)
 	case bytes.HasPrefix(head, []byte("MZ")):
 		return "it is a program for Windows"
 	case isMach(head):
@@ -128,18 +127,19 @@ func unrunnable(path string, err error) string {
 	return fmt.Sprintf("its first line is %q, not one that names an interpreter: a script begins with #!, for instance #!/bin/sh", line)
 }
 
-// head is how a file begins: as much as the system reads of a #! line.
+// head is how a file begins: enough for a #! line, and for what a program says of itself.
 func head(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, 256))
+	return io.ReadAll(io.LimitReader(f, 4096))
 }
 
+// firstLine is as much of it as the system reads.
 func firstLine(head []byte) string {
-	line, _, _ := bytes.Cut(head, []byte("\n"))
+	line, _, _ := bytes.Cut(head[:min(256, len(head))], []byte("\n"))
 	return string(line)
 }
 
@@ -159,42 +159,15 @@ func interpreter(line string, err error) string {
 		return "it names no interpreter"
 	}
 	name := words[0]
+	shown := strings.Trim(strconv.Quote(name), `"`)
 	_, statErr := os.Stat(name)
 	switch {
 	case !filepath.IsAbs(name):
-		return fmt.Sprintf("an interpreter is named by its absolute path, for instance #!/usr/bin/env %s", name)
+		return fmt.Sprintf("an interpreter is named by its absolute path, for instance #!/usr/bin/env %s", shown)
 	case errors.Is(statErr, fs.ErrNotExist):
-		return fmt.Sprintf("there is no interpreter %s in this image", name)
+		return fmt.Sprintf("there is no interpreter %s in this image", shown)
 	}
 	return fmt.Sprintf("that interpreter cannot be started: %s", err)
-}
-
-// architectures are the names that the specification, and Go, have for machines.
-var architectures = map[elf.Machine]string{
-	elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm",
-	elf.EM_PPC64: "ppc64le", elf.EM_S390: "s390x", elf.EM_RISCV: "riscv64",
-}
-
-// foreign says why a program of Linux's own format does not run: it is for another machine, or the loader that it names
-// is not there. It is empty if neither is so.
-func foreign(path string, err error) string {
-	program, readErr := elf.Open(path)
-	if readErr != nil {
-		return fmt.Sprintf("it is a program, but a damaged one: %s", err)
-	}
-	defer program.Close()
-	if arch := cmp.Or(architectures[program.Machine], program.Machine.String()); arch != runtime.GOARCH && errors.Is(err, syscall.ENOEXEC) {
-		return fmt.Sprintf("it is a program for %s, and this machine is %s", arch, runtime.GOARCH)
-	}
-	for _, part := range program.Progs {
-		if part.Type != elf.PT_INTERP || !errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if name, err := io.ReadAll(io.LimitReader(part.Open(), 256)); err == nil {
-			return fmt.Sprintf("it needs the loader %q, which is not in this image: link it statically, or against the libraries of this image", bytes.TrimRight(name, "\x00"))
-		}
-	}
-	return ""
 }
 
 func isMach(head []byte) bool {

@@ -15,8 +15,8 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// elfProgram is a program for a machine as far as the system looks before it runs it: it names a loader and has nothing else.
-func elfProgram(machine elf.Machine, loader string) string {
+// elfText is a program for a machine as far as the system looks before it runs it: it names a loader and has nothing else.
+func elfText(machine elf.Machine, loader string) string {
 	const header, part = 64, 56
 	var text bytes.Buffer
 	for _, piece := range []any{
@@ -35,9 +35,9 @@ func elfProgram(machine elf.Machine, loader string) string {
 
 // Why a bin/detect could not be started is said in a way that tells what to do, and names the file once.
 func TestNotStarted(t *testing.T) {
-	ours, other := elf.EM_X86_64, elf.EM_AARCH64
+	ours, other, otherName := elf.EM_X86_64, elf.EM_AARCH64, "arm64"
 	if runtime.GOARCH == "arm64" {
-		ours, other = other, ours
+		ours, other, otherName = other, ours, "amd64"
 	}
 	for _, test := range []struct {
 		name, text string
@@ -55,8 +55,8 @@ func TestNotStarted(t *testing.T) {
 		{"blank before #!", " #!/bin/sh\n", 0o755, `its first line is " #!/bin/sh", not one`},
 		{"byte order mark", "\xef\xbb\xbf#!/bin/sh\n", 0o755, "it begins with a byte order mark"},
 		{"anything", "\x01\x00\x02", 0o755, "it is neither a script with a #! line nor a program for this machine"},
-		{"other machine", elfProgram(other, "/lib/ld.so"), 0o755, fmt.Sprintf("it is a program for %s, and this machine is %s", architectures[other], runtime.GOARCH)},
-		{"no loader", elfProgram(ours, "/no/such/ld.so"), 0o755, `it needs the loader "/no/such/ld.so", which is not in this image`},
+		{"other machine", elfText(other, "/lib/ld.so"), 0o755, fmt.Sprintf("it is a program for %s, and this machine is %s", otherName, runtime.GOARCH)},
+		{"no loader", elfText(ours, "/no/such/ld.so"), 0o755, `it needs the loader "/no/such/ld.so", which is not in this image`},
 		{"damaged", "\x7fELF", 0o755, "it is a program, but a damaged one"},
 		{"macOS", "\xcf\xfa\xed\xfe\x0c\x00", 0o755, "it is a program for macOS"},
 		{"Windows program", "MZ\x90\x00", 0o755, "it is a program for Windows"},
@@ -111,7 +111,7 @@ func demandNotStarted(t *testing.T, name, dir, app, want string) {
 
 // Whatever a file is, and for whatever reason the system does not run it, something is said.
 func FuzzUnrunnable(f *testing.F) {
-	for _, text := range []string{"", "#!", "#!/bin/sh\r\n", "\xef\xbb\xbf#!", "MZ", "text", elfProgram(elf.EM_RISCV, "/lib/ld.so"), elfProgram(elf.EM_X86_64, "")} {
+	for _, text := range []string{"", "#!", "#!/bin/sh\r\n", "\xef\xbb\xbf#!", "MZ", "text", elfText(elf.EM_RISCV, "/lib/ld.so"), elfText(elf.EM_X86_64, "")} {
 		f.Add([]byte(text))
 	}
 	path := filepath.Join(f.TempDir(), "detect")
