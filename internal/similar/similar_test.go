@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestClosest(t *testing.T) {
@@ -194,13 +193,9 @@ func worlds(n int) map[string][]string {
 // second and more; the test is about that, not about milliseconds, which the benchmark shows.)
 func TestNeverSlow(t *testing.T) {
 	for kind, names := range worlds(20_000) {
-		start := time.Now()
 		s := NewSet(names)
 		for _, name := range names {
 			s.Like(name + "q")
-		}
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("%s: %s", kind, took)
 		}
 		if s.effort < -longest {
 			t.Errorf("%s: %d more was done than allowed", kind, -s.effort)
