@@ -488,7 +488,7 @@ func withoutMirrors(facts []Fact) []Fact {
 			is := func(ref buildpack.Ref) func(resolve.Member) bool {
 				return func(m resolve.Member) bool { return m.Module.Ref == ref }
 			}
-			return slices.Equal(f.Names, g.Names) && len(f.Others) == 1 &&
+			return slices.Equal(f.Names, g.Names) && len(f.others(Misplaced, DroppedOut, Bound, Undetected, Presumed)) == 1 &&
 				slices.ContainsFunc(f.others(Misplaced), is(g.Module)) && slices.ContainsFunc(g.others(Misplaced), is(f.Module))
 		})
 	})

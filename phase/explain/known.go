@@ -68,6 +68,7 @@ func (k *known) complete(facts []Fact) {
 		for _, m := range k.speakers[f.wanted()][f.Names[0]] {
 			if m.Module.Ref != f.Module {
 				f.Others = append(f.Others, Other{Member: m, Fate: Elsewhere})
+				f.Near = nil // the name is right
 			}
 		}
 	}

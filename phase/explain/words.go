@@ -447,13 +447,13 @@ func (f Fact) suspects() []string {
 			others = append(others, line)
 		}
 	}
-	for _, l := range firstOf(loose, listed-1, false) {
-		lines = append(lines, f.loose(l))
-	}
 	shown := firstOf(others, listed, false)
 	lines = append(lines, shown...)
 	if more := len(others) - len(shown); more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more did not pass", more))
+	}
+	for _, l := range firstOf(loose, listed-1, false) {
+		lines = append(lines, f.loose(l))
 	}
 	return lines
 }
