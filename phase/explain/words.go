@@ -38,12 +38,14 @@ func (e Explanation) Lines(all bool) []string {
 	case len(rest) == 1 && e.Groups == 1:
 		w.line("%s does not fit this app%s:", e.groups(), e.extensions())
 		w.reasons(rest[0], linesShown)
+		w.advice(e.Advice)
 		rest = nil
 	case e.Recognised():
 		w.line("%s fits this app%s.", e.none(), e.extensions())
 		w.line("")
 		w.line("Closest: %s", rest[0].Where())
 		w.reasons(rest[0], linesShown)
+		w.advice(e.Advice)
 		for _, f := range firstOf(e.Closest()[1:], asCloseShown, all) {
 			w.line("As close: %s", f.Where())
 			w.reasons(f, asCloseLines)
@@ -61,12 +63,6 @@ func (e Explanation) Lines(all bool) []string {
 	}
 	w.others(rest)
 	w.errors(e.Failures)
-	if len(e.Advice) > 0 {
-		w.line("")
-		for _, a := range firstOf(e.Advice, adviceShown, all) {
-			w.line("For who composes the builder: %s", a)
-		}
-	}
 	return w.lines
 }
 
@@ -117,6 +113,13 @@ func (w *writer) reasons(f Failure, limit int) {
 	}
 	if more := len(lines) - len(shown); more > 0 {
 		w.line("  … and %s (-log-level debug shows them)", count(more, "more line"))
+	}
+}
+
+// advice stands right below what it is about.
+func (w *writer) advice(list []Advice) {
+	for _, a := range firstOf(list, adviceShown, w.all) {
+		w.line("  For who composes the builder: %s", a)
 	}
 }
 
