@@ -151,6 +151,22 @@ exec ` + ours + "\n"
 	}
 }
 
+// Who is out of the execution environment is taken out of the question of targets, and nobody else (B48).
+func TestExcludedNeeds(t *testing.T) {
+	m := maker{dir: t.TempDir()}
+	m.write("order.toml", 0o644, "[[order]]\n[[order.group]]\nid = \"b\"\nversion = \"1\"\nexec-env = [\"test\"]\n")
+	for id, key := range map[string]string{"a": "exec-env = [\"test\"]\n", "b": "", "c": ""} {
+		m.write("buildpacks/"+id+"/1/buildpack.toml", 0o644, "api = \"0.12\"\n[buildpack]\nid = \""+id+"\"\nversion = \"1\"\n"+key+"[[targets]]\nos = \"plan9\"\n")
+	}
+	var changed []string
+	for _, c := range withoutExcludedNeeds(world{dir: m.dir}) {
+		changed = append(changed, strings.TrimPrefix(c.place, m.dir+"/buildpacks/"))
+	}
+	if diff := cmp.Diff([]string{"a/1/buildpack.toml", "b/1/buildpack.toml"}, changed); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Changes of the same file stand on each other, and go in turn.
 func TestChangesOfOneFile(t *testing.T) {
 	m := maker{dir: t.TempDir()}

@@ -40,6 +40,7 @@ func knowns() []known {
 		{number: "B36", why: "an extension without bin/generate leaves its generate directory, at every Platform API", without: withoutStatic},
 		{number: "B37", why: "FROM $base_image is FROM ${base_image}, and the argument may have a default", without: withoutForms},
 		{number: "B46", why: "exec-env of a composite counts", without: withoutCompositeExecEnv},
+		{number: "B48", why: "who is out of the execution environment is not judged by the image", without: withoutExcludedNeeds},
 	}
 }
 
@@ -212,23 +213,46 @@ func withoutExtensions(w world) changes {
 
 // withoutOptionalNeeds lets every module fit the image that is optional somewhere, or an extension.
 func withoutOptionalNeeds(w world) changes {
-	optional := map[string]bool{}
-	for _, name := range append(w.descriptors(), "order.toml", "system.toml") {
-		file, _ := readTOML(filepath.Join(w.dir, name))
-		for _, element := range elements(file) {
-			if element["optional"] == true {
-				optional[fmt.Sprint(element["id"], "@", element["version"])] = true
-			}
-		}
-	}
+	optional := w.named(func(element map[string]any) bool { return element["optional"] == true })
 	return w.edit(w.descriptors(), func(file map[string]any) {
-		module := child(file, "buildpack")
-		if _, isExtension := file["extension"]; isExtension || optional[fmt.Sprint(module["id"], "@", module["version"])] {
-			delete(file, "targets")
-			delete(file, "stacks")
+		if _, isExtension := file["extension"]; isExtension || optional[name(child(file, "buildpack"))] {
+			fitAny(file)
 		}
 	})
 }
+
+// withoutExcludedNeeds does so with every module that an execution environment may exclude.
+func withoutExcludedNeeds(w world) changes {
+	excluded := w.named(func(element map[string]any) bool { return element["exec-env"] != nil })
+	return w.edit(w.descriptors(), func(file map[string]any) {
+		for _, kind := range []string{"buildpack", "extension"} {
+			if module := child(file, kind); module["exec-env"] != nil || excluded[name(module)] {
+				fitAny(file)
+			}
+		}
+	})
+}
+
+func fitAny(descriptor map[string]any) {
+	delete(descriptor, "targets")
+	delete(descriptor, "stacks")
+}
+
+// named are the names of all elements of orders that a function chooses.
+func (w world) named(chosen func(element map[string]any) bool) map[string]bool {
+	names := map[string]bool{}
+	for _, path := range append(w.descriptors(), "order.toml", "system.toml") {
+		file, _ := readTOML(filepath.Join(w.dir, path))
+		for _, element := range elements(file) {
+			if chosen(element) {
+				names[name(element)] = true
+			}
+		}
+	}
+	return names
+}
+
+func name(module map[string]any) string { return fmt.Sprint(module["id"], "@", module["version"]) }
 
 func withoutElementExecEnv(w world) changes {
 	return w.edit(append(w.descriptors(), "order.toml"), func(file map[string]any) {

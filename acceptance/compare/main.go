@@ -25,7 +25,7 @@ func main() {
 // run returns the exit code: 1 if something differs that nothing explains, 2 if it could not run.
 func run(args []string, out io.Writer) int {
 	flags := flag.NewFlagSet("compare", flag.ContinueOnError)
-	orders := flags.Uint64("orders", 200, "how many random orders")
+	orders := flags.Uint64("orders", 100, "how many random orders")
 	seed := flags.Uint64("seed", 1, "another one makes other orders")
 	only := flags.Uint64("only", 0, "only the random order of this number")
 	apis := flags.String("platform-apis", platformAPIs, "the Platform APIs")
