@@ -108,9 +108,6 @@ func TestTakenOut(t *testing.T) {
 			write("buildpacks/"+id+"/1/buildpack.toml", "api = \"0.10\"\n[buildpack]\nid = \""+id+"\"\nversion = \"1\"\n")
 			write("buildpacks/"+id+"/1/bin/detect", "#!/bin/sh\nexit "+code+"\n")
 		}
-		if strings.HasSuffix(t.Name(), "first") {
-			write("buildpacks/b/1/buildpack.toml", "api = \"0.12\"\n[buildpack]\nid = \"b\"\nversion = \"1\"\nexec-env = [\"test\"]\n[[targets]]\nos = \"plan9\"\n")
-		}
 		write("app/file", "")
 		for dir := w.dir; dir != os.TempDir(); dir = filepath.Dir(dir) {
 			check(os.Chmod(dir, 0o755))
@@ -121,13 +118,8 @@ func TestTakenOut(t *testing.T) {
 	literal := `#!/bin/sh
 sed '/optional/d' "$CNB_SYSTEM_PATH" >"$CNB_LAYERS_DIR/system.toml"
 CNB_SYSTEM_PATH="$CNB_LAYERS_DIR/system.toml" exec ` + ours + "\n"
-	// This one judges targets before exec-env.
-	hasty := `#!/bin/sh
-grep -q plan9 "$CNB_BUILDPACKS_DIR"/b/1/buildpack.toml && exit 21
-exec ` + ours + "\n"
 	for _, test := range []struct{ name, peer, want string }{
 		{"the peer is as the reference", literal, "[B14: optional is honoured in system.toml]"},
-		{"the peer judges targets first", hasty, "[B48: a module that exec-env takes out cannot mismatch the image]"},
 		{"the peer always fails", "#!/bin/sh\nexit 21\n", "[]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -34,7 +34,6 @@ func knowns() []known {
 		{number: "B18", why: "exec-env may be tables", without: withoutExecEnvTables},
 		{number: "B19", why: "base_image is not allowed as a build argument", without: withoutReserved},
 		{number: "B20", why: "order-extensions are ignored before Platform API 0.10", without: withoutExtensions},
-		{number: "B48", why: "a module that exec-env takes out cannot mismatch the image", without: withoutExcludedNeeds},
 		{number: "B25", why: "an optional module that does not fit the image is not run", without: withoutOptionalNeeds},
 		{number: "B26", why: "exec-env of an order's elements counts", without: withoutElementExecEnv},
 		{number: "B36", why: "an extension without bin/generate leaves its generate directory, at every Platform API", without: withoutStatic},
@@ -266,18 +265,6 @@ func withoutCompositeExecEnv(w world) changes {
 	return w.edit(w.descriptors(), func(file map[string]any) {
 		if len(list(file, "order")) > 0 {
 			delete(child(file, "buildpack"), "exec-env")
-		}
-	})
-}
-
-// withoutExcludedNeeds lets every module fit the image that has an exec-env.
-func withoutExcludedNeeds(w world) changes {
-	return w.edit(w.descriptors(), func(file map[string]any) {
-		for _, kind := range []string{"buildpack", "extension"} {
-			if _, limited := child(file, kind)["exec-env"]; limited {
-				delete(file, "targets")
-				delete(file, "stacks")
-			}
 		}
 	})
 }
