@@ -33,12 +33,13 @@ func withReport(args []string) []string {
 	return append([]string{"-report", path}, args...)
 }
 
-// reportless are the scenarios in which no run gets as far as a report, and why.
+// reportless are the scenarios that are run without a report, and why.
 var reportless = map[string]string{
 	"exit_11":          "the Platform API is judged before the arguments are read",
 	"exit_2_and_3":     "the arguments cannot be read",
 	"exit_1_log_level": "the arguments cannot be read",
 	"exit_1_root":      "root writes nothing",
+	"process_ended":    "with a report, detection waits for modules that would be ended otherwise",
 }
 
 // TestReports runs every scenario once more, with a report of each run. So it shows that -report changes nothing else, and
