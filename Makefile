@@ -25,7 +25,7 @@ demo: build ## resolve and generate examples/, and show what came out
 
 test: unit acceptance release ## all tests: unit (race detector on), acceptance, release
 
-unit: gcc ## unit tests, race detector on
+unit: gcc peers ## unit tests, race detector on
 	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /acceptance)
 
 acceptance: peers ## the built executables, end to end, as a user without privileges
@@ -37,7 +37,7 @@ release: peers ## the tools that make releases
 
 # What some tests need beside us. Tests without it are skipped and say why, unless CI=true.
 peers:
-	@tools/need.sh buildah busybox skopeo chromium chromedriver || [ "$${CI:-}" != true ]
+	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak

@@ -14,6 +14,7 @@ for command in "$@"; do
   ! there "$command" || continue
   case "$command" in
     busybox) missing="$missing busybox-static" ;;
+    docker | dockerd) missing="$missing docker.io" ;;
     chromedriver) missing="$missing chromium-driver" ;;
     gcc) missing="$missing gcc libc6-dev" ;; # gcc only recommends the second, but nothing links without it
     *) missing="$missing $command" ;;
