@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,64 +136,121 @@ func (s sandbox) release() {
 	s.check(testhelpers.CopyTree(filepath.Join(released, "dist"), filepath.Join(s.dir, "dist")))
 }
 
-// block is a block of commands in a document, and after it what they print.
-var block = regexp.MustCompile("(?ms)^```sh([^\n]*)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?")
-
-// run runs all commands of a document, a block at a time, and compares what they print with what it shows. A block marked
-// "untried" is not run, and the text has to say so; one marked "needs=<command>" needs a Debian package of that name.
-// UPDATE=1 puts what is printed into the document.
+// run types all commands of a document into one shell, a block after the other, and compares what each block prints with what
+// the document shows, which is nothing where it shows nothing; "…" stands for any text. A block marked "untried" is not run, and
+// the text has to say so; one marked "needs=<command>" needs a Debian package of that name; one marked "root" is for readers
+// who are root, and ends in a shell for another user (TestAsRoot). UPDATE=1 puts what is printed into the document.
 func (s sandbox) run(document string) {
 	s.Helper()
 	text, err := os.ReadFile(document)
 	s.check(err)
-	ran := 0
-	changed := block.ReplaceAllStringFunc(string(text), func(found string) string {
-		parts := block.FindStringSubmatch(found)
-		marks, script, shown := strings.TrimSpace(parts[1]), parts[2], parts[3]
-		if command, needs := strings.CutPrefix(marks, "needs="); needs {
-			if _, err := exec.LookPath(command); err != nil {
-				if out, err := exec.Command("../../tools/need.sh", command).CombinedOutput(); err != nil {
-					if os.Getenv("CI") == "true" {
-						s.Fatalf("%v\n%s", err, out)
-					}
-					s.Logf("%s is missing, so this is not run:\n%s", command, script)
-					return found
-				}
-			}
-		} else if marks == "untried" {
-			if !strings.Contains(string(text), "not been tried") {
-				s.Errorf("%s has commands that are not run, and does not say that they have not been tried", document)
-			}
-			return found
-		} else if marks != "" {
-			s.Fatalf("%s: unknown mark %q", document, marks)
+	fences, err := parseFences(string(text))
+	if err != nil {
+		s.Fatalf("%s: %v", document, err)
+	}
+	commands := slices.DeleteFunc(commandsOf(fences), func(c command) bool { return !s.toRun(document, string(text), c) })
+	if len(commands) == 0 {
+		s.Fatalf("%s has no commands that can be run", document)
+	}
+	printed := s.typeIn(document, commands)
+	changed, moved := string(text), 0
+	for i, out := range printed {
+		c := commands[i]
+		if c.shown.matches(out) {
+			continue
 		}
-		ran++
-		out, err := s.sh(strings.ReplaceAll(script, "linux-amd64", "linux-"+runtime.GOARCH))
-		if err != nil {
-			s.Errorf("%s: %v\n%s\n%s", document, err, script, out)
+		if os.Getenv("UPDATE") == "" || c.shown.end == 0 {
+			s.Errorf("%s:%d: these commands print something else:\n%s\n--- shown\n%s\n--- printed\n%s", document, c.line, c.body, c.shown.body, out)
+			continue
 		}
-		if !strings.Contains(found, "\n```text\n") || out == shown {
-			return found
-		}
-		if os.Getenv("UPDATE") != "" {
-			before, _, _ := strings.Cut(found, "\n```text\n")
-			return before + "\n```text\n" + out + "```\n"
-		}
-		s.Errorf("%s: these commands print something else:\n%s\n--- shown\n%s\n--- printed\n%s", document, script, shown, out)
-		return found
-	})
-	if ran == 0 {
-		s.Errorf("%s has no commands", document)
+		changed = changed[:c.shown.start+moved] + out + changed[c.shown.end+moved:]
+		moved += len(out) - len(c.shown.body)
 	}
 	if changed != string(text) {
 		s.check(os.WriteFile(document, []byte(changed), 0o644))
 	}
 }
 
+// toRun says whether commands are to be run, by their mark.
+func (s sandbox) toRun(document, text string, c command) bool {
+	s.Helper()
+	needed, needs := strings.CutPrefix(c.mark, "needs=")
+	switch {
+	case c.mark == "":
+		return true
+	case c.mark == "root":
+		return false
+	case c.mark == "untried":
+		if !strings.Contains(text, "not been tried") {
+			s.Errorf("%s:%d: these commands are not run, and the page does not say that they have not been tried", document, c.line)
+		}
+		return false
+	case !needs:
+		s.Fatalf("%s:%d: unknown mark %q", document, c.line, c.mark)
+	}
+	if _, err := exec.LookPath(needed); err == nil {
+		return true
+	}
+	if out, err := exec.Command("../../tools/need.sh", needed).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			s.Fatalf("%v\n%s", err, out)
+		}
+		s.Logf("%s is missing, so this is not run:\n%s", needed, c.body)
+		return false
+	}
+	return true
+}
+
+// typeIn runs commands in one shell, and returns what each block of them has printed. A command that fails ends the test.
+func (s sandbox) typeIn(document string, commands []command) []string {
+	s.Helper()
+	const mark = "--8<-- end of block --8<--\n"
+	var script strings.Builder
+	for _, c := range commands {
+		fmt.Fprintf(&script, "%secho '%s'\n", strings.ReplaceAll(c.body, "linux-amd64", "linux-"+runtime.GOARCH), strings.TrimSpace(mark))
+	}
+	out, err := s.sh(script.String())
+	out = strings.ReplaceAll(out, "linux-"+runtime.GOARCH, "linux-amd64")
+	printed := strings.Split(out, mark)
+	if err != nil {
+		c := commands[min(len(printed), len(commands))-1]
+		s.Fatalf("%s:%d: %v\n%s\n--- printed\n%s", document, c.line, err, c.body, printed[len(printed)-1])
+	}
+	return printed[:len(printed)-1]
+}
+
 func TestGettingStarted(t *testing.T) {
 	s := newSandbox(t)
 	s.run("../../docs/getting-started.md")
+}
+
+// TestAsRoot: the command for readers who are root gives them a shell in which the page can be followed.
+func TestAsRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: this is for root")
+	}
+	text, err := os.ReadFile("../../docs/getting-started.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fences, err := parseFences(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := slices.DeleteFunc(commandsOf(fences), func(c command) bool { return c.mark != "root" })
+	if len(commands) != 1 {
+		t.Fatalf("there are %d blocks for root", len(commands))
+	}
+	shell := exec.Command("sh", "-c", commands[0].body)
+	shell.Dir = t.TempDir()
+	for dir := shell.Dir; dir != "/"; dir = filepath.Dir(dir) {
+		os.Chmod(dir, 0o755|os.ModeSticky) // others may go where the reader is
+	}
+	shell.Stdin = strings.NewReader("id -un\necho it can be written > file\ncat file\n")
+	out, err := shell.CombinedOutput()
+	if want := "nobody\nit can be written\n"; err != nil || string(out) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
+	}
 }
 
 func TestOperators(t *testing.T) {
