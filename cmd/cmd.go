@@ -72,7 +72,7 @@ func (p process) run(phase platform.Phase) int {
 	switch {
 	case err != nil:
 	case in.Help:
-		in.WriteUsage(p.stdout)
+		in.WriteHelp(p.stdout)
 	default:
 		err = p.execute(platform.WithStatus(ctx, status), in, log)
 	}

@@ -293,6 +293,26 @@ func (in *Inputs) finish() error {
 	return nil
 }
 
+// help is what each executable says about itself, before its flags and after them.
+var help = map[Phase]struct{ summary, example string }{
+	Detector: {
+		"detector finds the group of an order that fits an application, and has its image extensions generate Dockerfiles.",
+		"detector -app app -order order.toml -buildpacks buildpacks -extensions extensions -layers layers",
+	},
+	Generator: {
+		"generator has the image extensions of a group generate Dockerfiles, from the files that detector has left.",
+		"generator -app app -extensions extensions -layers layers",
+	},
+}
+
+// WriteHelp says what the phase does, which flags it has, how it is called, and where to read more.
+func (in Inputs) WriteHelp(w io.Writer) {
+	about := help[in.Phase]
+	fmt.Fprintf(w, "%s\n\n", about.summary)
+	in.WriteUsage(w)
+	fmt.Fprintf(w, "\nExample:\n  CNB_PLATFORM_API=%s %s\n\nDocumentation: https://github.com/cnb-prelude/prelude/tree/main/docs\n", in.PlatformAPI, about.example)
+}
+
 // WriteUsage lists the flags that the phase has at the Platform API in use.
 func (in Inputs) WriteUsage(w io.Writer) {
 	fmt.Fprintf(w, "Usage of %s (Platform API %s):\n", in.Phase, in.PlatformAPI)
