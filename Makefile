@@ -8,7 +8,7 @@ STAMP := github.com/cnb-prelude/prelude/cmd
 LDFLAGS := -s -w -X $(STAMP).Version=$(or $(VERSION),0.0.0) -X $(STAMP).Commit=$(COMMIT)
 ENTRYPOINT := examples/extensions/samples_entrypoint/1.1.0/bin
 
-.PHONY: help build examples demo test unit acceptance lint fuzz bench compare soak docs dist image clean
+.PHONY: help build examples demo test unit acceptance lint vulncheck fuzz bench compare soak docs dist image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ lint: shellcheck ## gofmt, go vet, staticcheck, shellcheck
 	tools/bin/staticcheck ./...
 	cd tools && bin/staticcheck ./...
 	tools/scripts.sh | xargs shellcheck
+
+vulncheck: ## known vulnerabilities in what the executables are made of; needs the network, so it is no part of lint
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@tools/fuzz.sh $(FUZZTIME)
