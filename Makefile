@@ -8,7 +8,7 @@ STAMP := github.com/cnb-prelude/prelude/cmd
 LDFLAGS := -s -w -X $(STAMP).Version=$(or $(VERSION),0.0.0) -X $(STAMP).Commit=$(COMMIT)
 ENTRYPOINT := examples/extensions/samples_entrypoint/1.1.0/bin
 
-.PHONY: help build examples demo test unit acceptance lint vulncheck fuzz bench compare soak docs dist image clean
+.PHONY: help build examples demo test unit acceptance lint vulncheck fuzz bench compare long soak docs dist image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +25,15 @@ demo: build ## resolve and generate examples/, and show what came out
 
 test: unit acceptance release ## all tests: unit (race detector on), acceptance, release
 
-unit: gcc peers ## unit tests, race detector on
-	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /acceptance)
+# Packages that start no goroutine. The race detector finds nothing there, and makes their searches ten times slower.
+PURE := /phase/resolve|/phase/explain|/internal/|prelude/buildpack$$
+
+unit: gcc peers ## unit tests, with the race detector wherever there are goroutines
+	$(GO) test $$($(GO) list ./... | grep -E '$(PURE)')
+	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -E '/acceptance|$(PURE)')
 
 acceptance: peers ## the built executables, end to end, as a user without privileges
-	$(GO) test -count=1 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend)
+	$(GO) test -count=1 -parallel 4 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend)
 	cd acceptance/extend && $(GO) test -count=1 -timeout 20m
 
 release: peers ## the tools that make releases
@@ -38,6 +42,9 @@ release: peers ## the tools that make releases
 # What some tests need beside us. Tests without it are skipped and say why, unless CI=true.
 peers:
 	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
+
+long: peers ## tests that take minutes for a reason: every scenario once more, with a report of each run
+	PRELUDE_LONG=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run TestReports ./acceptance
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak

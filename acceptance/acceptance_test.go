@@ -44,13 +44,10 @@ func isCommand() bool {
 
 func commands() map[string]func() {
 	return map[string]func(){
-		"detector":     func() { become("detector") },
-		"generator":    func() { become("generator") },
-		"unprivileged": func() { becomeCommand(os.Args[1:]) },
-		"limited":      func() { becomeLimited(os.Args[1], os.Args[2:]) },
-		"onroot":       func() { becomeOnRoot(os.Args[1], os.Args[2:]) },
-		"terminal":     func() { onTerminal(os.Args[1:]) },
-		"refusing":     func() { becomeRefused(os.Args[1], os.Args[2:]) },
+		"limited":  func() { becomeLimited(os.Args[1], os.Args[2:]) },
+		"onroot":   func() { becomeOnRoot(os.Args[1], os.Args[2:]) },
+		"terminal": func() { onTerminal(os.Args[1:]) },
+		"refusing": func() { becomeRefused(os.Args[1], os.Args[2:]) },
 	}
 }
 
@@ -68,6 +65,10 @@ func withExecutables(m *testing.M) int {
 	build.Dir = ".."
 	build.Stderr = os.Stderr
 	check(build.Run())
+	check(testhelpers.Executables("..", filepath.Join(dir, "commands"), "./acceptance/unprivileged"))
+	for _, name := range []string{"detector", "generator"} {
+		check(os.Symlink("unprivileged", filepath.Join(dir, "commands", name)))
+	}
 	check(os.Setenv(built, dir))
 	syscall.Umask(0) // what a script makes as root is for the executables to write in
 	testscript.Main(codeOf{m}, commands())
@@ -89,11 +90,7 @@ func check(err error) {
 	}
 }
 
-// become turns this process into one of the executables, as a user without privileges.
-func become(name string) {
-	becomeCommand(append([]string{filepath.Join(os.Getenv(built), name)}, withReport(os.Args[1:])...))
-}
-
+// becomeCommand turns this process into a command, as a user without privileges.
 func becomeCommand(argv []string) {
 	if os.Geteuid() == 0 && os.Getenv("PRELUDE_AS_ROOT") == "" {
 		check(syscall.Setgroups(nil))
@@ -125,11 +122,25 @@ func becomeRefused(calls string, argv []string) {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	runScripts(t, "")
+	runScripts(t, scenarios(t, "*"), "")
 }
 
-// runScripts runs all scenarios; with a report of each run of an executable if there is a directory for them.
-func runScripts(t *testing.T, reports string) {
+// scenarios are the scripts whose names match one of the patterns.
+func scenarios(t *testing.T, patterns ...string) []string {
+	t.Helper()
+	var files []string
+	for _, pattern := range patterns {
+		found, err := filepath.Glob("testdata/" + pattern + ".txtar")
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no scenario is called %s: %v", pattern, err)
+		}
+		files = append(files, found...)
+	}
+	return files
+}
+
+// runScripts runs scenarios; with a report of each run of an executable if there is a directory for them.
+func runScripts(t *testing.T, files []string, reports string) {
 	t.Helper()
 	root, err := os.MkdirTemp("", "prelude-scripts-")
 	if err != nil {
@@ -140,7 +151,7 @@ func runScripts(t *testing.T, reports string) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:         "testdata",
+		Files:       files,
 		WorkdirRoot: root,
 		Setup:       func(env *testscript.Env) error { return setup(env, reports) },
 		Condition:   condition,
@@ -164,6 +175,7 @@ func runScripts(t *testing.T, reports string) {
 // setup makes the files of a script the unprivileged user's own, and those in a bin directory executable.
 func setup(env *testscript.Env, reports string) error {
 	env.Setenv(built, os.Getenv(built))
+	env.Setenv("PATH", filepath.Join(os.Getenv(built), "commands")+":"+env.Getenv("PATH"))
 	scenario := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	if _, excused := reportless[scenario]; reports != "" && !excused {
 		env.Setenv(reportsTo, reports)

@@ -3,11 +3,9 @@ package acceptance
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,21 +15,8 @@ import (
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
-// reportsTo is the variable that makes every run of an executable leave a report in a directory.
+// reportsTo is the variable that makes every run of an executable leave a report in a directory (package unprivileged).
 const reportsTo = "PRELUDE_REPORTS"
-
-// withReport adds -report to arguments that don't have it and don't just ask what this is.
-func withReport(args []string) []string {
-	dir := os.Getenv(reportsTo)
-	has := func(name string) bool {
-		return slices.ContainsFunc(args, func(arg string) bool { return strings.TrimLeft(arg, "-") == name })
-	}
-	if dir == "" || has("report") || has("version") || has("h") || has("help") {
-		return args
-	}
-	path := filepath.Join(dir, fmt.Sprintf("%s-%d.json", filepath.Base(os.Getenv("WORK")), os.Getpid()))
-	return append([]string{"-report", path}, args...)
-}
 
 // reportless are the scenarios that are run without a report, and why.
 var reportless = map[string]string{
@@ -42,8 +27,9 @@ var reportless = map[string]string{
 	"process_ended":    "with a report, detection waits for modules that would be ended otherwise",
 }
 
-// TestReports runs every scenario once more, with a report of each run. So it shows that -report changes nothing else, and
-// that all reports are as docs/report.schema.json says.
+// TestReports runs scenarios once more, with a report of each run. So it shows that -report changes nothing else, and that all
+// reports are as docs/report.schema.json says. These are every scenario with PRELUDE_LONG=1, as .ci/run sets it, and else some
+// of each kind.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("UPDATE") != "" {
@@ -56,7 +42,12 @@ func TestReports(t *testing.T) {
 		}
 	}
 	schema := reportSchema(t)
-	t.Run("scenarios", func(t *testing.T) { runScripts(t, dir) })
+	patterns := []string{"*"}
+	if os.Getenv("PRELUDE_LONG") == "" {
+		patterns = []string{"demo", "detect_messages_*", "detect_order_*", "exit_*", "generate_error_k*", "generate_switch*", "report_*"}
+	}
+	scripts := scenarios(t, patterns...)
+	t.Run("scenarios", func(t *testing.T) { runScripts(t, scripts, dir) })
 	reports, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -70,10 +61,6 @@ func TestReports(t *testing.T) {
 		}
 	}
 	t.Logf("%d reports of %d scenarios", len(reports), len(reported))
-	scripts, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, script := range scripts {
 		text, err := os.ReadFile(script)
 		if err != nil {

@@ -1,0 +1,55 @@
+// Command unprivileged is what scripts call as detector and as generator: it becomes that executable, as a user without
+// privileges, and as unprivileged it becomes any other command. Scripts call it thousands of times, so it is small.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// nobody is the user as whom commands run if the tests run as root.
+const nobody = 65534
+
+func main() {
+	name, args := filepath.Base(os.Args[0]), os.Args[1:]
+	if name != "unprivileged" {
+		args = append([]string{filepath.Join(os.Getenv("PRELUDE_BUILT"), name)}, withReport(args)...)
+	}
+	fmt.Fprintln(os.Stderr, become(args))
+	os.Exit(1)
+}
+
+// become turns this process into a command. It only returns if that fails.
+func become(argv []string) error {
+	if os.Geteuid() == 0 && os.Getenv("PRELUDE_AS_ROOT") == "" {
+		for _, err := range []error{syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)} {
+			if err != nil {
+				return err
+			}
+		}
+	}
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(path, argv, os.Environ())
+}
+
+// withReport adds -report to arguments that don't have it and don't just ask what this is, if PRELUDE_REPORTS names a directory
+// where every run is to leave a report.
+func withReport(args []string) []string {
+	dir := os.Getenv("PRELUDE_REPORTS")
+	has := func(name string) bool {
+		return slices.ContainsFunc(args, func(arg string) bool { return strings.TrimLeft(arg, "-") == name })
+	}
+	if dir == "" || has("report") || has("version") || has("h") || has("help") {
+		return args
+	}
+	path := filepath.Join(dir, fmt.Sprintf("%s-%d.json", filepath.Base(os.Getenv("WORK")), os.Getpid()))
+	return append([]string{"-report", path}, args...)
+}
