@@ -19,20 +19,38 @@ import (
 // nobody is the user as whom the executables run if the tests run as root; they refuse root.
 const nobody = 65534
 
-// stage is a directory with the executables, in which the unprivileged user may do what it likes.
+// stage is a directory in which the unprivileged user may do what it likes.
 type stage struct {
 	t   *testing.T
 	dir string
 }
 
+// bin is where the executables are, which all stages share.
+var bin string
+
+// build makes them, when the first stage needs them.
+var build = sync.OnceValue(func() error {
+	return testhelpers.Executables("../..", bin, "./cmd/detector", "./examples/src/entrypoint")
+})
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if bin, err = os.MkdirTemp("", "prelude-report-"); err == nil {
+			defer os.RemoveAll(bin)
+			err = os.Chmod(bin, 0o755)
+		}
+		if err != nil {
+			panic(err)
+		}
+		return m.Run()
+	}())
+}
+
 func newStage(t *testing.T) stage {
 	t.Helper()
 	s := stage{t, t.TempDir()}
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", s.dir+"/", "./cmd/detector", "./examples/src/entrypoint")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	s.check(build())
 	for path := s.dir; path != os.TempDir() && path != "/"; path = filepath.Dir(path) {
 		s.check(os.Chmod(path, 0o777))
 	}
@@ -62,7 +80,7 @@ func (s stage) detect(code int, api string, arguments ...string) string {
 	s.check(os.MkdirAll(filepath.Join(s.dir, "layers"), 0o777))
 	s.check(os.Chmod(filepath.Join(s.dir, "layers"), 0o777))
 	page := filepath.Join(s.dir, "report.html")
-	command := exec.Command(filepath.Join(s.dir, "detector"), append(arguments, "-layers", "layers", "-report", page)...)
+	command := exec.Command(filepath.Join(bin, "detector"), append(arguments, "-layers", "layers", "-report", page)...)
 	command.Dir = s.dir
 	command.Env = []string{"CNB_PLATFORM_API=" + api, "PATH=" + os.Getenv("PATH")}
 	if os.Geteuid() == 0 {
@@ -83,10 +101,10 @@ func demo(t *testing.T) string {
 	s := newStage(t)
 	s.check(testhelpers.CopyTree("../../examples", filepath.Join(s.dir, "examples")))
 	for _, name := range []string{"detect", "generate"} {
-		bin := filepath.Join(s.dir, "examples/extensions/samples_entrypoint/1.1.0/bin", name)
-		s.check(os.MkdirAll(filepath.Dir(bin), 0o755))
-		os.Remove(bin)
-		s.check(os.Symlink(filepath.Join(s.dir, "entrypoint"), bin))
+		link := filepath.Join(s.dir, "examples/extensions/samples_entrypoint/1.1.0/bin", name)
+		s.check(os.MkdirAll(filepath.Dir(link), 0o755))
+		os.Remove(link)
+		s.check(os.Symlink(filepath.Join(bin, "entrypoint"), link))
 	}
 	analyzed, err := os.ReadFile("../../examples/analyzed.toml")
 	s.check(err)
@@ -149,14 +167,14 @@ func failing(t *testing.T) string {
 // attack is what a hostile module would like a browser to do.
 const attack = `<script>window.pwned=1;document.title="pwned"</script><img src="http://WHERE/img" onerror="window.pwned=2"><svg onload="window.pwned=3"></svg></pre></title></style><style>@import "http://WHERE/css";*{background:url(http://WHERE/bg)}</style><link rel=stylesheet href=http://WHERE/link><iframe src=http://WHERE/frame></iframe><meta http-equiv=refresh content="0;url=http://WHERE/refresh"><a href="javascript:window.pwned=4" autofocus onfocus="window.pwned=5">x</a>`
 
-// hostile is the page of 500 modules that are up to no good.
+// hostile is the page of 150 modules that are up to no good.
 func hostile(t *testing.T, where string) string {
 	t.Helper()
 	s := newStage(t)
 	text := strings.ReplaceAll(attack, "WHERE", where)
 	s.write("attack.txt", text+"\n"+strings.Repeat("A", 5000)+"\n\x1b[31mred\x1b[0m \u202etxet\n")
 	var group []string
-	for i := range 500 {
+	for i := range 150 {
 		id := fmt.Sprintf(`evil/"><b onclick=alert(%d)>%s`, i, strings.Repeat("x", i%60))
 		plan := fmt.Sprintf(`[[provides]]\nname = "<script>window.pwned=6</script>%d"\n[[requires]]\nname = "<script>window.pwned=6</script>%d"\n[[requires]]\nname = "<script>window.pwned=6</script>0"\n[requires.metadata]\n"<img src=x onerror=alert(1)>" = "</code><script>window.pwned=7</script>"\n`, i, i)
 		script := "cat " + filepath.Join(s.dir, "attack.txt") + "\nprintf '" + plan + "' > $2"
