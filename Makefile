@@ -43,8 +43,9 @@ release: peers ## the tools that make releases
 peers:
 	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
 
-long: peers ## tests that take minutes for a reason: every scenario once more, with a report of each run
+long: peers ## tests that take minutes for a reason: every scenario once more, with a report of each run; releases for all architectures
 	PRELUDE_LONG=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run TestReports ./acceptance
+	cd tools && PRELUDE_LONG=1 $(GO) test -count=1 -timeout 20m -run TestRelease ./dist
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak
@@ -77,11 +78,11 @@ compare: ## beside PEER_DETECTOR=<another detector>, on random orders, or on you
 docs: peers ## the picture of a report in docs/images, from the examples
 	PICTURE=$(CURDIR)/docs/images/report.png $(GO) test -count=1 -run TestPicture ./acceptance/report
 
-dist: ## the release, below dist/: an archive for each architecture, and checksums
-	cd tools && $(GO) run ./dist -version '$(or $(VERSION),0.0.0)' -commit '$(COMMIT)'
+dist: ## the release, below dist/: an archive for each architecture (ARCHES=amd64,arm64: for these), and checksums
+	cd tools && $(GO) run ./dist -version '$(or $(VERSION),0.0.0)' -commit '$(COMMIT)' $(ARCHES:%=-arch %)
 
 image: dist ## dist/image: the release as an OCI layout with an image for each architecture
-	cd tools && $(GO) run ./image -version '$(or $(VERSION),0.0.0)' -commit '$(COMMIT)'
+	cd tools && $(GO) run ./image -version '$(or $(VERSION),0.0.0)' -commit '$(COMMIT)' $(ARCHES:%=-arch %)
 
 clean: ## remove what the other targets made
 	rm -rf bin dist tools/bin $(ENTRYPOINT)

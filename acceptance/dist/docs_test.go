@@ -278,7 +278,7 @@ func TestArchive(t *testing.T) {
 	}
 	s.lifecycle()
 	s.run("../../tools/dist/README.md")
-	out, err := s.sh("mkdir builder && tar xzf lifecycle-prelude.tgz -C builder && builder/lifecycle/detector -version && builder/lifecycle/generator -version && builder/lifecycle/analyzer && cat README.md")
+	out, err := s.sh("mkdir made && tar xzf lifecycle-prelude.tgz -C made && made/lifecycle/detector -version && made/lifecycle/generator -version && made/lifecycle/analyzer && cat README.md")
 	readme, _ := os.ReadFile("../../tools/dist/README.md")
 	if want := "0.0.0\n0.0.0\nthe lifecycle as analyzer\n" + string(readme); err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)

@@ -7,21 +7,25 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/google/licensecheck"
 
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
 
-// bom makes an executable's bill of materials from its build info, and returns the modules of others in it.
-func bom(r release.Release, file string, data []byte) ([]byte, []*debug.Module, error) {
+// bom makes an executable's bill of materials from its build info, and returns the licence texts and notices of the modules of
+// others in it, by their names in an archive: whoever passes the executable on has to pass these on too.
+func bom(r release.Release, file string, data []byte) ([]byte, map[string]release.File, error) {
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {
 		return nil, nil, err
@@ -34,7 +38,7 @@ func bom(r release.Release, file string, data []byte) ([]byte, []*debug.Module, 
 		Version:    r.Version,
 		Hashes:     &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: fmt.Sprintf("%x", sum)}},
 		PackageURL: purl(info.Main.Path, "v"+r.Version),
-		Licenses:   &cdx.Licenses{{License: &cdx.License{ID: "Apache-2.0"}}},
+		Licenses:   named("Apache-2.0"),
 	}
 	properties := []cdx.Property{}
 	for _, s := range info.Settings {
@@ -44,18 +48,34 @@ func bom(r release.Release, file string, data []byte) ([]byte, []*debug.Module, 
 	}
 	main.Properties = &properties
 	gone := strings.TrimPrefix(info.GoVersion, "go")
-	components := []cdx.Component{{BOMRef: purl("std", gone), Type: cdx.ComponentTypeLibrary, Name: "std", Version: info.GoVersion, PackageURL: purl("std", gone)}}
+	components := []cdx.Component{{
+		BOMRef: purl("std", gone), Type: cdx.ComponentTypeLibrary, Name: "std", Version: info.GoVersion, PackageURL: purl("std", gone), Licenses: named("BSD-3-Clause"),
+	}}
 	var others []*debug.Module
 	for _, dep := range info.Deps {
 		if dep.Replace != nil && dep.Replace.Version == "(devel)" { // Prelude's own, from the directory beside
-			components = append(components, component(&debug.Module{Path: dep.Path, Version: "v" + r.Version}))
+			own := component(&debug.Module{Path: dep.Path, Version: "v" + r.Version})
+			own.Licenses = named("Apache-2.0")
+			components = append(components, own)
 			continue
 		}
 		if dep.Replace != nil {
 			dep = dep.Replace
 		}
 		others = append(others, dep)
-		components = append(components, component(dep))
+	}
+	texts, err := licences(r, others)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := map[string]release.File{}
+	for _, dep := range others {
+		c := component(dep)
+		if c.Licenses = identify(texts[dep.Path]); c.Licenses == nil {
+			return nil, nil, fmt.Errorf("%s@%s: no licence is known that its files %v are the text of", dep.Path, dep.Version, slices.Sorted(maps.Keys(texts[dep.Path])))
+		}
+		components = append(components, c)
+		maps.Copy(all, texts[dep.Path])
 	}
 	refs := make([]string, len(components))
 	for i, c := range components {
@@ -68,7 +88,7 @@ func bom(r release.Release, file string, data []byte) ([]byte, []*debug.Module, 
 	bill.Dependencies = &[]cdx.Dependency{{Ref: main.BOMRef, Dependencies: &refs}}
 	var text bytes.Buffer
 	err = cdx.NewBOMEncoder(&text, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bill, cdx.SpecVersion1_5)
-	return text.Bytes(), others, err
+	return text.Bytes(), all, err
 }
 
 func component(m *debug.Module) cdx.Component {
@@ -92,46 +112,77 @@ func serial(sum [sha256.Size]byte) string {
 // legal are the names of files that have to go with what is made of a module.
 var legal = regexp.MustCompile(`^(LICEN[CS]E|COPYING|NOTICE)([-.].*)?$`)
 
-// licences adds the licence texts and notices of modules to files: who passes executables on has to pass these on too.
-func licences(r release.Release, modules []*debug.Module, files map[string]release.File) error {
+// licences returns the licence texts and notices of modules, by the modules' paths and then by the files' names in an archive.
+func licences(r release.Release, modules []*debug.Module) (map[string]map[string]release.File, error) {
+	texts := map[string]map[string]release.File{}
+	if len(modules) == 0 {
+		return texts, nil
+	}
 	arguments := []string{"mod", "download", "-json"}
 	for _, m := range modules {
 		arguments = append(arguments, m.Path+"@"+m.Version)
-	}
-	if len(modules) == 0 {
-		return nil
 	}
 	list := exec.Command("go", arguments...)
 	list.Dir = filepath.Join(r.Source, "tools")
 	list.Stderr = os.Stderr
 	out, err := list.Output()
 	if err != nil {
-		return fmt.Errorf("licences: %w", err)
+		return nil, fmt.Errorf("licences: %w", err)
 	}
 	for stream := json.NewDecoder(bytes.NewReader(out)); stream.More(); {
 		var m struct{ Path, Version, Dir string }
 		if err := stream.Decode(&m); err != nil {
-			return err
+			return nil, err
 		}
-		entries, err := os.ReadDir(m.Dir)
-		if err != nil {
-			return err
+		if texts[m.Path], err = legalFiles(m.Path, m.Dir); err != nil {
+			return nil, err
 		}
-		found := false
-		for _, entry := range entries {
-			if !entry.Type().IsRegular() || !legal.MatchString(entry.Name()) {
-				continue
-			}
-			data, err := os.ReadFile(filepath.Join(m.Dir, entry.Name()))
-			if err != nil {
-				return err
-			}
-			name := path.Join("licenses", m.Path, entry.Name())
-			files[name], found = release.File{Name: name, Data: data}, true
-		}
-		if !found {
-			return fmt.Errorf("%s@%s has no licence", m.Path, m.Version)
+		if len(texts[m.Path]) == 0 {
+			return nil, fmt.Errorf("%s@%s has no licence", m.Path, m.Version)
 		}
 	}
-	return nil
+	return texts, nil
+}
+
+// legalFiles are a module's own.
+func legalFiles(module, dir string) (map[string]release.File, error) {
+	entries, err := os.ReadDir(dir)
+	files := map[string]release.File{}
+	for _, entry := range entries {
+		if !entry.Type().IsRegular() || !legal.MatchString(entry.Name()) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		name := path.Join("licenses", module, entry.Name())
+		files[name] = release.File{Name: name, Data: data}
+	}
+	return files, err
+}
+
+// identify returns the licences that files are the texts of, or nil if there are none.
+func identify(files map[string]release.File) *cdx.Licenses {
+	var ids []string
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		for _, match := range licensecheck.Scan(files[name].Data).Match {
+			if !match.IsURL && !slices.Contains(ids, match.ID) {
+				ids = append(ids, match.ID)
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return named(ids...)
+}
+
+// named lists licences by their SPDX identifiers.
+func named(ids ...string) *cdx.Licenses {
+	var list cdx.Licenses
+	for _, id := range ids {
+		list = append(list, cdx.LicenseChoice{License: &cdx.License{ID: id}})
+	}
+	return &list
 }

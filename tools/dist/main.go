@@ -1,5 +1,5 @@
 // Command dist makes the release: for each architecture an archive with the executables, their bills of materials, a
-// descriptor of the supported APIs and the tool that puts them into a builder; and the checksums of all. The same commit
+// descriptor of the supported APIs and the tools that put them into a builder; and the checksums of all. The same commit
 // makes the same bytes with the same Go. `make dist` calls it.
 package main
 
@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,20 +90,18 @@ func pack(r release.Release, arch string) ([]byte, error) {
 		{Name: "lifecycle.toml", Data: descriptor},
 	}
 	notices := map[string]release.File{}
-	for _, name := range []string{"lifecycle/detector", "lifecycle/generator", "overlay"} {
+	for _, name := range append([]string{"lifecycle/detector", "lifecycle/generator"}, release.Tools...) {
 		path := filepath.Join(dir, filepath.Base(name))
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		bill, modules, err := bom(r, path, data)
+		bill, texts, err := bom(r, path, data)
 		if err != nil {
 			return nil, fmt.Errorf("bill of materials of %s: %w", name, err)
 		}
 		files = append(files, release.File{Name: name, Data: data, Executable: true}, release.File{Name: name + ".sbom.cdx.json", Data: bill})
-		if err := licences(r, modules, notices); err != nil {
-			return nil, err
-		}
+		maps.Copy(notices, texts)
 	}
 	// Go's own is word for word that of what the Go project keeps beside it, and not all distributions of Go bring it along.
 	gos, ok := notices["licenses/golang.org/x/sys/LICENSE"]

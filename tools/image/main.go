@@ -1,5 +1,5 @@
-// Command image makes an OCI layout of a release: for each architecture an image with the executables under /cnb/lifecycle/,
-// as one layer, and an index of them. It needs no daemon, and takes the executables from the archives that dist has made.
+// Command image makes an OCI layout of a release: for each architecture an image with the executables under /cnb/lifecycle/
+// and their licences, as one layer, and an index of them. It needs no daemon, and takes the executables from the archives that dist has made.
 // `make image` calls it.
 package main
 
@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -20,6 +22,9 @@ import (
 
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
+
+// documents is where licences and bills of materials are: beside the executables, builders would get them too.
+const documents = "usr/share/doc/prelude/"
 
 // named says what an image of a layout is called.
 const named = "org.opencontainers.image.ref.name"
@@ -40,10 +45,8 @@ func main() {
 
 // write makes the layout, in the place of an earlier one.
 func write(r release.Release, dist, out string) error {
-	if _, err := os.Stat(out); err == nil {
-		if _, err := os.Stat(filepath.Join(out, "oci-layout")); err != nil {
-			return fmt.Errorf("%s is there and no OCI layout; please remove it or say -o", out)
-		}
+	if err := release.CheckLayout(out); err != nil {
+		return err
 	}
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	labels, err := r.Labels()
@@ -63,25 +66,14 @@ func write(r release.Release, dist, out string) error {
 	if err != nil {
 		return err
 	}
-	beside, err := os.MkdirTemp(filepath.Dir(out), ".image-")
+	err = release.ReplaceLayout(out, func(beside string) error {
+		path, err := layout.Write(beside, empty.Index)
+		if err != nil {
+			return err
+		}
+		return path.AppendIndex(index, layout.WithAnnotations(map[string]string{named: r.Version}))
+	})
 	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(beside)
-	path, err := layout.Write(beside, empty.Index)
-	if err != nil {
-		return err
-	}
-	if err := path.AppendIndex(index, layout.WithAnnotations(map[string]string{named: r.Version})); err != nil {
-		return err
-	}
-	if err := os.Chmod(beside, 0o755); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(out); err != nil {
-		return err
-	}
-	if err := os.Rename(beside, out); err != nil {
 		return err
 	}
 	fmt.Printf("%s  %s:%s\n", digest, filepath.Base(out), r.Version)
@@ -110,6 +102,15 @@ func image(r release.Release, dist, arch string, labels map[string]string) (v1.I
 		}
 		f.Name = "cnb/lifecycle/" + name
 		files = append(files, f)
+	}
+	for name, f := range archive {
+		if name == "LICENSE" || strings.HasPrefix(name, "licenses/") || strings.HasPrefix(name, "lifecycle/") && strings.HasSuffix(name, ".sbom.cdx.json") {
+			f.Name = documents + path.Base(name)
+			if dir, ok := strings.CutPrefix(name, "licenses/"); ok {
+				f.Name = documents + "licenses/" + dir
+			}
+			files = append(files, f)
+		}
 	}
 	content, err := release.Tar(files, r.Time)
 	if err != nil {

@@ -4,8 +4,10 @@ import (
 	"archive/tar"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,7 +31,11 @@ func made(t *testing.T) string {
 		content, err := release.Tar([]release.File{
 			{Name: "lifecycle/detector", Data: []byte("detector for " + arch), Executable: true},
 			{Name: "lifecycle/generator", Data: []byte("generator for " + arch), Executable: true},
+			{Name: "lifecycle/detector.sbom.cdx.json", Data: []byte("{}")},
+			{Name: "LICENSE", Data: []byte("Apache")},
+			{Name: "licenses/some/module/LICENSE", Data: []byte("MIT")},
 			{Name: "README.md"},
+			{Name: "overlay", Data: []byte("overlay"), Executable: true},
 		}, sample.Time)
 		if err == nil {
 			content, err = release.Gzip(content)
@@ -98,6 +104,9 @@ func TestImage(t *testing.T) {
 		if config.Config.Labels["io.buildpacks.lifecycle.version"] != sample.Version {
 			t.Errorf("%s: labels %v", arch, config.Config.Labels)
 		}
+		if config.Config.Labels["org.opencontainers.image.source"] == "" {
+			t.Errorf("%s: no label says where the source is", arch)
+		}
 		var apis release.Lists
 		if err := json.Unmarshal([]byte(config.Config.Labels["io.buildpacks.lifecycle.apis"]), &apis); err != nil || !slices.Equal(apis.Platform.Supported, release.Supported().Platform.Supported) || apis.Platform.Deprecated == nil {
 			t.Errorf("%s: label of APIs: %+v, %v", arch, apis, err)
@@ -116,13 +125,22 @@ func TestImage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if header.Mode != 0o755 || !header.ModTime.Equal(sample.Time) || header.Uid != 0 {
+			executable := header.Typeflag == tar.TypeDir || path.Dir(header.Name) == "cnb/lifecycle"
+			if (header.Mode == 0o755) != executable || !header.ModTime.Equal(sample.Time) || header.Uid != 0 {
 				t.Errorf("%s: %s: mode %o, time %s, owner %d", arch, header.Name, header.Mode, header.ModTime, header.Uid)
 			}
 			files[strings.Trim(header.Name, "/")] = string(data)
 		}
 		content.Close()
-		if len(files) != 4 || files["cnb/lifecycle/detector"] != "detector for "+arch || files["cnb/lifecycle/generator"] != "generator for "+arch {
+		// Licences and bills of materials are there, but not among what a builder copies.
+		for _, document := range []string{"LICENSE", "licenses/some/module/LICENSE", "detector.sbom.cdx.json"} {
+			if files["usr/share/doc/prelude/"+document] == "" {
+				t.Errorf("%s: no %s", arch, document)
+			}
+			delete(files, "usr/share/doc/prelude/"+document)
+		}
+		maps.DeleteFunc(files, func(_, data string) bool { return data == "" }) // directories
+		if len(files) != 2 || files["cnb/lifecycle/detector"] != "detector for "+arch || files["cnb/lifecycle/generator"] != "generator for "+arch {
 			t.Errorf("%s: %q", arch, files)
 		}
 	}

@@ -4,15 +4,11 @@ package main
 
 import (
 	"bytes"
-	"debug/elf"
-	"encoding/binary"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/BurntSushi/toml"
 
@@ -27,7 +23,12 @@ func main() {
 		fmt.Fprint(flag.CommandLine.Output(), "Usage: overlay -lifecycle <lifecycle.tgz> -o <new.tgz>\nPuts Prelude's detector and generator into the archive of a lifecycle.\n")
 		flag.PrintDefaults()
 	}
+	version := flag.Bool("version", false, "print the version and exit")
 	flag.Parse()
+	if *version {
+		fmt.Println(release.Stamp())
+		return
+	}
 	if *lifecycle == "" || *out == "" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
@@ -135,57 +136,24 @@ func supported(entries []entry) error {
 	if _, err := toml.Decode(string(entries[at].data), &theirs); err != nil {
 		return fmt.Errorf("lifecycle.toml: %w", err)
 	}
-	ours := release.Supported()
-	for _, kind := range []struct {
-		name         string
-		theirs, ours release.APIs
-	}{{"Buildpack", theirs.APIs.Buildpack, ours.Buildpack}, {"Platform", theirs.APIs.Platform, ours.Platform}} {
-		if len(kind.theirs.Supported) == 0 {
-			return fmt.Errorf("lifecycle.toml does not list the %s APIs that it supports ([apis.%s] supported)", kind.name, strings.ToLower(kind.name))
-		}
-		var missing []string
-		for _, version := range kind.theirs.Supported {
-			if !slices.Contains(kind.ours.Supported, version) {
-				missing = append(missing, version)
-			}
-		}
-		if len(missing) > 0 {
-			return fmt.Errorf("it promises %s API %s, but Prelude has %s; please take an older lifecycle or a newer Prelude",
-				kind.name, strings.Join(missing, ", "), strings.Join(kind.ours.Supported, ", "))
-		}
+	if err := release.Missing(theirs.APIs); err != nil {
+		return fmt.Errorf("lifecycle.toml: %w", err)
 	}
 	return nil
 }
 
 // sameMachine demands that an executable is for the same machine as the one that it replaces, if that is an ELF file.
 func sameMachine(entries []entry, at int, ours []byte) error {
-	theirs, err := elf.NewFile(bytes.NewReader(content(entries, at)))
+	theirs, err := release.Architecture(content(entries, at))
 	if err != nil {
 		return nil // a script, say
 	}
-	mine, err := elf.NewFile(bytes.NewReader(ours))
+	mine, err := release.Architecture(ours)
 	if err != nil {
 		return fmt.Errorf("our own detector: %w", err)
 	}
-	if mine.Machine != theirs.Machine || mine.ByteOrder != theirs.ByteOrder {
-		return fmt.Errorf("it is for %s, but Prelude's detector is for %s; please take both for the same architecture, or say with -executables where the others are", architecture(theirs), architecture(mine))
+	if mine != theirs {
+		return fmt.Errorf("it is for %s, but Prelude's detector is for %s; please take both for the same architecture, or say with -executables where the others are", theirs, mine)
 	}
 	return nil
-}
-
-// architecture is what an executable's is called in names of archives.
-func architecture(f *elf.File) string {
-	switch f.Machine {
-	case elf.EM_X86_64:
-		return "amd64"
-	case elf.EM_AARCH64:
-		return "arm64"
-	case elf.EM_S390:
-		return "s390x"
-	case elf.EM_PPC64:
-		if f.ByteOrder == binary.LittleEndian {
-			return "ppc64le"
-		}
-	}
-	return f.Machine.String() + ", " + f.ByteOrder.String()
 }

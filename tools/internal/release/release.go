@@ -27,6 +27,20 @@ var Architectures = []string{"amd64", "arm64", "ppc64le", "s390x"}
 // Executables are the names of Prelude's own.
 var Executables = []string{"detector", "generator"}
 
+// Tools are the names of the programs that come with the executables in a release's archives: packages of the module tools.
+var Tools = []string{"builder", "overlay"}
+
+// StampedVersion and StampedCommit say of which release the running tool is. The build stamps them.
+var StampedVersion, StampedCommit = "0.0.0", ""
+
+// Stamp is what a tool answers to -version, in the form in which the executables do.
+func Stamp() string {
+	if StampedCommit == "" {
+		return StampedVersion
+	}
+	return StampedVersion + "+" + StampedCommit
+}
+
 // baseline fixes what the environment could otherwise choose for an architecture, at what all of its machines can do.
 var baseline = map[string]string{"amd64": "GOAMD64=v1", "arm64": "GOARM64=v8.0", "ppc64le": "GOPPC64=power8"}
 
@@ -85,17 +99,24 @@ func commitTime(source string) (time.Time, error) {
 // Build builds executables, static and stripped, into a directory. Of the environment only where Go keeps and gets its
 // things counts, so that the same commit and the same Go make the same bytes anywhere.
 func (r Release) Build(arch, dir string) error {
-	stamp := "github.com/cnb-prelude/prelude/cmd"
-	ldflags := fmt.Sprintf("-s -w -X %s.Version=%s -X %s.Commit=%s", stamp, r.Version, stamp, r.Commit)
-	for module, packages := range map[string][]string{
-		r.Source:                         {"./cmd/detector", "./cmd/generator"},
-		filepath.Join(r.Source, "tools"): {"./overlay"},
+	var tools []string
+	for _, name := range Tools {
+		tools = append(tools, "./"+name)
+	}
+	for _, module := range []struct {
+		dir, version, commit string // version and commit are variables that are stamped
+		packages             []string
+	}{
+		{r.Source, "cmd.Version", "cmd.Commit", []string{"./cmd/detector", "./cmd/generator"}},
+		{filepath.Join(r.Source, "tools"), "tools/internal/release.StampedVersion", "tools/internal/release.StampedCommit", tools},
 	} {
+		const path = "github.com/cnb-prelude/prelude/"
+		ldflags := fmt.Sprintf("-s -w -X %s%s=%s -X %s%s=%s", path, module.version, r.Version, path, module.commit, r.Commit)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", dir + "/"}, packages...)...)
-		build.Dir = module
+		build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", dir + "/"}, module.packages...)...)
+		build.Dir = module.dir
 		build.Env = append(slices.DeleteFunc(os.Environ(), chosen), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 		if level := baseline[arch]; level != "" {
 			build.Env = append(build.Env, level)
@@ -179,6 +200,7 @@ func (r Release) Labels() (map[string]string, error) {
 		"org.opencontainers.image.version":  r.Version,
 		"org.opencontainers.image.revision": r.Commit,
 		"org.opencontainers.image.licenses": "Apache-2.0",
+		"org.opencontainers.image.source":   "https://github.com/cnb-prelude/prelude",
 	}, err
 }
 

@@ -1,0 +1,153 @@
+// Command builder puts Prelude's detector and generator into a builder image, as one layer more, without making the builder anew;
+// or takes them out again. Images are in a registry, in a Docker daemon, or OCI layouts on disk.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/tools/internal/release"
+)
+
+const usage = `builder puts Prelude's detector and generator into a builder image, as one layer more.
+
+Usage: builder -from <image> -to <image>
+
+An image is one of
+  <name>             in a registry, with the credentials that docker and others use (~/.docker/config.json)
+  daemon:<name>      in Docker
+  layout:<directory> an OCI layout on disk
+
+All images of an image index are changed. Everything else in the builder stays as it is.
+
+`
+
+const example = `
+Example:
+  builder -from registry.example/builder:noble -to registry.example/builder:noble-prelude
+
+Documentation: https://github.com/cnb-prelude/prelude/tree/main/docs/operators.md
+`
+
+func main() {
+	from := flag.String("from", "", "the builder (required)")
+	to := flag.String("to", "", "the new builder (required); it may be the same one, which is replaced then")
+	undo := flag.Bool("undo", false, "take out what was put in: the builder is again as it was, with the same digest")
+	var directories list
+	flag.Var(&directories, "executables", "a directory with Prelude's detector and generator (default: lifecycle/ beside this program); once for each architecture")
+	version := flag.Bool("version", false, "print the version and exit")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), usage)
+		flag.PrintDefaults()
+		fmt.Fprint(flag.CommandLine.Output(), example)
+	}
+	flag.Parse()
+	switch {
+	case *version:
+		fmt.Println(release.Stamp())
+		return
+	case *from == "" || *to == "" || flag.NArg() > 0:
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(*from, *to, *undo, directories, os.Stdout); err != nil {
+		release.Exit("builder", err)
+	}
+}
+
+// list is a flag that can be given several times.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(value string) error {
+	*l = append(*l, value)
+	return nil
+}
+
+// run makes the new builder, and says on say what it did. The image that is to be made is complete or untouched.
+func run(from, to string, undo bool, directories []string, say io.Writer) error {
+	source, err := parsePlace(from)
+	if err != nil {
+		return fmt.Errorf("-from: %w", err)
+	}
+	target, err := parsePlace(to)
+	if err != nil {
+		return fmt.Errorf("-to: %w", err)
+	}
+	change := takeOut
+	if !undo {
+		ours, err := readExecutables(directories)
+		if err != nil {
+			return err
+		}
+		change = ours.putInto
+	}
+	found, err := source.read()
+	if found.clean != nil {
+		defer found.clean()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	made, lines, err := found.each(change)
+	if err != nil {
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	digest, err := target.write(made)
+	if err != nil {
+		return fmt.Errorf("%s: %w", to, err)
+	}
+	for _, line := range append(lines, fmt.Sprintf("%s is %s", to, digest)) {
+		fmt.Fprintln(say, line)
+	}
+	return nil
+}
+
+// executables are Prelude's own, by architecture.
+type executables map[string]map[string][]byte
+
+// readExecutables reads those of each directory. Which architecture they are for is what they say themselves.
+func readExecutables(directories []string) (executables, error) {
+	if len(directories) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		directories = []string{filepath.Join(filepath.Dir(self), "lifecycle")}
+	}
+	found := executables{}
+	for _, dir := range directories {
+		files := map[string][]byte{}
+		for _, name := range release.Executables {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				return nil, fmt.Errorf("%w; say with -executables where Prelude's are", err)
+			}
+			files[name] = data
+		}
+		arch, err := release.Architecture(files["detector"])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "detector"), err)
+		}
+		if _, twice := found[arch]; twice {
+			return nil, fmt.Errorf("-executables: there are several directories for %s", arch)
+		}
+		found[arch] = files
+	}
+	return found, nil
+}
+
+// stamp is what is put into a builder, as its label says it.
+type stamp struct {
+	Version string `json:"version"`
+	Commit  string `json:"commit,omitempty"`
+	// From is the digest of the image as it was.
+	From string `json:"from"`
+	// Layer is the uncompressed digest of the layer that was added.
+	Layer string `json:"layer"`
+}

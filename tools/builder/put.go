@@ -1,0 +1,309 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/cnb-prelude/prelude/tools/internal/release"
+)
+
+const (
+	// label says what was put into a builder.
+	label = "io.github.cnb-prelude.builder"
+	// metadata is the label that makes an image a builder.
+	metadata  = "io.buildpacks.builder.metadata"
+	lifecycle = "cnb/lifecycle/"
+)
+
+// putInto returns the builder with the executables of its architecture in it, in the place of those of an earlier time, and what
+// there is to say about it. It refuses what is no builder, an architecture for which there are no executables, and a builder that
+// promises APIs which Prelude does not have.
+func (ours executables) putInto(image v1.Image) (v1.Image, string, error) {
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, "", err
+	}
+	did := "added"
+	if config.Config.Labels[label] != "" {
+		did = "replaced"
+		if image, _, err = takeOut(image); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := isBuilder(config.Config.Labels); err != nil {
+		return nil, "", err
+	}
+	files, ok := ours[config.Architecture]
+	if !ok || config.OS != "linux" {
+		return nil, "", fmt.Errorf("it is for %s/%s, and there are executables for %s only; say with -executables where the others are (they are in the release's archive for that architecture)",
+			config.OS, config.Architecture, ours.platforms())
+	}
+	like, err := find(image)
+	if err != nil {
+		return nil, "", err
+	}
+	layer, err := newLayer(image, files, like)
+	if err != nil {
+		return nil, "", err
+	}
+	changed, err := withLayer(image, layer, like.ModTime)
+	return changed, fmt.Sprintf("%s detector and generator %s, for %s/%s", did, release.StampedVersion, config.OS, config.Architecture), err
+}
+
+func (ours executables) platforms() string {
+	var names []string
+	for arch := range ours {
+		names = append(names, "linux/"+arch)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// isBuilder demands the label that builders have, and that Prelude has all APIs which the builder promises.
+func isBuilder(labels map[string]string) error {
+	text, ok := labels[metadata]
+	if !ok {
+		return fmt.Errorf("it is no builder: it has no label %s", metadata)
+	}
+	var theirs struct {
+		Lifecycle release.Descriptor `json:"lifecycle"`
+	}
+	if err := json.Unmarshal([]byte(text), &theirs); err != nil {
+		return fmt.Errorf("label %s: %w", metadata, err)
+	}
+	if err := release.Missing(theirs.Lifecycle.APIs); err != nil {
+		return fmt.Errorf("label %s: %w", metadata, err)
+	}
+	return nil
+}
+
+// find returns the header of the builder's detector, or of what is beside it if that is a link: the new files are to have the same
+// owner, mode and time. Small layers are looked into first, for the lifecycle has one of its own in builders.
+func find(image v1.Image) (*tar.Header, error) {
+	layers, err := image.Layers()
+	if err != nil {
+		return nil, err
+	}
+	sizes := map[v1.Layer]int64{}
+	for _, layer := range layers {
+		if sizes[layer], err = layer.Size(); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(layers, func(a, b v1.Layer) int { return cmp.Compare(sizes[a], sizes[b]) })
+	for _, layer := range layers {
+		if header, err := detectorOf(layer); header != nil || err != nil {
+			return header, err
+		}
+	}
+	return nil, fmt.Errorf("it has no /%sdetector in any layer", lifecycle)
+}
+
+// detectorOf returns the header of the detector in a layer, or nil.
+func detectorOf(layer v1.Layer) (*tar.Header, error) {
+	content, err := layer.Uncompressed()
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	var link *tar.Header
+	for r := tar.NewReader(content); ; {
+		header, err := r.Next()
+		if err == io.EOF {
+			return link, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := path.Clean(strings.TrimLeft(header.Name, "./"))
+		switch {
+		case name == path.Clean(lifecycle) && header.Typeflag != tar.TypeDir:
+			return nil, fmt.Errorf("/%s is no directory, which is not known of any builder and not supported", name)
+		case path.Dir(name) != path.Clean(lifecycle) || header.Typeflag == tar.TypeDir:
+		case path.Base(name) == "detector" && header.Typeflag == tar.TypeReg:
+			return header, nil
+		case path.Base(name) == "detector":
+			link = header // its mode says nothing
+		case link != nil && header.Typeflag == tar.TypeReg:
+			return header, nil
+		}
+	}
+}
+
+// newLayer makes the layer, in the form that the image's other layers have.
+func newLayer(image v1.Image, files map[string][]byte, like *tar.Header) (v1.Layer, error) {
+	var content bytes.Buffer
+	w := tar.NewWriter(&content)
+	for _, name := range release.Executables {
+		mode := int64(0o755)
+		if like.Typeflag == tar.TypeReg {
+			mode = like.Mode & 0o7777
+		}
+		header := &tar.Header{
+			Typeflag: tar.TypeReg, Name: lifecycle + name, Mode: mode, Size: int64(len(files[name])),
+			Uid: like.Uid, Gid: like.Gid, Uname: like.Uname, Gname: like.Gname, ModTime: like.ModTime,
+		}
+		if err := w.WriteHeader(header); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(files[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	packed, err := release.Gzip(content.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	mediaType, err := image.MediaType()
+	if err != nil {
+		return nil, err
+	}
+	kind := types.DockerLayer
+	if mediaType == types.OCIManifestSchema1 {
+		kind = types.OCILayer
+	}
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil }, tarball.WithMediaType(kind))
+}
+
+// withLayer returns the image with a layer on top and the label that says so; at is the time that the history has for it.
+func withLayer(image v1.Image, layer v1.Layer, at time.Time) (v1.Image, error) {
+	digest, err := image.Digest()
+	if err != nil {
+		return nil, err
+	}
+	id, err := layer.DiffID()
+	if err != nil {
+		return nil, err
+	}
+	descriptor, err := describeLayer(layer)
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.RawConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	s := stamp{Version: release.StampedVersion, Commit: release.StampedCommit, From: digest.String(), Layer: id.String()}
+	for _, e := range additions(s, config, at) {
+		if config, err = appendTo(config, e.element, e.path...); err != nil {
+			return nil, fmt.Errorf("the image's configuration: %w", err)
+		}
+	}
+	manifest, err := image.RawManifest()
+	if err != nil {
+		return nil, err
+	}
+	if manifest, err = appendTo(manifest, text(descriptor), "layers"); err != nil {
+		return nil, err
+	}
+	if manifest, err = withConfig(manifest, config); err != nil {
+		return nil, err
+	}
+	return &changedImage{Image: image, manifest: manifest, config: config, added: layer}, nil
+}
+
+func describeLayer(layer v1.Layer) (v1.Descriptor, error) {
+	mediaType, err := layer.MediaType()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	size, err := layer.Size()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	digest, err := layer.Digest()
+	return v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}, err
+}
+
+// addition is an element that is put behind the others of an array or an object.
+type addition struct {
+	element []byte
+	path    []any
+}
+
+// additions are those to the configuration of an image.
+func additions(s stamp, config []byte, at time.Time) []addition {
+	list := []addition{
+		{text(s.Layer), []any{"rootfs", "diff_ids"}},
+		{append(append(text(label), ':'), text(string(text(s)))...), []any{"config", "Labels"}},
+	}
+	if history, ok, _ := value(config, "history"); ok && config[history.start] == '[' {
+		list = append(list, addition{text(v1.History{Created: v1.Time{Time: at.UTC()}, CreatedBy: "prelude " + s.Version}), []any{"history"}})
+	}
+	return list
+}
+
+// takeOut returns the builder as it was before Prelude was put into it, and what there is to say about it.
+func takeOut(image v1.Image) (v1.Image, string, error) {
+	parsed, err := image.ConfigFile()
+	if err != nil {
+		return nil, "", err
+	}
+	said := parsed.Config.Labels[label]
+	if said == "" {
+		return nil, "", fmt.Errorf("Prelude was not put into it by this program: it has no label %s", label)
+	}
+	var s stamp
+	if err := json.Unmarshal([]byte(said), &s); err != nil {
+		return nil, "", fmt.Errorf("label %s: %w", label, err)
+	}
+	if ids := parsed.RootFS.DiffIDs; len(ids) == 0 || ids[len(ids)-1].String() != s.Layer {
+		return nil, "", fmt.Errorf("its last layer is not the one with Prelude's executables (%s): something was put on top of it since", s.Layer)
+	}
+	config, err := image.RawConfigFile()
+	if err != nil {
+		return nil, "", err
+	}
+	entry := append(append(text(label), ':'), text(said)...)
+	if config, err = cut(config, entry, "config", "Labels"); err == nil {
+		config, err = cut(config, text(s.Layer), "rootfs", "diff_ids")
+	}
+	if n := len(parsed.History); err == nil && n > 0 {
+		var at span
+		if at, _, err = value(config, "history", n-1); err == nil {
+			config, err = cut(config, bytes.Clone(config[at.start:at.end]), "history")
+		}
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("the image's configuration was changed since: %w", err)
+	}
+	manifest, err := withoutLastLayer(image, config)
+	if err != nil {
+		return nil, "", err
+	}
+	return &changedImage{Image: image, manifest: manifest, config: config}, fmt.Sprintf("took out detector and generator %s, of %s/%s", s.Version, parsed.OS, parsed.Architecture), nil
+}
+
+func withoutLastLayer(image v1.Image, config []byte) ([]byte, error) {
+	manifest, err := image.RawManifest()
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := image.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	at, _, err := value(manifest, "layers", len(parsed.Layers)-1)
+	if err != nil {
+		return nil, err
+	}
+	if manifest, err = cut(manifest, bytes.Clone(manifest[at.start:at.end]), "layers"); err != nil {
+		return nil, err
+	}
+	return withConfig(manifest, config)
+}
