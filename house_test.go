@@ -14,21 +14,22 @@ const module = "github.com/cnb-prelude/prelude"
 
 // rooms lists, for each package, what it may import of the others. Imports run one way, from the executables down.
 var rooms = map[string][]string{
-	"cmd/detector":         {"cmd", "platform"},
-	"cmd/generator":        {"cmd", "platform"},
-	"cmd":                  {"phase", "phase/resolve", "platform", "buildpack", "internal/api", "internal/files"},
-	"phase":                {"phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar"},
-	"phase/explain":        {"phase/resolve", "buildpack", "internal/similar", "internal/tidy"},
-	"phase/resolve":        {"buildpack", "internal/api"},
-	"platform":             {"buildpack", "internal/api", "internal/handwritten", "internal/files", "internal/tidy"},
-	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/handwritten", "internal/similar"},
-	"buildpack/invoke":     {"buildpack", "internal/api", "internal/files", "internal/similar"},
-	"buildpack":            {"internal/api", "internal/handwritten", "internal/similar"},
-	"internal/handwritten": {"internal/similar", "internal/tidy"},
-	"internal/similar":     {},
-	"internal/tidy":        {},
-	"internal/files":       {},
-	"internal/api":         {},
+	"cmd/detector":               {"cmd", "platform"},
+	"cmd/generator":              {"cmd", "platform"},
+	"cmd":                        {"phase", "phase/resolve", "platform", "buildpack", "internal/api", "internal/files"},
+	"phase":                      {"phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar"},
+	"phase/explain":              {"phase/resolve", "buildpack", "internal/similar", "internal/tidy"},
+	"phase/resolve":              {"phase/resolve/internal/sat", "buildpack", "internal/api"},
+	"phase/resolve/internal/sat": {},
+	"platform":                   {"buildpack", "internal/api", "internal/handwritten", "internal/files", "internal/tidy"},
+	"buildpack/store":            {"buildpack", "internal/api", "internal/files", "internal/handwritten", "internal/similar"},
+	"buildpack/invoke":           {"buildpack", "internal/api", "internal/files", "internal/similar"},
+	"buildpack":                  {"internal/api", "internal/handwritten", "internal/similar"},
+	"internal/handwritten":       {"internal/similar", "internal/tidy"},
+	"internal/similar":           {},
+	"internal/tidy":              {},
+	"internal/files":             {},
+	"internal/api":               {},
 }
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -4,7 +4,7 @@
 // candidate groups left to right and depth first, and answers with a Resolution or with a Failure, which is a value.
 //
 // The pieces: search.go walks the order (order.go), evaluate.go judges a candidate, solve.go finds the first passing trial
-// of one with the help of the small solver in sat.go, plan.go writes the answer as a build plan. blame.go, hopeless.go,
+// of one with the help of the small solver in internal/sat, plan.go writes the answer as a build plan. blame.go, hopeless.go,
 // refute.go and reach.go keep candidates from multiplying, effort.go says when it is given up; ahead.go proposes what to
 // run meanwhile. Why there is no answer is told by the package explain.
 package resolve

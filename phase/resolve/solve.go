@@ -5,9 +5,10 @@ import (
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/resolve/internal/sat"
 )
 
-// This file turns the rules of the build plan (contract, section 5) into clauses for the solver in sat.go.
+// This file turns the rules of the build plan (contract, section 5) into clauses for the solver of the package sat.
 //
 // The choice variable of (participant, alternative) says that the trial picks the alternative. Whether the participant is
 // in the trial with it is the same thing, except for the last alternative of an optional participant: that has a
@@ -37,13 +38,13 @@ func Solve(ps []Participant) (*Trial, *Clash) {
 func solveWithin(budget int, ps []Participant) (*Trial, *Clash, int) {
 	p := newProblem(ps)
 	e := p.encode(p.allPremises())
-	switch e.solver.solve(budget) {
-	case satisfied:
-		return e.trial(), nil, e.solver.steps
-	case contradicted:
-		return nil, p.clash(p.shrink(e.solver.core(), e.solver.steps)), e.solver.steps
+	switch e.solver.Solve(budget) {
+	case sat.Satisfied:
+		return e.trial(), nil, e.solver.Steps()
+	case sat.Contradicted:
+		return nil, p.clash(p.shrink(e.solver.Core(), e.solver.Steps())), e.solver.Steps()
 	}
-	return nil, nil, e.solver.steps
+	return nil, nil, e.solver.Steps()
 }
 
 // The two sides of a name: indexes of alternative.speaks and alternative.demands.
@@ -181,22 +182,24 @@ func (p *problem) isBuildpack(m int) bool {
 // encoding is a problem, or the part of it that rests on some premises, in clauses.
 type encoding struct {
 	*problem
-	solver *solver
-	on     bitset
-	// in is true if the participant is in the trial with the alternative. It is empty for participants who have
-	// no part in the premises.
-	in [][]lit
+	solver *sat.Solver
+	// on says which premises count.
+	on []bool
+	// picked is true if the trial picks the participant's alternative, in is true if the participant is in the trial with
+	// it. Both are empty for participants who have no part in the premises.
+	picked, in [][]sat.Lit
 }
 
 func (p *problem) encode(premises []int) *encoding {
 	e := &encoding{
 		problem: p,
-		solver:  &solver{premises: len(p.premises)},
-		on:      make(bitset, len(p.premises)/64+1),
-		in:      make([][]lit, len(p.participants)),
+		solver:  sat.New(len(p.premises)),
+		on:      make([]bool, len(p.premises)),
+		picked:  make([][]sat.Lit, len(p.participants)),
+		in:      make([][]sat.Lit, len(p.participants)),
 	}
 	for _, f := range premises {
-		e.on.add(f)
+		e.on[f] = true
 	}
 	members := p.members(premises)
 	e.addChoices(members)
@@ -212,17 +215,15 @@ func (p *problem) encode(premises []int) *encoding {
 // be absent is no different from being taken out. So the presence of an optional participant is never part of a clash.
 func (e *encoding) addChoices(members []int) {
 	for _, m := range members {
-		first := e.solver.choice(len(e.alternatives[m]))
-		for a := range e.alternatives[m] {
-			e.in[m] = append(e.in[m], first+lit(2*a))
-		}
+		e.picked[m] = e.solver.Choice(len(e.alternatives[m]))
+		e.in[m] = e.picked[m]
 	}
 	for _, m := range members {
 		switch {
 		case e.participants[m].Optional:
-			e.solver.add(noPremise, slices.Clone(e.in[m])...)
-		case e.on.has(m):
-			e.solver.add(m, slices.Clone(e.in[m])...)
+			e.solver.Add(sat.NoPremise, slices.Clone(e.picked[m])...)
+		case e.on[m]:
+			e.solver.Add(m, slices.Clone(e.picked[m])...)
 		}
 	}
 }
@@ -233,17 +234,17 @@ func (e *encoding) addTakenOut(members []int) {
 		if !e.participants[m].Optional {
 			continue
 		}
-		last := len(e.in[m]) - 1
-		in := e.solver.variable()
-		e.solver.add(noPremise, in.not(), e.in[m][last])
-		e.in[m][last] = in
+		last := len(e.picked[m]) - 1
+		in := e.solver.Variable()
+		e.solver.Add(sat.NoPremise, in.Not(), e.picked[m][last])
+		e.in[m] = append(slices.Clone(e.picked[m][:last]), in)
 	}
 }
 
 // addBuildpack adds that some buildpack is in, unless that follows from one being required.
 func (e *encoding) addBuildpack(members []int) {
 	none := len(e.participants)
-	var in []lit
+	var in []sat.Lit
 	for _, m := range members {
 		if !e.isBuildpack(m) {
 			continue
@@ -253,8 +254,8 @@ func (e *encoding) addBuildpack(members []int) {
 		}
 		in = append(in, e.in[m]...)
 	}
-	if e.on.has(none) {
-		e.solver.add(none, in...)
+	if e.on[none] {
+		e.solver.Add(none, in...)
 	}
 }
 
@@ -262,15 +263,15 @@ func (e *encoding) addBuildpack(members []int) {
 type front struct {
 	// met is a literal that implies that somebody so far speaks of the name, those waiting not counted; noLit if
 	// there is nobody.
-	met     lit
-	waiting []lit
+	met     sat.Lit
+	waiting []sat.Lit
 }
 
 // addDemands adds the demands of one side. It walks the members so that those who count for a demand come before it.
 func (e *encoding) addDemands(members []int, side int) {
 	fronts := make([]front, len(e.names))
 	for i := range fronts {
-		fronts[i].met = noLit
+		fronts[i].met = sat.NoLit
 	}
 	for _, m := range members {
 		for a, alt := range e.alternatives[m] {
@@ -280,7 +281,7 @@ func (e *encoding) addDemands(members []int, side int) {
 		}
 		for a, alt := range e.alternatives[m] {
 			for _, d := range alt.demands[side] {
-				if e.on.has(int(d.premise)) {
+				if e.on[d.premise] {
 					e.addDemand(e.in[m][a], e.meet(&fronts[d.name]), int(d.premise))
 				}
 			}
@@ -288,28 +289,28 @@ func (e *encoding) addDemands(members []int, side int) {
 	}
 }
 
-func (e *encoding) addDemand(in, met lit, premise int) {
-	if met == noLit {
-		e.solver.add(premise, in.not())
+func (e *encoding) addDemand(in, met sat.Lit, premise int) {
+	if met == sat.NoLit {
+		e.solver.Add(premise, in.Not())
 		return
 	}
-	e.solver.add(premise, in.not(), met)
+	e.solver.Add(premise, in.Not(), met)
 }
 
 // meet returns a literal that implies that one of those met or waiting is in; noLit if there is nobody.
-func (e *encoding) meet(f *front) lit {
+func (e *encoding) meet(f *front) sat.Lit {
 	switch {
 	case len(f.waiting) == 0:
 		return f.met
-	case len(f.waiting) == 1 && f.met == noLit:
+	case len(f.waiting) == 1 && f.met == sat.NoLit:
 		f.met = f.waiting[0]
 	default:
-		met := e.solver.variable()
-		lits := append([]lit{met.not()}, f.waiting...)
-		if f.met != noLit {
+		met := e.solver.Variable()
+		lits := append([]sat.Lit{met.Not()}, f.waiting...)
+		if f.met != sat.NoLit {
 			lits = append(lits, f.met)
 		}
-		e.solver.add(noPremise, lits...)
+		e.solver.Add(sat.NoPremise, lits...)
 		f.met = met
 	}
 	f.waiting = f.waiting[:0]
@@ -319,13 +320,11 @@ func (e *encoding) meet(f *front) lit {
 // trial reads the answer from the model.
 func (e *encoding) trial() *Trial {
 	t := &Trial{Chosen: make([]int, len(e.in)), Kept: make([]bool, len(e.in))}
-	v := 0
-	for m, in := range e.in {
-		for a := range in {
-			if e.solver.isTrue(lit(2 * v)) {
-				t.Chosen[m], t.Kept[m] = a, e.solver.possible(in[a])
+	for m, picked := range e.picked {
+		for a, pick := range picked {
+			if e.solver.IsTrue(pick) {
+				t.Chosen[m], t.Kept[m] = a, e.solver.Possible(e.in[m][a])
 			}
-			v++
 		}
 	}
 	return t
@@ -393,12 +392,12 @@ func (p *problem) shrink(core []int, steps int) []int {
 			continue
 		}
 		e := p.encode(slices.Delete(slices.Clone(core), i, i+1))
-		v := e.solver.solve(budget)
-		if budget -= e.solver.steps + len(p.premises); v == gaveUp || budget <= 0 {
+		v := e.solver.Solve(budget)
+		if budget -= e.solver.Steps() + len(p.premises); v == sat.GaveUp || budget <= 0 {
 			break
 		}
-		if v == contradicted {
-			core = e.solver.core()
+		if v == sat.Contradicted {
+			core = e.solver.Core()
 		}
 	}
 	return core

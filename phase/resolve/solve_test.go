@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/resolve/internal/sat"
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
@@ -582,14 +583,14 @@ func TestClashIsSmall(t *testing.T) {
 		ps := classes[r.IntN(len(classes))].random(r)
 		p := newProblem(ps)
 		s := p.encode(p.allPremises()).solver
-		if s.solve(0) == satisfied {
+		if s.Solve(0) == sat.Satisfied {
 			continue
 		}
 		clashes++
-		core := p.shrink(s.core(), s.steps)
+		core := p.shrink(s.Core(), s.Steps())
 		for i := range core {
 			less := slices.Delete(slices.Clone(core), i, i+1)
-			if p.encode(less).solver.solve(0) == contradicted {
+			if p.encode(less).solver.Solve(0) == sat.Contradicted {
 				t.Fatalf("the clash %q is more than is needed of\n%s", clashText(ps, p.clash(core)), write(ps))
 			}
 		}

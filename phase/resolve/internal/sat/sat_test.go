@@ -1,4 +1,4 @@
-package resolve
+package sat
 
 import (
 	"math/rand/v2"
@@ -10,7 +10,7 @@ import (
 // premise i.
 type formula struct {
 	groups  []int
-	clauses [][]lit
+	clauses [][]Lit
 }
 
 func randomFormula(r *rand.Rand) formula {
@@ -28,23 +28,23 @@ func randomFormula(r *rand.Rand) formula {
 }
 
 // randomClause has n literals, or fewer if some come up twice.
-func randomClause(r *rand.Rand, variables, n int) []lit {
-	var c []lit
+func randomClause(r *rand.Rand, variables, n int) []Lit {
+	var c []Lit
 	for range n {
-		if l := lit(r.IntN(2 * variables)); !slices.Contains(c, l) && !slices.Contains(c, l.not()) {
+		if l := Lit(r.IntN(2 * variables)); !slices.Contains(c, l) && !slices.Contains(c, l.Not()) {
 			c = append(c, l)
 		}
 	}
 	return c
 }
 
-func (f formula) solver() *solver {
-	s := &solver{premises: len(f.clauses)}
+func (f formula) solver() *Solver {
+	s := New(len(f.clauses))
 	for _, n := range f.groups {
-		s.choice(n)
+		s.Choice(n)
 	}
 	for i, c := range f.clauses {
-		s.add(i, slices.Clone(c)...)
+		s.Add(i, slices.Clone(c)...)
 	}
 	return s
 }
@@ -56,7 +56,7 @@ func (f formula) first(clauses []int) []bool {
 		variables += n
 	}
 	values := make([]bool, variables)
-	holds := func(l lit) bool { return values[l.variable()] != l.negated() }
+	holds := func(l Lit) bool { return values[l.variable()] != l.negated() }
 	for bits := range 1 << variables {
 		for v := range values {
 			values[v] = bits>>(variables-1-v)&1 == 0
@@ -81,7 +81,7 @@ func (f formula) first(clauses []int) []bool {
 
 // TestSolverAgainstAllValues: the solver finds the first model, and a core that has none.
 func TestSolverAgainstAllValues(t *testing.T) {
-	r := rand.New(rand.NewPCG(seed, 1))
+	r := rand.New(rand.NewPCG(20, 1))
 	contradictions := 0
 	for range 10000 {
 		f := randomFormula(r)
@@ -91,19 +91,19 @@ func TestSolverAgainstAllValues(t *testing.T) {
 		}
 		want := f.first(all)
 		s := f.solver()
-		switch v := s.solve(0); {
-		case (v == satisfied) != (want != nil):
+		switch v := s.Solve(0); {
+		case (v == Satisfied) != (want != nil):
 			t.Fatalf("%v: verdict %v, want the values %v", f, v, want)
-		case v == satisfied:
+		case v == Satisfied:
 			for i := range want {
-				if s.isTrue(lit(2*i)) != want[i] {
+				if s.IsTrue(Lit(2*i)) != want[i] {
 					t.Fatalf("%v: variable %d is %v, want %v", f, i, !want[i], want)
 				}
 			}
 		default:
 			contradictions++
-			if other := f.first(s.core()); other != nil {
-				t.Fatalf("%v: the core %v has the model %v", f, s.core(), other)
+			if other := f.first(s.Core()); other != nil {
+				t.Fatalf("%v: the core %v has the model %v", f, s.Core(), other)
 			}
 		}
 	}
@@ -114,7 +114,7 @@ func TestSolverAgainstAllValues(t *testing.T) {
 
 // TestCoreOfLargeFormulas: where trying all values takes too long, the solver itself finds no model of its core.
 func TestCoreOfLargeFormulas(t *testing.T) {
-	r := rand.New(rand.NewPCG(seed, 4))
+	r := rand.New(rand.NewPCG(20, 4))
 	contradictions, spared := 0, 0
 	for range 600 {
 		f := formula{}
@@ -126,17 +126,17 @@ func TestCoreOfLargeFormulas(t *testing.T) {
 			f.clauses = append(f.clauses, randomClause(r, variables, r.IntN(8)/7+3-r.IntN(6)/5))
 		}
 		s := f.solver()
-		if s.solve(0) == satisfied {
+		if s.Solve(0) == Satisfied {
 			continue
 		}
 		contradictions++
-		core := s.core()
+		core := s.Core()
 		spared += len(f.clauses) - len(core)
 		less := formula{groups: f.groups}
 		for _, c := range core {
 			less.clauses = append(less.clauses, f.clauses[c])
 		}
-		if less.solver().solve(0) != contradicted {
+		if less.solver().Solve(0) != Contradicted {
 			t.Fatalf("%v: the core %v has a model", f, core)
 		}
 	}
@@ -145,33 +145,39 @@ func TestCoreOfLargeFormulas(t *testing.T) {
 	}
 }
 
+// hard are formulas that take a few thousand conflicts: random 3-SAT near the threshold, and pigeons.
+func hard(seed uint64) []formula {
+	r := rand.New(rand.NewPCG(seed, 5))
+	random := formula{groups: slices.Repeat([]int{1}, 90)}
+	for range 383 {
+		random.clauses = append(random.clauses, randomClause(r, 90, 3))
+	}
+	return []formula{random, pigeons(6)}
+}
+
+// pigeons are one more than there are holes, and each has to choose one of its own.
+func pigeons(holes int) formula {
+	f := formula{groups: slices.Repeat([]int{holes}, holes+1)}
+	in := func(pigeon, hole int) Lit { return Lit(2 * (pigeon*holes + hole)) }
+	for p := range holes + 1 {
+		var any []Lit
+		for h := range holes {
+			any = append(any, in(p, h))
+			for other := range p {
+				f.clauses = append(f.clauses, []Lit{in(p, h).Not(), in(other, h).Not()})
+			}
+		}
+		f.clauses = append(f.clauses, any)
+	}
+	return f
+}
+
 // TestForgetting: with room for hardly any learned clause the answers are the same, and the room is kept to.
 func TestForgetting(t *testing.T) {
 	forgotten := 0
-	for n := range uint64(6) {
-		for _, ps := range [][]Participant{clausesLast(40, 168, n), clausesFirst(40, 168, n), pigeons(6)} {
-			p := newProblem(ps)
-			want := p.encode(p.allPremises())
-			got := p.encode(p.allPremises())
-			got.solver.bound = 1000
-			v := got.solver.solve(0)
-			if w := want.solver.solve(0); v != w {
-				t.Fatalf("verdict %v, want %v", v, w)
-			}
-			if v == satisfied && trialText(ps, got.trial()) != trialText(ps, want.trial()) {
-				t.Errorf("got %s, want %s", trialText(ps, got.trial()), trialText(ps, want.trial()))
-			}
-			if v == contradicted && p.encode(got.solver.core()).solver.solve(0) != contradicted {
-				t.Errorf("the core is none")
-			}
-			forgotten += len(got.solver.free)
-			size := 0
-			for _, c := range got.solver.learned {
-				size += got.solver.clauses[c].words()
-			}
-			if size != got.solver.size || size > got.solver.bound {
-				t.Errorf("%d words of learned clauses, counted as %d, bound %d", size, got.solver.size, got.solver.bound)
-			}
+	for n := range uint64(8) {
+		for _, f := range hard(n) {
+			forgotten += forgetting(t, f)
 		}
 	}
 	if forgotten == 0 {
@@ -179,14 +185,45 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
+// forgetting solves a formula with little room and with enough, and returns how many clauses were forgotten.
+func forgetting(t *testing.T, f formula) int {
+	want, got := f.solver(), f.solver()
+	got.bound = 1000
+	v := got.Solve(0)
+	if w := want.Solve(0); v != w {
+		t.Fatalf("verdict %v, want %v", v, w)
+	}
+	for i := range got.siblings {
+		if v == Satisfied && got.IsTrue(Lit(2*i)) != want.IsTrue(Lit(2*i)) {
+			t.Errorf("variable %d is %v, want %v", i, got.IsTrue(Lit(2*i)), want.IsTrue(Lit(2*i)))
+		}
+	}
+	if v == Contradicted {
+		core := formula{groups: f.groups}
+		for _, c := range got.Core() {
+			core.clauses = append(core.clauses, f.clauses[c])
+		}
+		if core.solver().Solve(0) != Contradicted {
+			t.Errorf("the core is none")
+		}
+	}
+	size := 0
+	for _, c := range got.learned {
+		size += got.clauses[c].words()
+	}
+	if size != got.size || size > got.bound {
+		t.Errorf("%d words of learned clauses, counted as %d, bound %d", size, got.size, got.bound)
+	}
+	return len(got.free)
+}
+
 // TestBudget: the solver gives up when told to.
 func TestBudget(t *testing.T) {
-	p := newProblem(pigeons(7))
-	s := p.encode(p.allPremises()).solver
-	if v := s.solve(1000); v != gaveUp {
+	s := pigeons(7).solver()
+	if v := s.Solve(1000); v != GaveUp {
 		t.Errorf("verdict %v, want to give up", v)
 	}
-	if s.steps > 2000 {
-		t.Errorf("%d steps, want about 1000", s.steps)
+	if s.Steps() > 2000 {
+		t.Errorf("%d steps, want about 1000", s.Steps())
 	}
 }

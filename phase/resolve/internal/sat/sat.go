@@ -1,11 +1,4 @@
-package resolve
-
-import (
-	"cmp"
-	"slices"
-)
-
-// This file is a small satisfiability solver: unit propagation with two watched literals, learning from conflicts,
+// Package sat is a small satisfiability solver: unit propagation with two watched literals, learning from conflicts,
 // backjumping. Three things set it apart from the textbook.
 //
 // It decides in a fixed order – the first choice variable without a value becomes true – and never restarts. A choice
@@ -17,26 +10,34 @@ import (
 //
 // It forgets learned clauses once they outgrow a bound that depends on the input alone. It cannot go round in circles
 // for that: each conflict adds a consequence to some level, and that stays until an earlier level has gained one.
+package sat
 
-// lit is a literal: twice the number of its variable, plus one if the variable is negated.
-type lit int32
+import (
+	"cmp"
+	"slices"
+)
 
-const noLit lit = -1
+// Lit is a literal: twice the number of its variable, plus one if the variable is negated.
+type Lit int32
 
-func (l lit) not() lit      { return l ^ 1 }
-func (l lit) negated() bool { return l&1 != 0 }
-func (l lit) variable() int { return int(l >> 1) }
+// NoLit is no literal.
+const NoLit Lit = -1
+
+// Not is the negation of a literal.
+func (l Lit) Not() Lit      { return l ^ 1 }
+func (l Lit) negated() bool { return l&1 != 0 }
+func (l Lit) variable() int { return int(l >> 1) }
 
 const (
-	// noPremise is the premise of a clause that holds in any case.
-	noPremise = -1
+	// NoPremise is the premise of a clause that holds in any case.
+	NoPremise = -1
 	// noClause is the clause of a reason that is none.
 	noClause = -1
 )
 
 // clause is a disjunction of three literals or more, the first two of which are watched; or a learned one of any size.
 type clause struct {
-	lits    []lit
+	lits    []Lit
 	premise int32
 	// spread is the number of levels that a learned clause speaks of. The fewer, the more often it will be of use.
 	spread int32
@@ -48,12 +49,12 @@ type clause struct {
 // watch is held by a literal that a clause watches. While the other literal is true, the clause need not be looked at.
 type watch struct {
 	clause int32
-	other  lit
+	other  Lit
 }
 
 // implication is a disjunction of two literals, as it looks when the negation of one of them becomes true.
 type implication struct {
-	then    lit
+	then    Lit
 	premise int32
 }
 
@@ -61,23 +62,27 @@ type implication struct {
 // because the premise alone says so. A decision has none of these.
 type reason struct {
 	clause  int32
-	from    lit
+	from    Lit
 	premise int32
 }
 
-var decision = reason{clause: noClause, from: noLit, premise: noPremise}
+var decision = reason{clause: noClause, from: NoLit, premise: NoPremise}
 
-// verdict is what became of an attempt to find a model.
-type verdict int
+// Verdict is what became of an attempt to find a model.
+type Verdict int
 
+// What Solve answers.
 const (
-	satisfied verdict = iota
-	contradicted
-	gaveUp
+	// Satisfied: there is a model.
+	Satisfied Verdict = iota
+	// Contradicted: there is none.
+	Contradicted
+	// GaveUp: the budget is used up, and there is no answer.
+	GaveUp
 )
 
-// solver is used once: variables and clauses are added, then solve is called, then value or core.
-type solver struct {
+// Solver is used once: variables and clauses are added, then Solve is called, then Core, IsTrue or Possible.
+type Solver struct {
 	// premises is the number of premises there are; they are numbered from 0.
 	premises int
 	// siblings of a choice variable: the first of them and the one after the last. At most one of them is true.
@@ -92,7 +97,7 @@ type solver struct {
 	values  []int8 // by literal: 1 true, -1 false, 0 open
 	levels  []int32
 	reasons []reason
-	trail   []lit
+	trail   []Lit
 	starts  []int // where on the trail each level starts, from 1 on
 	done    int   // how much of the trail has been propagated
 	next    int   // all choice variables before this one have a value
@@ -102,44 +107,51 @@ type solver struct {
 	learned []int32
 	free    []int32 // places in clauses that can be taken again
 	size    int     // of the learned clauses, in words
-	bound   int     // on size; if it is 0, solve sets it to what suits the input
+	bound   int     // on size; if it is 0, Solve sets it to what suits the input
 
 	// conflict is a literal that should be true for the reason, but is false.
-	conflict    lit
+	conflict    Lit
 	conflictWhy reason
 
 	// What follows is of use during the analysis of one conflict only.
 	seen    []bool
 	touched []int32
 	open    int
-	lits    []lit
+	lits    []Lit
 	origin  bitset
 }
 
-// variable adds a variable. It is never decided, only forced.
-func (s *solver) variable() lit {
+// New returns a solver for clauses that rest on so many premises, which are numbered from 0.
+func New(premises int) *Solver { return &Solver{premises: premises} }
+
+// Steps is the work done so far: how many values were given to variables.
+func (s *Solver) Steps() int { return s.steps }
+
+// Variable adds a variable. It is never decided, only forced.
+func (s *Solver) Variable() Lit {
 	s.implied = append(s.implied, nil, nil)
 	s.watches = append(s.watches, nil, nil)
 	s.values = append(s.values, 0, 0)
 	s.levels = append(s.levels, 0)
 	s.reasons = append(s.reasons, decision)
 	s.seen = append(s.seen, false)
-	return lit(len(s.values) - 2)
+	return Lit(len(s.values) - 2)
 }
 
-// choice adds n choice variables and returns the first; the others have the numbers that follow. At most one of them is
-// true. Choices must be added before all other variables.
-func (s *solver) choice(n int) lit {
+// Choice adds n choice variables, at most one of which is true. Choices must be added before all other variables. The
+// solver decides in the order in which they are added.
+func (s *Solver) Choice(n int) []Lit {
 	from := int32(len(s.siblings))
-	for range n {
+	all := make([]Lit, n)
+	for i := range all {
 		s.siblings = append(s.siblings, [2]int32{from, from + int32(n)})
-		s.variable()
+		all[i] = s.Variable()
 	}
-	return lit(2 * from)
+	return all
 }
 
-// add adds a disjunction that rests on a premise. The solver takes the slice over.
-func (s *solver) add(premise int, lits ...lit) {
+// Add adds a disjunction that rests on a premise, or on none: NoPremise. The solver takes the slice over.
+func (s *Solver) Add(premise int, lits ...Lit) {
 	switch len(lits) {
 	case 0:
 		s.void = append(s.void, int32(premise))
@@ -147,32 +159,32 @@ func (s *solver) add(premise int, lits ...lit) {
 		s.given = append(s.given, implication{lits[0], int32(premise)})
 	case 2:
 		x, y := lits[0], lits[1]
-		s.implied[x.not()] = append(s.implied[x.not()], implication{y, int32(premise)})
-		s.implied[y.not()] = append(s.implied[y.not()], implication{x, int32(premise)})
+		s.implied[x.Not()] = append(s.implied[x.Not()], implication{y, int32(premise)})
+		s.implied[y.Not()] = append(s.implied[y.Not()], implication{x, int32(premise)})
 	default:
 		s.clauses = append(s.clauses, clause{lits: lits, premise: int32(premise)})
 		s.watch(len(s.clauses) - 1)
 	}
 }
 
-func (s *solver) watch(c int) {
+func (s *Solver) watch(c int) {
 	x, y := s.clauses[c].lits[0], s.clauses[c].lits[1]
 	s.watches[x] = append(s.watches[x], watch{int32(c), y})
 	s.watches[y] = append(s.watches[y], watch{int32(c), x})
 }
 
-// solve looks for the first model, and gives up beyond so many steps if budget is positive.
-func (s *solver) solve(budget int) verdict {
+// Solve looks for the first model, and gives up beyond so many steps if budget is positive.
+func (s *Solver) Solve(budget int) Verdict {
 	s.origin = make(bitset, (s.premises+len(s.levels)+63)/64)
 	if s.bound == 0 {
 		s.bound = 1<<18 + 16*len(s.levels)
 	}
 	if len(s.void) > 0 {
 		s.origin.addPremise(s.void[0])
-		return contradicted
+		return Contradicted
 	}
 	for _, g := range s.given {
-		if !s.set(g.then, reason{noClause, noLit, g.premise}) {
+		if !s.set(g.then, reason{noClause, NoLit, g.premise}) {
 			return s.blame()
 		}
 	}
@@ -184,17 +196,17 @@ func (s *solver) solve(budget int) verdict {
 			}
 			s.learn()
 		case budget > 0 && s.steps > budget:
-			return gaveUp
+			return GaveUp
 		case !s.decide():
-			return satisfied
+			return Satisfied
 		}
 	}
 }
 
 // decide makes the first open choice variable true, and says whether there was one.
-func (s *solver) decide() bool {
+func (s *Solver) decide() bool {
 	for ; s.next < len(s.siblings); s.next++ {
-		if l := lit(2 * s.next); s.values[l] == 0 {
+		if l := Lit(2 * s.next); s.values[l] == 0 {
 			s.starts = append(s.starts, len(s.trail))
 			s.set(l, decision)
 			return true
@@ -204,7 +216,7 @@ func (s *solver) decide() bool {
 }
 
 // set makes a literal true. If it is false already, that is the conflict.
-func (s *solver) set(l lit, why reason) bool {
+func (s *Solver) set(l Lit, why reason) bool {
 	switch s.values[l] {
 	case 1:
 		return true
@@ -213,7 +225,7 @@ func (s *solver) set(l lit, why reason) bool {
 		return false
 	}
 	v := l.variable()
-	s.values[l], s.values[l.not()] = 1, -1
+	s.values[l], s.values[l.Not()] = 1, -1
 	s.levels[v], s.reasons[v] = int32(len(s.starts)), why
 	s.trail = append(s.trail, l)
 	s.steps++
@@ -221,31 +233,31 @@ func (s *solver) set(l lit, why reason) bool {
 }
 
 // propagate draws the consequences of what is new on the trail. It returns false on a conflict.
-func (s *solver) propagate() bool {
+func (s *Solver) propagate() bool {
 	for s.done < len(s.trail) {
 		l := s.trail[s.done]
 		s.done++
-		if !s.excludeSiblings(l) || !s.follow(l) || !s.visit(l.not()) {
+		if !s.excludeSiblings(l) || !s.follow(l) || !s.visit(l.Not()) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *solver) excludeSiblings(l lit) bool {
+func (s *Solver) excludeSiblings(l Lit) bool {
 	v := l.variable()
 	if l.negated() || v >= len(s.siblings) {
 		return true
 	}
 	for u := s.siblings[v][0]; u < s.siblings[v][1]; u++ {
-		if int(u) != v && !s.set(lit(2*u+1), reason{noClause, l, noPremise}) {
+		if int(u) != v && !s.set(Lit(2*u+1), reason{noClause, l, NoPremise}) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *solver) follow(l lit) bool {
+func (s *Solver) follow(l Lit) bool {
 	for _, i := range s.implied[l] {
 		if !s.set(i.then, reason{noClause, l, i.premise}) {
 			return false
@@ -256,7 +268,7 @@ func (s *solver) follow(l lit) bool {
 
 // visit looks at the clauses that watch a literal that has become false: each finds another literal to watch, or is
 // satisfied, or forces the one literal that it has left.
-func (s *solver) visit(gone lit) bool {
+func (s *Solver) visit(gone Lit) bool {
 	watches := s.watches[gone]
 	kept := watches[:0]
 	for i, w := range watches {
@@ -273,7 +285,7 @@ func (s *solver) visit(gone lit) bool {
 			continue
 		}
 		kept = append(kept, w)
-		if !s.set(lits[0], reason{w.clause, noLit, noPremise}) {
+		if !s.set(lits[0], reason{w.clause, NoLit, NoPremise}) {
 			s.watches[gone] = append(kept, watches[i+1:]...)
 			return false
 		}
@@ -283,7 +295,7 @@ func (s *solver) visit(gone lit) bool {
 }
 
 // rewatch lets a clause watch a literal that is not false instead of its second one, if it has any.
-func (s *solver) rewatch(w watch, lits []lit) bool {
+func (s *Solver) rewatch(w watch, lits []Lit) bool {
 	for k := 2; k < len(lits); k++ {
 		if s.values[lits[k]] != -1 {
 			lits[1], lits[k] = lits[k], lits[1]
@@ -296,28 +308,28 @@ func (s *solver) rewatch(w watch, lits []lit) bool {
 
 // learn derives from the conflict a clause that holds in any case and all but one of whose literals were false before
 // the last level; goes back to where they became false, and makes that one true.
-func (s *solver) learn() {
+func (s *Solver) learn() {
 	s.startAnalysis()
-	s.lits = append(s.lits[:0], noLit)
-	s.lits[0] = s.firstUniquePoint().not()
+	s.lits = append(s.lits[:0], NoLit)
+	s.lits[0] = s.firstUniquePoint().Not()
 	s.minimise()
 	level := s.second()
 	c := s.store()
 	s.endAnalysis()
 	s.undo(level)
-	s.set(s.lits[0], reason{c, noLit, noPremise})
+	s.set(s.lits[0], reason{c, NoLit, NoPremise})
 	if s.size > s.bound {
 		s.forget()
 		s.bound = max(s.bound, 2*s.size) // all that is left may be reasons, at most one for each variable
 	}
 }
 
-func (s *solver) startAnalysis() {
+func (s *Solver) startAnalysis() {
 	clear(s.origin)
 	s.open = 0
 }
 
-func (s *solver) endAnalysis() {
+func (s *Solver) endAnalysis() {
 	for _, v := range s.touched {
 		s.seen[v] = false
 	}
@@ -326,7 +338,7 @@ func (s *solver) endAnalysis() {
 
 // firstUniquePoint resolves the conflict with the reasons of its literals, last ones first, until only one literal of
 // the last level is left, and returns that. The others are added to lits.
-func (s *solver) firstUniquePoint() lit {
+func (s *Solver) firstUniquePoint() Lit {
 	s.touch(s.conflict)
 	s.resolve(s.conflict, s.conflictWhy)
 	for at := len(s.trail) - 1; ; at-- {
@@ -342,11 +354,11 @@ func (s *solver) firstUniquePoint() lit {
 }
 
 // resolve touches all that the reason of a literal rests on.
-func (s *solver) resolve(l lit, why reason) {
+func (s *Solver) resolve(l Lit, why reason) {
 	if why.clause == noClause {
 		s.origin.addPremise(why.premise)
-		if why.from != noLit {
-			s.touch(why.from.not())
+		if why.from != NoLit {
+			s.touch(why.from.Not())
 		}
 		return
 	}
@@ -361,7 +373,7 @@ func (s *solver) resolve(l lit, why reason) {
 }
 
 // touch takes a false literal into the clause that is being derived.
-func (s *solver) touch(l lit) {
+func (s *Solver) touch(l Lit) {
 	v := l.variable()
 	switch {
 	case s.levels[v] == 0:
@@ -379,23 +391,23 @@ func (s *solver) touch(l lit) {
 }
 
 // minimise drops the literals that are false because others of the clause are.
-func (s *solver) minimise() {
+func (s *Solver) minimise() {
 	kept := s.lits[:1]
 	for _, l := range s.lits[1:] {
 		why := s.reasons[l.variable()]
-		if why == decision || !s.covered(l.not(), why) {
+		if why == decision || !s.covered(l.Not(), why) {
 			kept = append(kept, l)
 			continue
 		}
-		s.resolve(l.not(), why) // touches nothing new but level 0 and premises
+		s.resolve(l.Not(), why) // touches nothing new but level 0 and premises
 	}
 	s.lits = kept
 }
 
-func (s *solver) covered(l lit, why reason) bool {
-	known := func(other lit) bool { return s.seen[other.variable()] || s.levels[other.variable()] == 0 }
+func (s *Solver) covered(l Lit, why reason) bool {
+	known := func(other Lit) bool { return s.seen[other.variable()] || s.levels[other.variable()] == 0 }
 	if why.clause == noClause {
-		return why.from == noLit || known(why.from)
+		return why.from == NoLit || known(why.from)
 	}
 	for _, other := range s.clauses[why.clause].lits {
 		if other != l && !known(other) {
@@ -406,7 +418,7 @@ func (s *solver) covered(l lit, why reason) bool {
 }
 
 // second moves the literal that became false last, but for the first, to the second place and returns its level.
-func (s *solver) second() int {
+func (s *Solver) second() int {
 	if len(s.lits) == 1 {
 		return 0
 	}
@@ -421,13 +433,13 @@ func (s *solver) second() int {
 }
 
 // store keeps what was learned.
-func (s *solver) store() int32 {
+func (s *Solver) store() int32 {
 	var at int32
 	if n := len(s.free); n > 0 {
 		at, s.free = s.free[n-1], s.free[:n-1]
 	} else {
 		at = int32(len(s.clauses))
-		s.clauses = append(s.clauses, clause{premise: noPremise})
+		s.clauses = append(s.clauses, clause{premise: NoPremise})
 	}
 	c := &s.clauses[at]
 	c.lits = append(c.lits[:0], s.lits...)
@@ -444,7 +456,7 @@ func (s *solver) store() int32 {
 func (c *clause) words() int { return 8 + len(c.lits)/2 + len(c.origin) }
 
 // spread counts the levels of the literals being learned.
-func (s *solver) spread() int32 {
+func (s *Solver) spread() int32 {
 	levels := make([]int32, 0, 64)
 	for _, l := range s.lits {
 		levels = append(levels, s.levels[l.variable()])
@@ -454,10 +466,10 @@ func (s *solver) spread() int32 {
 }
 
 // undo takes back all levels after the given one.
-func (s *solver) undo(level int) {
+func (s *Solver) undo(level int) {
 	start := s.starts[level]
 	for _, l := range s.trail[start:] {
-		s.values[l], s.values[l.not()] = 0, 0
+		s.values[l], s.values[l.Not()] = 0, 0
 		s.next = min(s.next, l.variable())
 	}
 	s.trail = s.trail[:start]
@@ -466,7 +478,7 @@ func (s *solver) undo(level int) {
 }
 
 // forget drops the worse half of the learned clauses, except those that are the reason of something.
-func (s *solver) forget() {
+func (s *Solver) forget() {
 	slices.SortFunc(s.learned, func(a, b int32) int {
 		x, y := &s.clauses[a], &s.clauses[b]
 		return cmp.Or(cmp.Compare(x.spread, y.spread), cmp.Compare(len(x.lits), len(y.lits)), cmp.Compare(a, b))
@@ -489,14 +501,14 @@ func (s *solver) forget() {
 	}
 }
 
-func (s *solver) isReason(c int32) bool {
+func (s *Solver) isReason(c int32) bool {
 	l := s.clauses[c].lits[0]
 	return s.values[l] == 1 && s.reasons[l.variable()].clause == c
 }
 
 // blame finds the premises that a conflict without any decision rests on. The reasons of what holds at level 0 come
 // before it on the trail, so one walk back finds them all.
-func (s *solver) blame() verdict {
+func (s *Solver) blame() Verdict {
 	s.startAnalysis()
 	s.touch(s.conflict)
 	s.resolve(s.conflict, s.conflictWhy)
@@ -505,11 +517,11 @@ func (s *solver) blame() verdict {
 			s.resolve(s.trail[i], s.reasons[v])
 		}
 	}
-	return contradicted
+	return Contradicted
 }
 
-// core are the premises that have no model, ascending, after solve has found a contradiction.
-func (s *solver) core() []int {
+// Core are the premises that have no model together, ascending, after Solve has found a contradiction.
+func (s *Solver) Core() []int {
 	var premises []int
 	for f := range s.premises {
 		if s.origin.has(f) {
@@ -519,11 +531,11 @@ func (s *solver) core() []int {
 	return premises
 }
 
-// isTrue says, after solve has found a model, whether a literal is true in it.
-func (s *solver) isTrue(l lit) bool { return s.values[l] == 1 }
+// IsTrue says, after Solve has found a model, whether a literal is true in it.
+func (s *Solver) IsTrue(l Lit) bool { return s.values[l] == 1 }
 
-// possible says, after solve has found a model, whether a literal can be true in it.
-func (s *solver) possible(l lit) bool { return s.values[l] >= 0 }
+// Possible says, after Solve has found a model, whether a literal can be true in it.
+func (s *Solver) Possible(l Lit) bool { return s.values[l] >= 0 }
 
 // bitset is a set of small numbers.
 type bitset []uint64
@@ -532,7 +544,7 @@ func (b bitset) add(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
 func (b bitset) addPremise(premise int32) {
-	if premise != noPremise {
+	if premise != NoPremise {
 		b.add(int(premise))
 	}
 }
