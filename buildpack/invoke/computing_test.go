@@ -23,7 +23,7 @@ func TestComputing(t *testing.T) {
 	} {
 		w, m := scripted(t, "touch ready\n"+script)
 		var all sync.WaitGroup
-		inBackground(&all, func() { w.Detect(t.Context(), m, time.Minute) })
+		inBackground(&all, func() { w.RunDetect(t.Context(), m, time.Minute) })
 		for range 1000 {
 			if exists(filepath.Join(m.Dir, "ready")) {
 				break

@@ -29,7 +29,7 @@ func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 		go func() {
 			defer all.Done()
 			for range 10 {
-				if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+				if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 					t.Errorf("%s: %v", d.Outcome, d.Cause)
 				}
 			}
@@ -42,7 +42,7 @@ func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 func TestStartedSideBySide(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
 	w, m := scripted(t, "")
-	w.Detect(t.Context(), m, 0) // the family begins
+	w.RunDetect(t.Context(), m, 0) // the family begins
 	var both sync.WaitGroup
 	both.Add(2)
 	meet := make(chan struct{})
@@ -100,20 +100,20 @@ func TestLeftUntilNothingIsComing(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
 	w, m := scripted(t, self+" daemon nothing &\nwhile test ! -s left.pid; do sleep 0.01; done")
-	w.Detect(t.Context(), at(t.TempDir()), 0) // the family begins; there is no such module
+	w.RunDetect(t.Context(), at(t.TempDir()), 0) // the family begins; there is no such module
 	coming := func(n int) {
 		children.mu.Lock()
 		defer children.mu.Unlock()
 		children.coming += n
 	}
 	coming(1)
-	w.Detect(t.Context(), m, 0)
+	w.RunDetect(t.Context(), m, 0)
 	left := noted(t, m.Dir, "left")
 	if isGone(left) {
 		t.Error("it was ended, although another might still come")
 	}
 	coming(-1)
-	if d := w.Detect(t.Context(), at(t.TempDir()), 0); d.Outcome != buildpack.Errored {
+	if d := w.RunDetect(t.Context(), at(t.TempDir()), 0); d.Outcome != buildpack.Errored {
 		t.Errorf("%s", d.Outcome)
 	}
 	if !isGone(left) {
@@ -125,7 +125,7 @@ func TestLeftUntilNothingIsComing(t *testing.T) {
 // Nobody wakes up for a signal because a child has ended.
 func TestEndsAreNoSignals(t *testing.T) {
 	w, m := scripted(t, "")
-	w.Detect(t.Context(), m, 0)
+	w.RunDetect(t.Context(), m, 0)
 	status, err := os.ReadFile("/proc/self/status")
 	check(t, err)
 	_, rest, _ := strings.Cut(string(status), "SigCgt:")

@@ -23,7 +23,7 @@ import (
 func launched(t *testing.T, script string, test func(l *launcher, c command, leash *leash)) {
 	t.Helper()
 	w, m := scripted(t, script)
-	w.Detect(t.Context(), m, 0) // the family begins
+	w.RunDetect(t.Context(), m, 0) // the family begins
 	if children.launcher.unheld.Load() {
 		t.Skip("nothing can be traced here")
 	}
@@ -93,7 +93,7 @@ func TestKilledWhileHeld(t *testing.T) {
 func TestEndUnknown(t *testing.T) {
 	w, m := scripted(t, "note self $$; while test ! -e go; do sleep 0.01; done")
 	done := make(chan buildpack.Detection)
-	go func() { done <- w.Detect(t.Context(), m, 0) }()
+	go func() { done <- w.RunDetect(t.Context(), m, 0) }()
 	pid := noted(t, m.Dir, "self")
 	children.mu.Lock() // nobody of ours reaps it now
 	check(t, os.WriteFile(filepath.Join(m.Dir, "go"), nil, 0o600))

@@ -1,11 +1,9 @@
 package invoke
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,7 +28,7 @@ func TestMain(m *testing.M) {
 		daemon(os.Args[2])
 	}
 	if len(os.Args) > 2 && os.Args[1] == "tidy" {
-		tidy(os.Args[2], os.Args[3:])
+		keepLock(os.Args[2], os.Args[3:])
 	}
 	if filepath.Base(os.Args[0]) == "detect" { // it has been copied to be a module
 		fmt.Println("effective user", os.Geteuid())
@@ -42,7 +40,7 @@ func TestMain(m *testing.M) {
 				fmt.Println(err)
 			}
 		}
-		d := World{App: dir, Platform: dir, Environ: os.Environ()}.Detect(context.Background(), at(dir), 0)
+		d := World{App: dir, Platform: dir, Environ: os.Environ()}.RunDetect(context.Background(), at(dir), 0)
 		fmt.Println(d.Outcome, d.Cause, string(d.Output))
 		os.Exit(0)
 	}
@@ -71,9 +69,9 @@ func daemon(keep string) {
 	time.Sleep(time.Minute)
 }
 
-// tidy does as somebody who keeps a lock: there is a file as long as it runs, and when it is asked to end it needs a moment,
+// keepLock does as somebody who keeps a lock: there is a file as long as it runs, and when it is asked to end it needs a moment,
 // removes the file and ends. It is in a session of its own and without the leash if that is said.
-func tidy(lock string, how []string) {
+func keepLock(lock string, how []string) {
 	if slices.Contains(how, "apart") {
 		syscall.Setsid()
 	}
@@ -186,7 +184,7 @@ func TestNothingOutlivesAModule(t *testing.T) {
 // withoutLeash makes executables run without a leash, as if there were no descriptor for it.
 func withoutLeash(t *testing.T) {
 	w, m := scripted(t, "exit 0")
-	w.Detect(t.Context(), m, 0) // the family begins
+	w.RunDetect(t.Context(), m, 0) // the family begins
 	before := children.launcher.leashFD
 	children.launcher.leashFD = 2
 	t.Cleanup(func() { children.launcher.leashFD = before })
@@ -199,7 +197,7 @@ func nothingOutlives(t *testing.T, script string, pipes int) {
 	count := "for fd in /proc/$$/fd/*; do readlink $fd; done | grep pipe: | sort -u | wc -l"
 	w, m := scripted(t, "self="+self+"\n"+script+"\n"+count+"\necho done")
 	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, 15*time.Second) })
 	if want := fmt.Sprintf("%d\ndone\n", pipes); d.Outcome != buildpack.Passed || string(d.Output) != want {
 		t.Errorf("%s %v %q, want %q", d.Outcome, d.Cause, d.Output, want)
 	}
@@ -217,7 +215,7 @@ func TestWithoutLeash(t *testing.T) {
 	var said []string
 	w.Debug = func(message string) { said = append(said, message) }
 	for range 2 {
-		if d := w.Detect(t.Context(), m, 0); string(d.Output) != "0\n1\n10\n2\n" { // 10 is the shell's own, for the script
+		if d := w.RunDetect(t.Context(), m, 0); string(d.Output) != "0\n1\n10\n2\n" { // 10 is the shell's own, for the script
 			t.Errorf("descriptors %q", d.Output)
 		}
 	}
@@ -229,14 +227,14 @@ func TestWithoutLeash(t *testing.T) {
 // B28: a descendant that keeps our pipe open does not keep us waiting, not even one that we must not kill.
 func TestPipeKeptOpen(t *testing.T) {
 	w, m := scripted(t, "exit 0")
-	w.Detect(t.Context(), m, 0)
+	w.RunDetect(t.Context(), m, 0)
 	defer func(before bool) { children.ours = before }(children.ours)
 	children.ours = false // as if we had been process 1, to which anybody's orphans go
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
 	w, m = scripted(t, self+" daemon output &\nwhile test ! -s left.pid; do sleep 0.01; done\necho done")
 	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, 15*time.Second) })
 	if d.Outcome != buildpack.Passed || string(d.Output) != "done\n" {
 		t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
 	}
@@ -253,12 +251,12 @@ func TestOrphansOfOthersAreLeftAlone(t *testing.T) {
 	quick, m2 := scripted(t, "setsid sleep 60 & note left $!")
 	var all sync.WaitGroup
 	inBackground(&all, func() {
-		if d := slow.Detect(t.Context(), m1, 0); string(d.Output) != "helped\n" {
+		if d := slow.RunDetect(t.Context(), m1, 0); string(d.Output) != "helped\n" {
 			t.Errorf("the other module's helper was ended: %q", d.Output)
 		}
 	})
 	helper := noted(t, m1.Dir, "helper")
-	quick.Detect(t.Context(), m2, 0)
+	quick.RunDetect(t.Context(), m2, 0)
 	ended(t, "what the quick module left", noted(t, m2.Dir, "left"))
 	check(t, os.WriteFile(filepath.Join(m1.Dir, "go"), nil, 0o600))
 	all.Wait()
@@ -272,7 +270,7 @@ func TestStartingIsNotLeftOver(t *testing.T) {
 	for range 8 {
 		inBackground(&all, func() {
 			for range 60 {
-				if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Failed {
+				if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Failed {
 					t.Errorf("%s %v", d.Outcome, d.Cause)
 				}
 			}
@@ -285,7 +283,7 @@ func TestStartingIsNotLeftOver(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	w, m := scripted(t, "trap 'echo ending; exit 0' TERM\nsleep 60 & note child $!\nwait; wait")
 	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
 	if d.Outcome != buildpack.Errored || d.Cause.Error() != "timed out after 1s" || string(d.Output) != "ending\n" {
 		t.Errorf("one that heeds SIGTERM: %s %v %q", d.Outcome, d.Cause, d.Output)
 	}
@@ -299,7 +297,7 @@ func TestTimeout(t *testing.T) {
 		asked = time.Now()
 		cancel()
 	}()
-	d = w.Detect(ctx, m, 0)
+	d = w.RunDetect(ctx, m, 0)
 	if took := time.Since(asked); took < grace || d.Cause != context.Canceled {
 		t.Errorf("one that ignores SIGTERM: %v after %s", d.Cause, took)
 	}
@@ -307,7 +305,7 @@ func TestTimeout(t *testing.T) {
 	gone(t, "its child", noted(t, m.Dir, "child"))
 
 	w, m = scripted(t, "trap 'exit 1' TERM\nkill -STOP $$")
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
 	if d.Cause == nil || d.Cause.Error() != "timed out after 1s" {
 		t.Errorf("one that is stopped: %v", d.Cause)
 	}
@@ -355,7 +353,7 @@ func tidiesUp(t *testing.T, script string, done bool) {
 			<-t.Context().Done()
 		}
 	}()
-	w.Detect(ctx, m, 0)
+	w.RunDetect(ctx, m, 0)
 	if took := time.Since(<-locked); took >= grace {
 		t.Errorf("took %s, though there is nobody who needs longer than 0.3 s", took)
 	}
@@ -385,7 +383,7 @@ func TestGraceEnds(t *testing.T) {
 						close(hurry)
 					}
 				}()
-				w.Detect(WithHurry(t.Context(), hurry), m, 0)
+				w.RunDetect(WithHurry(t.Context(), hurry), m, 0)
 				if took := time.Since(<-noticed); (took < grace-100*time.Millisecond) != inHurry {
 					t.Errorf("had %s", took)
 				}
@@ -408,7 +406,7 @@ func TestHurry(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d = w.Detect(WithHurry(ctx, hurry), m, 0)
+		d = w.RunDetect(WithHurry(ctx, hurry), m, 0)
 	}()
 	pid := noted(t, m.Dir, "self")
 	cancel(why)
@@ -425,7 +423,7 @@ func TestHurry(t *testing.T) {
 	gone(t, "the module", pid)
 
 	check(t, os.Remove(filepath.Join(m.Dir, "bin/detect")))
-	if d = w.Detect(ctx, m, 0); d.Cause != why { // rather than that it could not be started
+	if d = w.RunDetect(ctx, m, 0); d.Cause != why { // rather than that it could not be started
 		t.Errorf("cause %v", d.Cause)
 	}
 }
@@ -477,7 +475,7 @@ func TestDescriptors(t *testing.T) {
 		var all sync.WaitGroup
 		for range 5 {
 			inBackground(&all, func() {
-				d := w.Detect(t.Context(), m, time.Minute)
+				d := w.RunDetect(t.Context(), m, time.Minute)
 				// 10 is the shell's own, for the script.
 				if want := "0\n1\n10\n2\n60\n/dev/null\n"; string(d.Output) != want {
 					t.Errorf("descriptors %q, want %q", d.Output, want)
@@ -502,7 +500,7 @@ func TestManyAtTheSameTime(t *testing.T) {
 	for range 16 {
 		inBackground(&all, func() {
 			for range 12 {
-				if d := w.Detect(context.Background(), m, 0); d.Outcome != buildpack.Passed {
+				if d := w.RunDetect(context.Background(), m, 0); d.Outcome != buildpack.Passed {
 					t.Errorf("%s: %v", d.Outcome, d.Cause)
 				}
 			}
@@ -523,13 +521,13 @@ func TestBusy(t *testing.T) {
 	check(t, err)
 	writing := f
 	time.AfterFunc(100*time.Millisecond, func() { writing.Close() })
-	if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+	if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 		t.Errorf("%s %v", d.Outcome, d.Cause)
 	}
 	f, err = os.OpenFile(path, os.O_WRONLY, 0)
 	check(t, err)
 	defer f.Close()
-	if d := w.Detect(t.Context(), m, 0); d.Cause == nil || !strings.HasSuffix(d.Cause.Error(), "text file busy: somebody is still writing it") {
+	if d := w.RunDetect(t.Context(), m, 0); d.Cause == nil || !strings.HasSuffix(d.Cause.Error(), "text file busy: somebody is still writing it") {
 		t.Errorf("%s %v", d.Outcome, d.Cause)
 	}
 }
@@ -539,7 +537,7 @@ func TestTemporaryDirectories(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	w, m := scripted(t, "cd ${2%/*}; mkdir -p a/b; echo >a/b/c; chmod 0 a/b a; test $PWD/plan.toml = $2")
-	if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+	if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 		t.Errorf("%s %v %s", d.Outcome, d.Cause, d.Output)
 	}
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
@@ -566,7 +564,7 @@ func TestPlanFilesOfEveryKind(t *testing.T) {
 	} {
 		w, m := scripted(t, script)
 		within(t, 20*time.Second, func() {
-			d := w.Detect(t.Context(), m, 0)
+			d := w.RunDetect(t.Context(), m, 0)
 			if d.Cause == nil && want != "" || d.Cause != nil && (want == "" || !strings.Contains(d.Cause.Error(), want)) {
 				t.Errorf("%s: %s %v, want %q", script, d.Outcome, d.Cause, want)
 			}
@@ -577,7 +575,7 @@ func TestPlanFilesOfEveryKind(t *testing.T) {
 // B30: the first and the last MiB are kept, in the order written, and a line says how much is missing.
 func TestCaptureIsBounded(t *testing.T) {
 	w, m := scripted(t, "echo first; yes 0123456789 | head -c 64M; echo; echo last >&2")
-	d := w.Detect(t.Context(), m, 0)
+	d := w.RunDetect(t.Context(), m, 0)
 	text := string(d.Output)
 	if len(text) > 2<<20+100 || !strings.HasPrefix(text, "first\n0123456789\n") || !strings.HasSuffix(text, "\nlast\n") {
 		t.Errorf("%d bytes: %.30q … %q", len(text), text, text[len(text)-30:])
@@ -597,7 +595,7 @@ func TestReaderGone(t *testing.T) {
 	check(t, err)
 	reader.Close()
 	defer writer.Close()
-	check(t, w.Generate(t.Context(), at(dir), dir, nil, writer, 20*time.Second))
+	check(t, w.RunGenerate(t.Context(), GenerateRun{Module: at(dir), Dir: dir, Output: writer, Timeout: 20 * time.Second}))
 	if _, err := os.Stat(filepath.Join(dir, "done")); err != nil {
 		t.Error(err)
 	}
@@ -613,7 +611,8 @@ func TestReaderStuck(t *testing.T) {
 		stuck, done := make(chan struct{}), make(chan error)
 		defer close(stuck)
 		go func() {
-			done <- w.Generate(t.Context(), at(dir), dir, nil, writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil }), time.Second)
+			hung := writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil })
+			done <- w.RunGenerate(t.Context(), GenerateRun{Module: at(dir), Dir: dir, Output: hung, Timeout: time.Second})
 		}()
 		select {
 		case err := <-done:
@@ -629,33 +628,3 @@ func TestReaderStuck(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// FuzzCapture compares with a capture that keeps everything.
-func FuzzCapture(f *testing.F) {
-	f.Add(int64(1), 10)
-	f.Add(int64(2), 1<<20)
-	f.Add(int64(3), 3<<20)
-	f.Fuzz(func(t *testing.T, seed int64, largest int) {
-		if largest < 1 || largest > 4<<20 {
-			t.Skip("not a size that a write can have here")
-		}
-		var c capture
-		var all []byte
-		random := rand.New(rand.NewSource(seed))
-		for range 1 + random.Intn(8) {
-			piece := make([]byte, random.Intn(largest))
-			random.Read(piece)
-			if n, err := c.Write(piece); n != len(piece) || err != nil {
-				t.Fatal(n, err)
-			}
-			all = append(all, piece...)
-		}
-		want := all
-		if len(all) > 2*keep {
-			want = bytes.Join([][]byte{all[:keep], all[len(all)-keep:]}, []byte(fmt.Sprintf("\n[… %d bytes left out …]\n", len(all)-2*keep)))
-		}
-		if !bytes.Equal(c.Bytes(), want) {
-			t.Errorf("%d bytes written, %d kept", len(all), len(c.Bytes()))
-		}
-	})
-}

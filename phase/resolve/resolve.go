@@ -9,7 +9,11 @@
 // run meanwhile. Why there is no answer is told by the package explain.
 package resolve
 
-import "github.com/cnb-prelude/prelude/buildpack"
+import (
+	"slices"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+)
 
 // Source is what the search asks about the world. Asking twice gives the same answer.
 type Source interface {
@@ -62,6 +66,24 @@ type Resolution struct {
 	Composites [][]buildpack.Ref
 	// PassedOver are the candidates before this one that were not evaluated.
 	PassedOver []PassedOver
+}
+
+// Tried are the members of all candidates up to the one that passed, each module once, as it stood in the last of them.
+func (r *Resolution) Tried() []Member {
+	var all []Member
+	at := map[buildpack.Ref]int{}
+	for _, attempt := range append(slices.Clip(r.Before), Attempt{Members: r.Candidate}) {
+		for _, m := range attempt.Members {
+			i, known := at[m.Module.Ref]
+			if !known {
+				i = len(all)
+				at[m.Module.Ref] = i
+				all = append(all, m)
+			}
+			all[i] = m
+		}
+	}
+	return all
 }
 
 // Failure is that no candidate passed.

@@ -1,0 +1,220 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// detect runs one bin/detect.
+type detect func(context.Context, *buildpack.Module) buildpack.Detection
+
+// runs executes each module's bin/detect once, several at the same time, and remembers what became of it (contract,
+// section 3.8). Slots that the candidate in question does not need run what coming candidates will need. It belongs to
+// one goroutine; the bin/detect run in others and report to it.
+type runs struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	detect detect
+	// slots is how many run at the same time at the most, each for what is needed and for what is ahead.
+	slots int
+	// idle says whether the machine has time for what is not needed yet; nil: nothing is run ahead.
+	idle func() bool
+	// burst is how many are run ahead before we look again what they have made of the machine.
+	burst int
+
+	// status shows how far it is; nil if nobody is to see it.
+	status *platform.Status
+
+	started map[buildpack.Ref]bool
+	known   map[buildpack.Ref]Run
+	done    chan Run
+}
+
+// newRuns runs at most parallel bin/detect at the same time; 0 means as many as are good for this machine, and 1 strictly
+// one after the other, in order, nothing ahead of its time.
+func newRuns(ctx context.Context, detect detect, parallel int) *runs {
+	r := &runs{
+		detect: detect, status: platform.StatusOf(ctx),
+		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
+	}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	cpus, limited := availableCPUs()
+	r.burst = 2 * cpus
+	var ahead bool
+	if r.slots, ahead = slots(parallel, cpus, invoke.Room()); ahead {
+		r.idle = idleMachine(cpus, limited)
+	}
+	r.done = make(chan Run, 2*r.slots)
+	return r
+}
+
+// slots is how many run at the same time for what is needed, and as many for what is ahead, if anything is run ahead: never
+// more than there is room for.
+func slots(parallel, cpus, room int) (each int, ahead bool) {
+	switch {
+	case parallel == 1 || room < 2:
+		return 1, false
+	case parallel == 0:
+		parallel = slotsPerCPU * cpus
+	}
+	return min(parallel, room/2), true
+}
+
+// Detect says what became of the modules that are needed, running those that have not been run yet. It returns as soon
+// as a required one is known not to pass. Its only error is that the phase was asked to end.
+func (r *runs) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
+	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
+	for i, need := range needs {
+		ref := need.Module.Ref
+		w.at[ref] = i
+		if run, known := r.known[ref]; known {
+			w.take(i, run.Detection)
+		} else if r.started[ref] {
+			w.running++
+		}
+	}
+	r.status.Candidate()
+	for {
+		more := r.startNeeded(&w) && r.idle != nil
+		if w.lost || w.known == len(needs) {
+			return w.detections, nil
+		}
+		if !more { // else what is needed comes first, and shows in a moment what it takes
+			more = r.startAhead(&w, ahead)
+		}
+		r.status.Running(len(r.known), len(r.started)-len(r.known))
+		run, err := r.wait(more)
+		if err != nil {
+			return nil, err
+		}
+		if run == nil {
+			continue
+		}
+		if i, needed := w.at[run.Module.Ref]; needed {
+			w.running--
+			w.take(i, run.Detection)
+		}
+	}
+}
+
+// waiting is what a candidate is waiting for.
+type waiting struct {
+	needs      []resolve.Need
+	detections []buildpack.Detection
+	at         map[buildpack.Ref]int
+	// known and running count; next is the first that has perhaps not been started.
+	known, running, next int
+	// lost says that a required one is known not to pass.
+	lost bool
+	// sated says that nothing is ahead that has not been started. As long as we wait for the same, that stays so.
+	sated bool
+}
+
+func (w *waiting) take(i int, d buildpack.Detection) {
+	w.detections[i] = d
+	w.known++
+	w.lost = w.lost || w.needs[i].Required && d.Outcome != buildpack.Passed
+}
+
+// startNeeded starts what is needed, in order, and says whether it has. What runs ahead does not count: it must not be in
+// the way.
+func (r *runs) startNeeded(w *waiting) (any bool) {
+	for ; w.next < len(w.needs); w.next++ {
+		m := w.needs[w.next].Module
+		if r.started[m.Ref] {
+			continue
+		}
+		if w.running >= r.slots {
+			break
+		}
+		r.start(m)
+		w.running++
+		any = true
+	}
+	return any
+}
+
+// startAhead starts what coming candidates will need, as long as slots are free and the machine is idle, a few at a time:
+// what has just been started does not show yet. It says whether there is perhaps more to start in a moment.
+func (r *runs) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
+	if r.idle == nil || w.sated {
+		return false
+	}
+	for n := 0; len(r.started)-len(r.known) < r.slots; n++ {
+		m := ahead(r.progress)
+		if w.sated = m == nil; w.sated {
+			return false
+		}
+		if n == r.burst || n == 0 && !r.idle() {
+			return true
+		}
+		r.start(m)
+	}
+	return false
+}
+
+func (r *runs) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+	return r.known[ref].Detection, r.started[ref]
+}
+
+func (r *runs) start(m *buildpack.Module) {
+	r.started[m.Ref] = true
+	go func() {
+		from := time.Now()
+		d := r.detect(r.ctx, m)
+		r.done <- Run{Module: m, Detection: d, Started: from, Ended: time.Now()}
+	}()
+}
+
+// again is how long it takes until we look again whether the machine is idle.
+const again = 2 * time.Millisecond
+
+// wait waits until a bin/detect has ended or, if there is more to start, for a moment: then it returns nil.
+func (r *runs) wait(more bool) (ended *Run, err error) {
+	var moment <-chan time.Time
+	if more {
+		moment = time.After(again)
+	}
+	select {
+	case run := <-r.done:
+		r.known[run.Module.Ref] = run
+		ended = &run
+	case <-moment:
+	case <-r.ctx.Done():
+		r.drain()
+	}
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	return ended, nil
+}
+
+// errEnough is why what still runs is ended when the answer is known.
+var errEnough = errors.New("no longer needed")
+
+// stop ends what still runs, and waits for that. Who needs it no longer is in no hurry: each has its time to end by itself.
+func (r *runs) stop() {
+	r.status.Stop()
+	r.cancel(errEnough)
+	r.drain()
+}
+
+func (r *runs) drain() {
+	for len(r.known) < len(r.started) {
+		run := <-r.done
+		r.known[run.Module.Ref] = run
+	}
+}
+
+// ended are those that have ended, in the order in which they were started.
+func (r *runs) ended() []Run {
+	return slices.SortedFunc(maps.Values(r.known), func(a, b Run) int { return a.Started.Compare(b.Started) })
+}
