@@ -68,9 +68,9 @@ func CheckDescriptors() error {
 	return nil
 }
 
-// WithHurry is a context that, once it is done, gives executables their time to end only until hurry is closed.
-func WithHurry(ctx context.Context, hurry <-chan struct{}) context.Context {
-	return invoke.WithHurry(ctx, hurry)
+// WithForceKill is a context that, once it is done, gives executables their time to end only until force is closed.
+func WithForceKill(ctx context.Context, force <-chan struct{}) context.Context {
+	return invoke.WithForceKill(ctx, force)
 }
 
 // AllowExperimental does what the mode says about an experimental feature that is asked for: nothing, a warning, or an error.

@@ -22,7 +22,7 @@ func Computing(limit int) (n int, known bool) {
 	return n, true
 }
 
-func (f *family) pids() []int {
+func (f *childTracker) pids() []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	pids := make([]int, 0, len(f.running))

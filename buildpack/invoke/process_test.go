@@ -54,8 +54,8 @@ func daemon(keep string) {
 	if keep == "stubborn" {
 		signal.Ignore(syscall.SIGTERM)
 	}
-	for _, fd := range []int{0, 1, 2, leashFD} { // that is all it has, but for the runtime's own
-		if keep == "output" && fd == 1 || keep == "leash" && fd == leashFD {
+	for _, fd := range []int{0, 1, 2, lifetimeFD} { // that is all it has, but for the runtime's own
+		if keep == "output" && fd == 1 || keep == "pipe" && fd == lifetimeFD {
 			continue
 		}
 		syscall.Close(fd)
@@ -70,13 +70,13 @@ func daemon(keep string) {
 }
 
 // keepLock does as somebody who keeps a lock: there is a file as long as it runs, and when it is asked to end it needs a moment,
-// removes the file and ends. It is in a session of its own and without the leash if that is said.
+// removes the file and ends. It is in a session of its own and without the lifetime pipe if that is said.
 func keepLock(lock string, how []string) {
 	if slices.Contains(how, "apart") {
 		syscall.Setsid()
 	}
 	if slices.Contains(how, "slipped") {
-		syscall.Close(leashFD)
+		syscall.Close(lifetimeFD)
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
@@ -169,25 +169,25 @@ func TestNothingOutlivesAModule(t *testing.T) {
 		"one in a session of its own":     `setsid sh -c 'echo $$ >left.pid; exec sleep 60' & ` + wait,
 		"one forked twice":                `(setsid sh -c 'sleep 60 & echo $! >left.pid' &); ` + wait,
 		"one that moved on and is nested": `setsid sh -c 'setsid sh -c "echo \$\$ >left.pid; exec sleep 60"; sleep 60' & ` + wait,
-		"one that keeps just the leash":   `$self daemon leash & ` + wait,
+		"one that keeps just the pipe":    `$self daemon pipe & ` + wait,
 		"one that keeps just our pipe":    `$self daemon output & ` + wait,
 		"one that let go of everything":   `$self daemon nothing & ` + wait,
 	} {
 		t.Run(name, func(t *testing.T) { nothingOutlives(t, script, 2) })
-		t.Run(name+", without a leash", func(t *testing.T) {
-			withoutLeash(t)
+		t.Run(name+", without a lifetime pipe", func(t *testing.T) {
+			withoutLifetimePipe(t)
 			nothingOutlives(t, script, 1)
 		})
 	}
 }
 
-// withoutLeash makes executables run without a leash, as if there were no descriptor for it.
-func withoutLeash(t *testing.T) {
+// withoutLifetimePipe makes executables run without a lifetime pipe, as if there were no descriptor for it.
+func withoutLifetimePipe(t *testing.T) {
 	w, m := scripted(t, "exit 0")
-	w.RunDetect(t.Context(), m, 0) // the family begins
-	before := children.launcher.leashFD
-	children.launcher.leashFD = 2
-	t.Cleanup(func() { children.launcher.leashFD = before })
+	w.RunDetect(t.Context(), m, 0) // the child tracker begins
+	before := children.launcher.lifetimeFD
+	children.launcher.lifetimeFD = 2
+	t.Cleanup(func() { children.launcher.lifetimeFD = before })
 }
 
 // nothingOutlives runs a module that notes what it leaves, and has so many pipes.
@@ -207,10 +207,10 @@ func nothingOutlives(t *testing.T, script string, pipes int) {
 	}
 }
 
-// That there is no leash is said, and once is enough.
-func TestWithoutLeash(t *testing.T) {
-	withoutLeash(t)
-	children.unleashed = sync.Once{}
+// That there is no lifetime pipe is said, and once is enough.
+func TestWithoutLifetimePipe(t *testing.T) {
+	withoutLifetimePipe(t)
+	children.saidDropped = sync.Once{}
 	w, m := scripted(t, "ls /proc/$$/fd")
 	var said []string
 	w.Debug = func(message string) { said = append(said, message) }
@@ -311,19 +311,19 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// B29: whoever is ended has the time to tidy up, whether it leads the group, has left it or even slipped the leash, and
+// B29: whoever is ended has the time to tidy up, whether it leads the group, has left it or even closed the lifetime pipe, and
 // whether the module is ended or done; and as soon as all have ended, nobody waits.
 func TestGrace(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
 	for who, start := range map[string]string{
-		"the executable itself":                  "exec $self tidy lock",
-		"a shell's trap":                         "trap 'sleep 0.3; rm lock; exit 1' TERM; sh -c '>lock; exec sleep 60'", // a command that it starts after the signal, it waits for
-		"a child":                                "$self tidy lock &",
-		"a child that has slipped the leash":     "$self tidy lock slipped &",
-		"a child in a session of its own":        "$self tidy lock apart &",
-		"one for whom a shell waits in its trap": "trap 'wait; exit 1' TERM; $self tidy lock apart & wait",
-		"one that nothing ties to the module":    "$self tidy lock apart slipped &",
+		"the executable itself": "exec $self tidy lock",
+		"a shell's trap":        "trap 'sleep 0.3; rm lock; exit 1' TERM; sh -c '>lock; exec sleep 60'", // a command that it starts after the signal, it waits for
+		"a child":               "$self tidy lock &",
+		"a child that has closed the lifetime pipe": "$self tidy lock slipped &",
+		"a child in a session of its own":           "$self tidy lock apart &",
+		"one for whom a shell waits in its trap":    "trap 'wait; exit 1' TERM; $self tidy lock apart & wait",
+		"one that nothing ties to the module":       "$self tidy lock apart slipped &",
 	} {
 		t.Run(who+", module ended", func(t *testing.T) { tidiesUp(t, "self="+self+"\n"+start+"\nexec sleep 60", false) })
 		if strings.HasSuffix(start, "&") {
@@ -362,7 +362,7 @@ func tidiesUp(t *testing.T, script string, done bool) {
 	}
 }
 
-// Who does not end when asked to is killed after the time of grace, and not before; at once if somebody is in a hurry.
+// A process that does not end when asked to is killed after the time of grace, and not before; at once on force.
 func TestGraceEnds(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
@@ -371,20 +371,20 @@ func TestGraceEnds(t *testing.T) {
 		"a child in a session of its own":     `setsid sh -c 'trap "" TERM; echo $$ >left.tmp; mv left.tmp left.pid; sleep 60; sleep 60' &`,
 		"one that nothing ties to the module": self + ` daemon stubborn &`,
 	} {
-		for _, inHurry := range []bool{false, true} {
-			t.Run(fmt.Sprint(who, ", hurry: ", inHurry), func(t *testing.T) {
+		for _, forced := range []bool{false, true} {
+			t.Run(fmt.Sprint(who, ", force: ", forced), func(t *testing.T) {
 				w, m := scripted(t, start+"\nuntil test -e left.pid; do sleep 0.01; done")
-				hurry, noticed := make(chan struct{}), make(chan time.Time, 1)
+				force, noticed := make(chan struct{}), make(chan time.Time, 1)
 				go func() {
 					noted(t, m.Dir, "left")
 					noticed <- time.Now()
-					if inHurry {
+					if forced {
 						time.Sleep(100 * time.Millisecond)
-						close(hurry)
+						close(force)
 					}
 				}()
-				w.RunDetect(WithHurry(t.Context(), hurry), m, 0)
-				if took := time.Since(<-noticed); (took < grace-100*time.Millisecond) != inHurry {
+				w.RunDetect(WithForceKill(t.Context(), force), m, 0)
+				if took := time.Since(<-noticed); (took < grace-100*time.Millisecond) != forced {
 					t.Errorf("had %s", took)
 				}
 				if pid := noted(t, m.Dir, "left"); !isGone(pid) {
@@ -396,17 +396,17 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// One who is in a hurry does not give executables two seconds to end; nothing starts once the context is done.
-func TestHurry(t *testing.T) {
+// On force executables do not have two seconds to end; nothing starts once the context is done.
+func TestForceKill(t *testing.T) {
 	w, m := scripted(t, "trap '' TERM\nnote self $$\nsleep 60; sleep 60")
 	why := errors.New("the reason")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	hurry := make(chan struct{})
+	force := make(chan struct{})
 	var d buildpack.Detection
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d = w.RunDetect(WithHurry(ctx, hurry), m, 0)
+		d = w.RunDetect(WithForceKill(ctx, force), m, 0)
 	}()
 	pid := noted(t, m.Dir, "self")
 	cancel(why)
@@ -415,7 +415,7 @@ func TestHurry(t *testing.T) {
 		t.Error("it had no time")
 	case <-time.After(300 * time.Millisecond):
 	}
-	close(hurry)
+	close(force)
 	within(t, grace-300*time.Millisecond, func() { <-done })
 	if d.Cause != why {
 		t.Errorf("cause %v", d.Cause)
@@ -455,7 +455,7 @@ func ended(t *testing.T, why string, pid int) {
 	t.Errorf("%s: process %d is still there", why, pid)
 }
 
-// A module sees three descriptors and the leash, whatever else we have open; and none of ours is left open.
+// A module sees three descriptors and the lifetime pipe, whatever else we have open; and none of ours is left open.
 func TestDescriptors(t *testing.T) {
 	open := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")

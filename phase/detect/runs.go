@@ -49,7 +49,7 @@ func newRuns(ctx context.Context, detect detect, parallel int) *runs {
 	cpus, limited := availableCPUs()
 	r.burst = 2 * cpus
 	var ahead bool
-	if r.slots, ahead = slots(parallel, cpus, invoke.Room()); ahead {
+	if r.slots, ahead = slots(parallel, cpus, invoke.MaxConcurrent()); ahead {
 		r.idle = idleMachine(cpus, limited)
 	}
 	r.done = make(chan Run, 2*r.slots)

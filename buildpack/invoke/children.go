@@ -14,30 +14,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// children are the child processes of this process. There is one set of them per process, so there is one variable.
-var children family
+// children are the child processes of this process. A process has one set of them, so there is one variable.
+var children childTracker
 
-// family knows which child processes we started, and takes care of those that became ours because their parents ended:
-// we are the "child subreaper" of all that we start, so whatever outlives its parent becomes our child.
+// childTracker knows which child processes this process started, and takes care of those that became its children because
+// their parents ended: this process is the "child subreaper" of all that it starts, so a process that outlives its parent
+// becomes its child.
 //
-// Such an orphan is reaped when it has ended. If it has not, it holds no leash – or it would be dead – and nothing says
-// which executable it belongs to; so it is killed as soon as none runs or is about to. It is left alone where it might not
-// be of our making: if we are process 1, to which foreign orphans go as well (and with which all others end), or if we had
-// children before we started any, from whatever we were before we were this program.
-type family struct {
+// Such an orphan is reaped when it has ended. If it has not, it holds no lifetime pipe – or it would be dead – and nothing
+// says which executable it belongs to; so it is killed as soon as none runs or is about to. It is not touched where it may
+// have another origin: if this process is process 1, to which foreign orphans go as well (and with which all others end),
+// or if it had children before it started any, from the program that it was before exec.
+type childTracker struct {
 	begun sync.Once
-	// unleashed is for saying that an executable has no leash.
-	unleashed sync.Once
-	launcher  *launcher
+	// saidDropped is for saying once that an executable has no lifetime pipe.
+	saidDropped sync.Once
+	launcher    *launcher
 	// work is what the threads that start executables are to do.
 	work chan func()
 
-	// starting is held for reading while an executable is being started. Until a child has become one it is not in running,
-	// and it holds all our descriptors, those of other executables' leashes too; if it fails to, it is reaped where it was
-	// started. So whoever looks for what is not to be there makes sure that nothing is being started.
+	// starting is held for reading while an executable is being started. Until exec a child is not in running, and it holds
+	// all descriptors of this process, those of other executables' lifetime pipes too; if exec fails, it is reaped where it
+	// was started. So a search for leftovers takes this lock first, so that nothing is being started.
 	starting sync.RWMutex
 
-	// mu is for what follows. Who needs both locks takes starting first.
+	// mu is for what follows. Where both locks are needed, starting is taken first.
 	mu sync.Mutex
 	// threads counts those that start executables.
 	threads int
@@ -51,19 +52,19 @@ type family struct {
 // maxThreads is how many threads start executables at the most: one is kept waiting by each start.
 const maxThreads = 4
 
-// start starts an executable that prints to a descriptor, on a leash, and returns its process number.
-func (f *family) start(ctx context.Context, c command, output int) (pid int, l *leash, err error) {
+// start starts an executable that prints to a descriptor, with a lifetime pipe, and returns its process number.
+func (f *childTracker) start(ctx context.Context, c command, output int) (pid int, l *lifetimePipe, err error) {
 	f.begun.Do(f.begin)
-	l = newLeash(f.launcher.leashFD)
+	l = newLifetimePipe(f.launcher.lifetimeFD)
 	f.mu.Lock()
 	f.coming++
 	f.mu.Unlock()
 	started := make(chan struct{})
-	f.give(func() {
+	f.dispatch(func() {
 		defer close(started)
 		f.starting.RLock()
 		defer f.starting.RUnlock()
-		pid, err = f.bear(c, output, l)
+		pid, err = f.startOnThread(c, output, l)
 	})
 	<-started
 	if err != nil {
@@ -71,8 +72,8 @@ func (f *family) start(ctx context.Context, c command, output int) (pid int, l *
 		f.clean(ctx) // nobody else may come who does
 		return 0, nil, err
 	}
-	if l.isCut() && c.debug != nil {
-		f.unleashed.Do(func() {
+	if l.isDropped() && c.debug != nil {
+		f.saidDropped.Do(func() {
 			c.debug("modules run without the descriptor that ties them to this process, for none is left: " + allowed() +
 				"; should it be killed by SIGKILL, what they have started may be left")
 		})
@@ -80,8 +81,8 @@ func (f *family) start(ctx context.Context, c command, output int) (pid int, l *
 	return pid, l, nil
 }
 
-// bear starts an executable, on this thread, and has it among those that run before it can end.
-func (f *family) bear(c command, output int, l *leash) (pid int, err error) {
+// startOnThread starts an executable, on this thread, and adds it to those that run before it can end.
+func (f *childTracker) startOnThread(c command, output int, l *lifetimePipe) (pid int, err error) {
 	pid, held, err := f.launcher.launch(c, output, l)
 	f.mu.Lock()
 	f.coming--
@@ -96,7 +97,7 @@ func (f *family) bear(c command, output int, l *leash) (pid int, err error) {
 }
 
 // begin is what there is to do before the first executable is started.
-func (f *family) begin() {
+func (f *childTracker) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.launcher = newLauncher()
@@ -109,8 +110,8 @@ func (f *family) begin() {
 	f.ours = os.Getpid() != 1 && !any
 }
 
-// give gives work to a thread that has none, to a new one if there are few, or else to the first that is done.
-func (f *family) give(work func()) {
+// dispatch gives work to a thread that has none, to a new one if there are few, or else to the first that is done.
+func (f *childTracker) dispatch(work func()) {
 	select {
 	case f.work <- work:
 		return
@@ -119,15 +120,15 @@ func (f *family) give(work func()) {
 	f.mu.Lock()
 	if f.threads < min(maxThreads, runtime.GOMAXPROCS(0)) {
 		f.threads++
-		go f.labour()
+		go f.worker()
 	}
 	f.mu.Unlock()
 	f.work <- work
 }
 
-// labour starts what is to be started, on a thread of its own that does not end before we do: the kernel kills children
-// when the thread that started them ends, and lets none but that thread hold them.
-func (f *family) labour() {
+// worker starts executables, on a thread of its own that does not end before this process: the kernel kills children when
+// the thread that started them ends, and lets no other thread hold them.
+func (f *childTracker) worker() {
 	runtime.LockOSThread()
 	for do := range f.work {
 		do()
@@ -158,7 +159,7 @@ func closeOnExec() {
 
 // reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not. An error
 // says that nobody knows how the executable ended.
-func (f *family) reap(ctx context.Context, pid int) (unix.WaitStatus, error) {
+func (f *childTracker) reap(ctx context.Context, pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
 	status, err := reapOne(pid)
 	delete(f.running, pid)
@@ -171,10 +172,10 @@ func (f *family) reap(ctx context.Context, pid int) (unix.WaitStatus, error) {
 }
 
 // idle says that no executable runs, or is about to.
-func (f *family) idle() bool { return len(f.running) == 0 && f.coming == 0 }
+func (f *childTracker) idle() bool { return len(f.running) == 0 && f.coming == 0 }
 
 // clean reaps the orphans that have ended, and ends all that have not if no executable runs.
-func (f *family) clean(ctx context.Context) {
+func (f *childTracker) clean(ctx context.Context) {
 	f.starting.Lock()
 	defer f.starting.Unlock()
 	f.mu.Lock()
@@ -183,13 +184,13 @@ func (f *family) clean(ctx context.Context) {
 		reapOne(pid)
 	}
 	if f.idle() && f.ours {
-		f.endAll(hurried(ctx))
+		f.endAll(forceKill(ctx))
 	}
 }
 
 // orphan is the number of a child that waits to be reaped and is none of the executables, unless one of those waits before
 // it: then the kernel keeps telling of that one, until its own turn comes.
-func (f *family) orphan() int {
+func (f *childTracker) orphan() int {
 	pid, _ := f.ended()
 	if f.running[pid] {
 		return 0
@@ -198,21 +199,21 @@ func (f *family) orphan() int {
 }
 
 // ended is the number of a child that waits to be reaped, 0 if none does, and whether there are children at all.
-func (f *family) ended() (pid int, any bool) {
+func (f *childTracker) ended() (pid int, any bool) {
 	state, err := look(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG)
 	return state.pid, err == nil
 }
 
 // endAll ends all children, and gives up after a while.
-func (f *family) endAll(hurry <-chan struct{}) {
-	if !f.untilNone(grace, hurry, unix.SIGTERM, unix.SIGCONT) {
-		f.untilNone(patience, nil, unix.SIGKILL)
+func (f *childTracker) endAll(force <-chan struct{}) {
+	if !f.untilNone(grace, force, unix.SIGTERM, unix.SIGCONT) {
+		f.untilNone(killTimeout, nil, unix.SIGKILL)
 	}
 }
 
 // untilNone sends signals to each child and reaps those that end, until there are none – it says whether that is so –, the
-// time is over or somebody is in a hurry.
-func (f *family) untilNone(limit time.Duration, hurry <-chan struct{}, signals ...unix.Signal) bool {
+// time is over or force is closed.
+func (f *childTracker) untilNone(limit time.Duration, force <-chan struct{}, signals ...unix.Signal) bool {
 	told := map[int]bool{}
 	over := time.After(limit)
 	for pause := time.Millisecond; ; {
@@ -238,7 +239,7 @@ func (f *family) untilNone(limit time.Duration, hurry <-chan struct{}, signals .
 			pause = min(2*pause, longPause)
 		case <-over:
 			return false
-		case <-hurry:
+		case <-force:
 			return false
 		}
 	}
