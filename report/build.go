@@ -13,7 +13,7 @@ import (
 
 // report puts the report together.
 func (r *Record) report(version string, err error) Report {
-	total := Millis(time.Since(r.started))
+	total := millis(time.Since(r.started))
 	why := r.why()
 	report := Report{
 		Version: Version, Phase: r.in.Phase, Prelude: version, PlatformAPI: r.in.PlatformAPI.String(),
@@ -29,10 +29,10 @@ func (r *Record) report(version string, err error) Report {
 	}
 	if d := r.Detection; d != nil {
 		report.Order = &Order{Extensions: orderGroups(d.Order.Extensions), Buildpacks: orderGroups(d.Order.Buildpacks)}
-		report.Timings.Detect = SpanOf(r.started, d.Started, d.Ended)
+		report.Timings.Detect = spanOf(r.started, d.Started, d.Ended)
 	}
 	if g := r.Generation; g != nil && report.Generation != nil {
-		report.Timings.Generate = SpanOf(r.started, g.Started, g.Ended)
+		report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
 	}
 	return report
 }

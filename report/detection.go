@@ -230,7 +230,7 @@ func (r *Record) runs() []detect.Run {
 func (r *Record) modules() []Module {
 	times := map[buildpack.Ref]*Span{}
 	for _, run := range r.runs() {
-		times[run.Module.Ref] = SpanOf(r.started, run.Started, run.Ended)
+		times[run.Module.Ref] = spanOf(r.started, run.Started, run.Ended)
 	}
 	all := []Module{}
 	for _, m := range r.members() {

@@ -32,7 +32,7 @@ func (r *Record) extension(e generate.Extension) Extension {
 	report := Extension{
 		Ref: refReport(e.Module.Ref), Static: e.Static, Given: []string{},
 		Checks: checks(e), Dockerfiles: []Dockerfile{}, Contexts: []Context{},
-		Warnings: []Note{}, Output: e.Printed, Time: SpanOf(r.started, e.Started, e.Ended),
+		Warnings: []Note{}, Output: e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
 	}
 	for _, require := range e.Given {
 		if !slices.Contains(report.Given, require.Name) {

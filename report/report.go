@@ -189,9 +189,9 @@ type Fact struct {
 	Optional bool `json:"optional,omitempty"`
 	// Names of the dependencies that the fact is about.
 	Names []string `json:"names,omitempty"`
-	// Others speak of the names in the role that is wanted, or could, but do not count.
+	// Others mention the names in the role that is wanted, or could, but do not count.
 	Others []Other `json:"others,omitempty"`
-	// Near is a module that speaks of a name that looks like it.
+	// Near is a module that mentions a name that looks like it.
 	Near *Near `json:"near,omitempty"`
 	// Loose are modules with what they offer in the role that is wanted and no module takes.
 	Loose []Loose `json:"loose,omitempty"`
@@ -203,7 +203,7 @@ type Fact struct {
 	Cut bool `json:"cut,omitempty"`
 }
 
-// Other is a module that does not count although it speaks of a name, or could.
+// Other is a module that does not count although it mentions a name, or could.
 type Other struct {
 	Module Ref `json:"module"`
 	// Fate is why: "misplaced", "dropped out", "bound", "undetected", "presumed", "possible" or "elsewhere".
@@ -432,12 +432,12 @@ type Span struct {
 }
 
 // SpanOf is the time from one moment to another, in a phase that started at a third.
-func SpanOf(phase, from, to time.Time) *Span {
-	return &Span{StartMS: Millis(from.Sub(phase)), DurationMS: Millis(to.Sub(from))}
+func spanOf(phase, from, to time.Time) *Span {
+	return &Span{StartMS: millis(from.Sub(phase)), DurationMS: millis(to.Sub(from))}
 }
 
 // Millis is a duration in milliseconds, to a thousandth.
-func Millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Encode is the report in the form that the name of its file asks for: *.json or *.html.
 func (r Report) Encode(path string) ([]byte, error) {

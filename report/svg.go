@@ -155,7 +155,7 @@ func newFailurePicture(r Report) *planPicture {
 	return p
 }
 
-// entriesOf are the names that the members of a failure that passed speak of, in the order in which they first do.
+// entriesOf are the names that the members of a failure that passed mention, in the order in which they first do.
 func (r Report) entriesOf(f Failure) []Entry {
 	var entries []Entry
 	entry := func(name string) *Entry {

@@ -48,13 +48,14 @@ func firstLine(path string) string {
 	return line
 }
 
-// closely is how often we look at our own processes at the most; that is more work than to ask for a number.
-const closely = 10 * time.Millisecond
+// recheckChildren is how often this phase's own processes are looked at, at the most; that is more work than to ask for a
+// number.
+const recheckChildren = 10 * time.Millisecond
 
-// idleMachine returns a function that says whether there is time now for what is not needed yet: the machine has a CPU
-// without work, or what we have started leaves one of our own CPUs to others – who else works on a machine that we share
-// must not keep us from waiting for several things at once. And we have not been held back since the last time for having
-// used up our quota. Where none of that can be known, there always is.
+// idleMachine returns a function that says whether there is time now for modules that are not needed yet: the machine has a
+// CPU without work, or the processes of this phase leave one of its own CPUs unused – other work on a shared machine must
+// not keep it from waiting for several modules at once. And the quota has not been used up since the last time. Where none
+// of that can be known, there always is.
 func idleMachine(cpus int, limited bool) func() bool {
 	online, throttled := onlineCPUs(firstLine("/sys/devices/system/cpu/online")), ""
 	if limited {
@@ -71,7 +72,7 @@ func idleMachine(cpus int, limited bool) func() bool {
 		if running(firstLine("/proc/loadavg")) <= online {
 			return true
 		}
-		if time.Since(looked) < closely {
+		if time.Since(looked) < recheckChildren {
 			return false
 		}
 		computing, known := invoke.Computing(cpus)

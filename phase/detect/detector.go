@@ -94,7 +94,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 	result := &Result{Order: order, Started: time.Now(), TargetsJudged: phase.JudgesTargets(d.Inputs.PlatformAPI)}
 	s := &source{
 		Store: store.Store{Buildpacks: d.Inputs.BuildpacksDir, Extensions: d.Inputs.ExtensionsDir},
-		runs: newRuns(ctx, func(ctx context.Context, m *buildpack.Module) buildpack.Detection {
+		runner: newRunner(ctx, func(ctx context.Context, m *buildpack.Module) buildpack.Detection {
 			return d.World.RunDetect(ctx, m, d.Inputs.DetectTimeout)
 		}, d.Inputs.Parallel),
 	}
@@ -102,7 +102,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 		s.stop()
 		result.Runs, result.Ended = s.ended(), time.Now()
 	}()
-	say := newTeller(d.Log)
+	say := newDetectLog(d.Log)
 	if err := s.verify(order, say); err != nil {
 		return result, err
 	}
@@ -130,7 +130,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
 	// Whoever reads every trace at debug level, or a report, wants the same ones each time.
-	limits := resolve.Limits{Patient: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
+	limits := resolve.Limits{Deterministic: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.World.Target
 	}
@@ -143,11 +143,11 @@ func (d Detector) limits(ctx context.Context) resolve.Limits {
 // source answers resolve's questions about the world.
 type source struct {
 	store.Store
-	*runs
+	*runner
 }
 
 // verify looks up all modules that the order names at its top level, before anything runs.
-func (s *source) verify(order buildpack.OrderFile, say *teller) error {
+func (s *source) verify(order buildpack.OrderFile, say *detectLog) error {
 	for _, o := range []buildpack.Order{order.Buildpacks, order.Extensions} {
 		for _, group := range o {
 			for _, element := range group {

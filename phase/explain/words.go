@@ -46,7 +46,7 @@ func (e Explanation) Lines(all bool) []string {
 		w.line("Closest: %s", rest[0].Where())
 		w.reasons(rest[0], linesShown)
 		w.advice(e.Advice)
-		for _, f := range firstOf(e.Closest()[1:], asCloseShown, all) {
+		for _, f := range firstOf(e.closest()[1:], asCloseShown, all) {
 			w.line("As close: %s", f.Where())
 			w.reasons(f, asCloseLines)
 			rest = rest[1:]
@@ -136,14 +136,14 @@ func (w *writer) others(failures []Failure) {
 		at, known := byGroup[f.Places[0].Group]
 		if known && !f.Recognition.Enough() && len(f.Places) == 1 {
 			all[at].where = f.Places[0].group()
-			for _, m := range f.NotPassed() {
+			for _, m := range f.notPassed() {
 				if !slices.ContainsFunc(all[at].members, func(o resolve.Member) bool { return o.Module.Ref == m.Module.Ref }) {
 					all[at].members = append(all[at].members, m)
 				}
 			}
 			continue
 		}
-		o := other{where: f.Where(), members: f.NotPassed()}
+		o := other{where: f.Where(), members: f.notPassed()}
 		if len(f.Facts) > 0 {
 			o.fact = &f.Facts[0]
 		}
@@ -180,7 +180,7 @@ func andMore(n int) string {
 	return fmt.Sprintf("; and %d more", n)
 }
 
-// errors speaks of modules that errored and have not been quoted: because of them the exit code is that of an error.
+// errors mentions modules that errored and have not been quoted: because of them the exit code is that of an error.
 func (w *writer) errors(failures []Failure) {
 	var errored []resolve.Member
 	for _, f := range failures {
@@ -268,12 +268,12 @@ func ids(refs []buildpack.Ref) []string {
 
 // Reasons say why the group failed, a line each, what there is to do something about first.
 func (f Failure) Reasons() []string {
-	notPassed := f.NotPassed()
+	notPassed := f.notPassed()
 	var lines []string
 	for _, m := range notPassed {
 		lines = append(lines, "did not pass: "+said(m))
 	}
-	if passed := f.Passed(); len(notPassed) > 0 && len(passed) > 0 {
+	if passed := f.passed(); len(notPassed) > 0 && len(passed) > 0 {
 		lines = append(lines, "passed:       "+series(refs(passed), 2*listed))
 	}
 	seen := map[string]bool{}
@@ -629,7 +629,7 @@ func Candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, com
 		if len(f.Facts) > 0 {
 			fact = &f.Facts[0]
 		}
-		lines = append(lines, Candidate(a, composites)+": "+brief(f.NotPassed(), fact))
+		lines = append(lines, Candidate(a, composites)+": "+brief(f.notPassed(), fact))
 	}
 	before(math.MaxInt)
 	return lines

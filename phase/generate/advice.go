@@ -67,10 +67,10 @@ func misnamed(dir string) []buildpack.Note {
 		name, what := entry.Name(), "file"
 		meant := meantFile(name)
 		if entry.IsDir() {
-			what, meant = "directory", contextNames()[bare(name)]
+			what, meant = "directory", contextNames()[normalized(name)]
 		}
 		switch {
-		case what == "file" && bare(name) == "dockerfile":
+		case what == "file" && normalized(name) == "dockerfile":
 			notes = append(notes, buildpack.Note{Text: fmt.Sprintf("it left a file called %s, which nothing reads", name), Hint: hintNames})
 		case meant != "" && meant != name && !has(meant):
 			notes = append(notes, buildpack.Note{Text: fmt.Sprintf("it left a %s called %s, which nothing reads", what, name), Hint: "name it " + meant})
@@ -82,7 +82,7 @@ func misnamed(dir string) []buildpack.Note {
 // meantFile is the file that one of nearly that name was probably meant to be; empty if there is none.
 func meantFile(name string) string {
 	for _, kind := range buildpack.DockerfileKinds() {
-		if bare(name) == "dockerfile"+string(kind) {
+		if normalized(name) == "dockerfile"+string(kind) {
 			return kind.File()
 		}
 	}
@@ -103,8 +103,8 @@ func contextNames() map[string]string {
 	}
 }
 
-// bare is a name without case and punctuation.
-func bare(name string) string {
+// normalized is a name without case and punctuation.
+func normalized(name string) string {
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(".-_ ", r) {
 			return -1

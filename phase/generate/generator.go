@@ -93,7 +93,7 @@ func (g Generator) generate(ctx context.Context, result *Result) error {
 	var err error
 	if result.Request.Earlier == nil {
 		if result.Request.Earlier, err = platform.ReadGenerated(g.Inputs.GeneratedMetadataPath); err != nil {
-			return unreadable(foreign(err))
+			return unreadable(withRemovalHint(err))
 		}
 	}
 	var known platform.RunImages

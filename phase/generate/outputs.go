@@ -26,8 +26,8 @@ type outputs struct {
 	at  api.Version
 	// undo takes the changes back, from last to first.
 	undo []func() error
-	// attic holds what was set aside; empty until something is. It lies within dir, so that moving is renaming.
-	attic string
+	// backup is the directory of what was set aside; empty until something is. It lies within dir, so that moving is renaming.
+	backup string
 	// emptied are directories that may have nothing left in them, because something was set aside from there.
 	emptied []string
 	// temp holds the outputs of extensions where the layout does not show them as they are; empty until needed.
@@ -53,7 +53,7 @@ func staleDirs(earlier *platform.Generated) ([]string, error) {
 	for _, path := range paths {
 		dir, ok := resultDir(path)
 		if !ok {
-			return nil, foreign(fmt.Errorf("generated metadata of an earlier run lists %q, which is no place of a generated Dockerfile", path))
+			return nil, withRemovalHint(fmt.Errorf("generated metadata of an earlier run lists %q, which is no place of a generated Dockerfile", path))
 		}
 		dirs = append(dirs, dir)
 	}
@@ -90,12 +90,12 @@ func resultDir(path string) (dir string, ok bool) {
 	return "", false
 }
 
-// foreign adds what to do about a generated.toml that is not of use.
-func foreign(err error) error {
+// withRemovalHint adds to an error of generated.toml what to do about a file that is not of use.
+func withRemovalHint(err error) error {
 	return platform.WithHint(err, "remove generated.toml if no run of this project has written it: nothing else depends on it")
 }
 
-// setAside moves a path below the generated directory into the attic, if it is there.
+// setAside moves a path below the generated directory into the backup, if it is there.
 func (o *outputs) setAside(path string) error {
 	if err := o.checkParent(path); err != nil {
 		return err
@@ -104,14 +104,14 @@ func (o *outputs) setAside(path string) error {
 	if _, err := os.Lstat(here); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
-	if o.attic == "" {
-		attic, err := os.MkdirTemp(o.dir, ".earlier-")
+	if o.backup == "" {
+		backup, err := os.MkdirTemp(o.dir, ".earlier-")
 		if err != nil {
 			return err
 		}
-		o.attic = attic
+		o.backup = backup
 	}
-	kept := filepath.Join(o.attic, strconv.Itoa(len(o.undo)))
+	kept := filepath.Join(o.backup, strconv.Itoa(len(o.undo)))
 	if err := move(here, kept); err != nil {
 		return err
 	}
@@ -130,8 +130,8 @@ func (o *outputs) checkParent(path string) error {
 	return nil
 }
 
-// fresh makes an empty directory below the generated directory, in place of whatever is there (B34).
-func (o *outputs) fresh(path string) (string, error) {
+// newDir makes an empty directory below the generated directory, in place of whatever is there (B34).
+func (o *outputs) newDir(path string) (string, error) {
 	if err := o.setAside(path); err != nil {
 		return "", err
 	}
@@ -167,7 +167,7 @@ func (o *outputs) makeParents(dir string) error {
 // prepare makes the empty directory in which an extension leaves its output.
 func (o *outputs) prepare(m *buildpack.Module) (string, error) {
 	if byExtension(o.at) {
-		return o.fresh(m.Escaped())
+		return o.newDir(m.Escaped())
 	}
 	for _, kind := range buildpack.DockerfileKinds() {
 		if err := o.setAside(filepath.Join(string(kind), m.Escaped())); err != nil {
@@ -206,7 +206,7 @@ func (o *outputs) place(e ExtensionOutput, kind buildpack.DockerfileKind, ignore
 // copyOut copies a Dockerfile and its extend-config.toml to <generated>/<kind>/<id>/.
 func (o *outputs) copyOut(e ExtensionOutput, kind buildpack.DockerfileKind) (string, error) {
 	relative := filepath.Join(string(kind), e.Module.Escaped())
-	dir, err := o.fresh(relative)
+	dir, err := o.newDir(relative)
 	if err != nil {
 		return "", err
 	}
@@ -236,7 +236,7 @@ func (o *outputs) keep() error {
 		}
 	}
 	o.undo, o.emptied = nil, nil
-	return errors.Join(o.clear(&o.attic), o.clear(&o.temp))
+	return errors.Join(o.clear(&o.backup), o.clear(&o.temp))
 }
 
 // discard puts back what was there before.
@@ -247,9 +247,9 @@ func (o *outputs) discard() error {
 	}
 	o.undo, o.emptied = nil, nil
 	if err := errors.Join(errs...); err != nil {
-		return errors.Join(err, o.clear(&o.temp)) // what could not be put back stays in the attic
+		return errors.Join(err, o.clear(&o.temp)) // what could not be put back stays in the backup
 	}
-	return errors.Join(o.clear(&o.attic), o.clear(&o.temp))
+	return errors.Join(o.clear(&o.backup), o.clear(&o.temp))
 }
 
 func (o *outputs) clear(dir *string) error {

@@ -63,7 +63,7 @@ func ReadRequest(in platform.Inputs, log *slog.Logger) (Request, error) {
 		return r, err
 	}
 	if r.Earlier, err = platform.ReadGenerated(in.GeneratedMetadataPath); err != nil {
-		return r, foreign(err)
+		return r, withRemovalHint(err)
 	}
 	return restored(in, r)
 }
@@ -98,12 +98,12 @@ func restored(in platform.Inputs, r Request) (Request, error) {
 	var err error
 	if same(in.PlanPath, notes.Plan) {
 		if r.Plan, err = restoredPlan(r.Plan, r.Earlier); err != nil {
-			return r, foreign(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
+			return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
 		}
 	}
 	if same(in.AnalyzedPath, notes.Analyzed) {
 		if r.Analyzed, err = r.Analyzed.WithImages(notes.Images); err != nil {
-			return r, foreign(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
+			return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
 		}
 	}
 	return r, nil
@@ -162,7 +162,7 @@ func RemoveEarlier(in platform.Inputs) error {
 	forgetRefused(in)
 	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
 	if err != nil {
-		return foreign(err)
+		return withRemovalHint(err)
 	}
 	if earlier == nil {
 		return nil

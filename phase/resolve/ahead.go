@@ -9,11 +9,11 @@ import (
 // errNoFurther says that there is nothing to look ahead to: what comes next ends the search.
 var errNoFurther = errors.New("the search would end here")
 
-// ahead proposes what coming candidates will need, in the order in which they will: it walks on, depth first, past what
-// has been started, and turns back where a required module is known to be lost. It is a guess that is right unless build
-// plans do not work out; a wrong one costs an idle slot. It learns nothing: what it looks up is not known to the search.
+// ahead proposes the module that coming candidates will need next: it walks on, depth first, past modules that have been
+// started, and turns back where a required one is known not to pass. It is a guess that is right unless build plans do not
+// work out; a wrong one costs an idle slot. The search learns nothing from it.
 func (s *searcher) ahead(progress func(buildpack.Ref) (buildpack.Detection, bool)) *buildpack.Module {
-	l := lookout{searcher: s, progress: progress, visited: map[*node]bool{}, looks: new(int)}
+	l := prefetcher{searcher: s, progress: progress, visited: map[*node]bool{}, looks: new(int)}
 	for _, n := range s.roots[s.current:] {
 		if m, err := l.next(n); err != nil {
 			return nil
@@ -24,21 +24,21 @@ func (s *searcher) ahead(progress func(buildpack.Ref) (buildpack.Detection, bool
 	return nil
 }
 
-type lookout struct {
+type prefetcher struct {
 	*searcher
 	progress func(buildpack.Ref) (buildpack.Detection, bool)
 	visited  map[*node]bool
 	looks    *int
 }
 
-// farSight is how often we look at a node until we give up: composites that are nested in each other make many.
-const farSight = 4096
+// prefetchLimit is how many nodes one proposal looks at, at the most: composites that are nested in each other make many.
+const prefetchLimit = 4096
 
 // next finds the first module, from n on, that has not been started. Each node is visited once.
-func (l lookout) next(n *node) (*buildpack.Module, error) {
+func (l prefetcher) next(n *node) (*buildpack.Module, error) {
 	for ; n != nil && !l.visited[n]; n = n.next {
 		l.visited[n] = true
-		c, m, err := l.look(n)
+		c, m, err := l.kindOf(n)
 		switch {
 		case err != nil:
 			return nil, err
@@ -56,20 +56,20 @@ func (l lookout) next(n *node) (*buildpack.Module, error) {
 		}
 		d, started := l.progress(m.Ref)
 		if !started {
-			return m, l.sound(n.next)
+			return m, l.lookUpRest(n.next)
 		}
-		if (Member{Module: m, Optional: optional, Detection: d}).lost() {
+		if (Member{Module: m, Optional: optional, Detection: d}).fails() {
 			return nil, nil
 		}
 	}
 	return nil, nil
 }
 
-// sound looks up what stands behind in the first candidate that goes on at n: nothing of a candidate may run before all
-// of it has been found.
-func (l lookout) sound(n *node) error {
+// lookUpRest looks up the modules that come after in the first candidate that goes on at n: no module of a candidate may run
+// before all of them have been found.
+func (l prefetcher) lookUpRest(n *node) error {
 	for n != nil {
-		c, _, err := l.look(n)
+		c, _, err := l.kindOf(n)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (l lookout) sound(n *node) error {
 	return nil
 }
 
-func (l lookout) within(c choice) (*buildpack.Module, error) {
+func (l prefetcher) within(c choice) (*buildpack.Module, error) {
 	for i := range c.count() {
 		if m, err := l.next(c.alternative(i)); m != nil || err != nil {
 			return m, err
@@ -91,9 +91,9 @@ func (l lookout) within(c choice) (*buildpack.Module, error) {
 	return nil, nil
 }
 
-// look says what a node is: a choice, a module, or neither if it is left out.
-func (l lookout) look(n *node) (*choice, *buildpack.Module, error) {
-	if *l.looks++; *l.looks > farSight {
+// kindOf says what a node is: a choice, a module, or neither if it is left out.
+func (l prefetcher) kindOf(n *node) (*choice, *buildpack.Module, error) {
+	if *l.looks++; *l.looks > prefetchLimit {
 		return nil, nil, errNoFurther
 	}
 	if n.extensions != nil {

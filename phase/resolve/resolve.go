@@ -4,8 +4,8 @@
 // candidate groups left to right and depth first, and answers with a Resolution or with a Failure, which is a value.
 //
 // The pieces: search.go walks the order (order.go), evaluate.go judges a candidate, solve.go finds the first passing trial
-// of one with the help of the small solver in internal/sat, plan.go writes the answer as a build plan. blame.go, hopeless.go,
-// refute.go and reach.go keep candidates from multiplying, effort.go says when it is given up; ahead.go proposes what to
+// of one with the help of the small solver in internal/sat, plan.go writes the answer as a build plan. blame.go, feasible.go,
+// nogood.go and reach.go keep candidates from multiplying, effort.go says when it is given up; ahead.go proposes what to
 // run meanwhile. Why there is no answer is told by the package explain.
 package resolve
 
@@ -28,7 +28,7 @@ type Source interface {
 // Need is a module of the candidate that is being judged.
 type Need struct {
 	Module *buildpack.Module
-	// Required is true if the candidate is lost without it.
+	// Required is true if the candidate fails without it.
 	Required bool
 }
 
@@ -42,9 +42,9 @@ type Limits struct {
 	Target *buildpack.Target
 	// ExecEnv is the execution environment; empty if the Platform API does not judge it yet.
 	ExecEnv string
-	// Patient judges a candidate only when everything about it is known, so that which candidates are evaluated, and
-	// with what findings, does not depend on who is faster. The answer is the same either way.
-	Patient bool
+	// Deterministic judges a candidate only when everything about it is known, so that which candidates are evaluated, and
+	// with what findings, does not depend on which module is faster. The answer is the same either way.
+	Deterministic bool
 }
 
 // Resolution is the answer: who takes part, with what build plan.
@@ -111,9 +111,9 @@ type Attempt struct {
 	// Group is the index of the group of the order that it came from.
 	Group   int
 	Members []Member
-	// Clash is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
+	// Conflict is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
 	// indexes are those of the passing members, in order.
-	Clash *Clash
+	Conflict *Conflict
 }
 
 // PassedOver are candidates that were not evaluated, because they could only fail for the reason of an earlier one: those
@@ -164,26 +164,27 @@ type Trial struct {
 	Kept []bool
 }
 
-// Clash is why no trial of a candidate passes: facts that cannot hold together, whatever else the candidate might
+// Conflict is why no trial of a candidate passes: facts that cannot hold together, whatever else the candidate might
 // hold. The fewer, the more candidates the search can pass over, so it is kept small, but it need not be minimal.
-type Clash struct {
-	// Members are the indexes of the participants who have a part in the clash, ascending: those whose being there
-	// is part of it, and all who speak of a closed name where it would count – so whoever else does that in another
+type Conflict struct {
+	// Members are the indexes of the participants who have a part in the conflict, ascending: those whose being there
+	// is part of it, and all who mention a closed name where it would count – so whoever else does that in another
 	// candidate is "somebody else". An optional one is always of the second sort: to be absent is no different for the
-	// others from being taken out, so the clash also holds without it.
+	// others from being taken out, so the conflict also holds without it.
 	Members []int
 	// Closed are the names of which it matters that nobody else provides or requires them.
-	Closed []Closed
+	Closed []ClosedName
 	// NoBuildpack is true if it matters that the candidate has no further buildpack.
 	NoBuildpack bool
 }
 
-// Closed says that it is part of a clash that the candidate has nobody else who speaks of a name where it would count.
-type Closed struct {
+// ClosedName says that it is part of a conflict that the candidate has no other module that mentions a name where it would
+// count.
+type ClosedName struct {
 	Name string
-	// Required is false if nobody else at or before participant At provides the name,
-	// true if nobody else at or after it requires the name.
+	// Required is false if no other participant at or before At provides the name,
+	// true if no other at or after it requires the name.
 	Required bool
-	// At is one of the clash's members.
+	// At is one of the conflict's members.
 	At int
 }

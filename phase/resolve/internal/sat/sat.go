@@ -39,7 +39,7 @@ const (
 type clause struct {
 	lits    []Lit
 	premise int32
-	// spread is the number of levels that a learned clause speaks of. The fewer, the more often it will be of use.
+	// spread is the number of levels that a learned clause mentions. The fewer, the more often it will be of use.
 	spread int32
 	// origin of a learned clause: the premises it was derived from and, numbered from solver.premises on, the variables
 	// whose values at level 0 it takes for granted.

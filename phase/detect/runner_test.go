@@ -62,12 +62,12 @@ var (
 // player is the stage as the search sees it.
 type player struct {
 	*stage
-	*runs
+	*runner
 }
 
 // play searches an order of groups of required modules, with so many slots.
 func (s *stage) play(parallel int, idle func() bool, groups ...[]string) (*resolve.Resolution, *resolve.Failure, error) {
-	r := newRuns(context.Background(), s.detect, parallel)
+	r := newRunner(context.Background(), s.detect, parallel)
 	defer r.stop()
 	if parallel != 1 {
 		r.idle = idle
@@ -80,7 +80,7 @@ func (s *stage) play(parallel int, idle func() bool, groups ...[]string) (*resol
 		}
 		order = append(order, group)
 	}
-	return resolve.Search(order, nil, resolve.Limits{Patient: parallel == 1}, player{s, r})
+	return resolve.Search(order, nil, resolve.Limits{Deterministic: parallel == 1}, player{s, r})
 }
 
 func always() bool { return true }
@@ -256,7 +256,7 @@ func summary(r *resolve.Resolution, f *resolve.Failure, err error) string {
 func TestAskedToEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &stage{outcomes: map[string]buildpack.Detection{"a": passing}, delays: map[string]time.Duration{"a": time.Hour}}
-	r := newRuns(ctx, s.detect, 2)
+	r := newRunner(ctx, s.detect, 2)
 	wanted := errors.New("asked to end")
 	time.AfterFunc(10*time.Millisecond, func() { cancel(wanted) })
 	m, _ := s.Module(buildpack.Ref{ID: "a"})

@@ -11,18 +11,18 @@ import (
 // difference, so it is no reason for a failure. Without that, composites of modules none of which can take part would
 // have to be tried in all combinations, for none of them alone is why nobody does.
 
-// hopes are the alternatives that may be met, of the modules that have passed.
-type hopes map[buildpack.Ref][]buildpack.Alternative
+// feasible are the alternatives that may be met, of the modules that have passed.
+type feasible map[buildpack.Ref][]buildpack.Alternative
 
 // stretch is the part of a candidate in which a module can stand: from and to the gaps between members (even numbers) or
 // members (odd ones).
 type stretch struct{ from, to int }
 
-// hopes are those in all candidates with the same choices of the fixed levels. Of all that they can hold everything must be
-// known.
-func (b *blame) hopes(fixed set) hopes {
+// feasible are those in all candidates with the same choices of the fixed levels. The detections of all modules in these must
+// be known.
+func (b *blame) feasible(fixed set) feasible {
 	places := b.places(fixed)
-	h := hopes{}
+	h := feasible{}
 	for ref := range places {
 		if d, _ := b.detection(ref); d.Outcome == buildpack.Passed {
 			h[ref] = d.Alternatives
@@ -35,7 +35,7 @@ func (b *blame) hopes(fixed set) hopes {
 }
 
 // drop drops alternatives that cannot be met with those that are left, and says whether there were any.
-func (h hopes) drop(places map[buildpack.Ref]stretch) (any bool) {
+func (h feasible) drop(places map[buildpack.Ref]stretch) (any bool) {
 	first, last := map[string]int{}, map[string]int{} // provider, and requirer, of each name
 	for ref, alternatives := range h {
 		for _, a := range alternatives {
@@ -90,7 +90,7 @@ func (b *blame) places(fixed set) map[buildpack.Ref]stretch {
 	}
 	for level, p := range b.points {
 		if !fixed.has(level) {
-			for _, other := range b.scope(p.ref(), p.order).standings {
+			for _, other := range b.scope(p.ref(), p.order).occurrences {
 				add(other.ref, stretch{2 * p.position, 2 * ends[level]})
 			}
 		}
@@ -99,7 +99,7 @@ func (b *blame) places(fixed set) map[buildpack.Ref]stretch {
 		if fixed.has(sk.because) {
 			continue
 		}
-		b.brings(sk.node, func(other standing) bool {
+		b.brings(sk.node, func(other occurrence) bool {
 			add(other.ref, stretch{2 * sk.position, 2 * sk.position})
 			return false
 		})
@@ -109,7 +109,7 @@ func (b *blame) places(fixed set) map[buildpack.Ref]stretch {
 
 // among is the part of participants that may be met, and the indexes that belong to it. Whoever is required stays in any
 // case.
-func (h hopes) among(participants []Participant, indexes []int) (some []Participant, of []int) {
+func (h feasible) among(participants []Participant, indexes []int) (some []Participant, of []int) {
 	for i, p := range participants {
 		if alternatives := h[p.Ref]; len(alternatives) > 0 {
 			p.Alternatives = alternatives
@@ -121,6 +121,8 @@ func (h hopes) among(participants []Participant, indexes []int) (some []Particip
 	return some, of
 }
 
-func (h hopes) has(ref buildpack.Ref) bool { return len(h[ref]) > 0 }
+func (h feasible) has(ref buildpack.Ref) bool { return len(h[ref]) > 0 }
 
-func (h hopes) alternatives(ref buildpack.Ref) ([]buildpack.Alternative, bool) { return h[ref], true }
+func (h feasible) alternatives(ref buildpack.Ref) ([]buildpack.Alternative, bool) {
+	return h[ref], true
+}

@@ -16,10 +16,10 @@ import (
 // detect runs one bin/detect.
 type detect func(context.Context, *buildpack.Module) buildpack.Detection
 
-// runs executes each module's bin/detect once, several at the same time, and remembers what became of it (contract,
-// section 3.8). Slots that the candidate in question does not need run what coming candidates will need. It belongs to
-// one goroutine; the bin/detect run in others and report to it.
-type runs struct {
+// runner executes each module's bin/detect once, several at the same time, and remembers the detections (contract, section
+// 3.8). Slots that the present candidate does not need run what coming candidates will need. It belongs to one goroutine;
+// the bin/detect run in others and report to it.
+type runner struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	detect detect
@@ -27,10 +27,10 @@ type runs struct {
 	slots int
 	// idle says whether the machine has time for what is not needed yet; nil: nothing is run ahead.
 	idle func() bool
-	// burst is how many are run ahead before we look again what they have made of the machine.
+	// burst is how many are run ahead before the load of the machine is looked at again.
 	burst int
 
-	// status shows how far it is; nil if nobody is to see it.
+	// status shows how far it is; nil if that is not shown.
 	status *platform.Status
 
 	started map[buildpack.Ref]bool
@@ -38,10 +38,10 @@ type runs struct {
 	done    chan Run
 }
 
-// newRuns runs at most parallel bin/detect at the same time; 0 means as many as are good for this machine, and 1 strictly
+// newRunner runs at most parallel bin/detect at the same time; 0 means as many as are good for this machine, and 1 strictly
 // one after the other, in order, nothing ahead of its time.
-func newRuns(ctx context.Context, detect detect, parallel int) *runs {
-	r := &runs{
+func newRunner(ctx context.Context, detect detect, parallel int) *runner {
+	r := &runner{
 		detect: detect, status: platform.StatusOf(ctx),
 		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
 	}
@@ -68,9 +68,9 @@ func slots(parallel, cpus, room int) (each int, ahead bool) {
 	return min(parallel, room/2), true
 }
 
-// Detect says what became of the modules that are needed, running those that have not been run yet. It returns as soon
-// as a required one is known not to pass. Its only error is that the phase was asked to end.
-func (r *runs) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
+// Detect returns the detections of the modules that are needed, and runs those that have not been run yet. It returns as
+// soon as a required one is known not to pass. Its only error is that the phase was asked to end.
+func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
 	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
 	for i, need := range needs {
 		ref := need.Module.Ref
@@ -84,10 +84,10 @@ func (r *runs) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.De
 	r.status.Candidate()
 	for {
 		more := r.startNeeded(&w) && r.idle != nil
-		if w.lost || w.known == len(needs) {
+		if w.failed || w.known == len(needs) {
 			return w.detections, nil
 		}
-		if !more { // else what is needed comes first, and shows in a moment what it takes
+		if !more { // else needed modules come first, and in a moment the machine shows their load
 			more = r.startAhead(&w, ahead)
 		}
 		r.status.Running(len(r.known), len(r.started)-len(r.known))
@@ -112,21 +112,21 @@ type waiting struct {
 	at         map[buildpack.Ref]int
 	// known and running count; next is the first that has perhaps not been started.
 	known, running, next int
-	// lost says that a required one is known not to pass.
-	lost bool
-	// sated says that nothing is ahead that has not been started. As long as we wait for the same, that stays so.
-	sated bool
+	// failed says that a required one is known not to pass.
+	failed bool
+	// nothingAhead says that nothing is ahead that has not been started. That stays so while this waiting lasts.
+	nothingAhead bool
 }
 
 func (w *waiting) take(i int, d buildpack.Detection) {
 	w.detections[i] = d
 	w.known++
-	w.lost = w.lost || w.needs[i].Required && d.Outcome != buildpack.Passed
+	w.failed = w.failed || w.needs[i].Required && d.Outcome != buildpack.Passed
 }
 
-// startNeeded starts what is needed, in order, and says whether it has. What runs ahead does not count: it must not be in
-// the way.
-func (r *runs) startNeeded(w *waiting) (any bool) {
+// startNeeded starts modules that are needed, in order, and says whether it has. Modules that run ahead do not count: they
+// must not be in the way.
+func (r *runner) startNeeded(w *waiting) (any bool) {
 	for ; w.next < len(w.needs); w.next++ {
 		m := w.needs[w.next].Module
 		if r.started[m.Ref] {
@@ -142,15 +142,15 @@ func (r *runs) startNeeded(w *waiting) (any bool) {
 	return any
 }
 
-// startAhead starts what coming candidates will need, as long as slots are free and the machine is idle, a few at a time:
-// what has just been started does not show yet. It says whether there is perhaps more to start in a moment.
-func (r *runs) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
-	if r.idle == nil || w.sated {
+// startAhead starts modules that coming candidates will need, as long as slots are free and the machine is idle, a few at a
+// time: the load of those just started does not show yet. It says whether there is perhaps more to start in a moment.
+func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
+	if r.idle == nil || w.nothingAhead {
 		return false
 	}
 	for n := 0; len(r.started)-len(r.known) < r.slots; n++ {
 		m := ahead(r.progress)
-		if w.sated = m == nil; w.sated {
+		if w.nothingAhead = m == nil; w.nothingAhead {
 			return false
 		}
 		if n == r.burst || n == 0 && !r.idle() {
@@ -161,11 +161,11 @@ func (r *runs) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
 	return false
 }
 
-func (r *runs) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+func (r *runner) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return r.known[ref].Detection, r.started[ref]
 }
 
-func (r *runs) start(m *buildpack.Module) {
+func (r *runner) start(m *buildpack.Module) {
 	r.started[m.Ref] = true
 	go func() {
 		from := time.Now()
@@ -174,14 +174,14 @@ func (r *runs) start(m *buildpack.Module) {
 	}()
 }
 
-// again is how long it takes until we look again whether the machine is idle.
-const again = 2 * time.Millisecond
+// recheck is how long it takes until the runner looks again whether the machine is idle.
+const recheck = 2 * time.Millisecond
 
 // wait waits until a bin/detect has ended or, if there is more to start, for a moment: then it returns nil.
-func (r *runs) wait(more bool) (ended *Run, err error) {
+func (r *runner) wait(more bool) (ended *Run, err error) {
 	var moment <-chan time.Time
 	if more {
-		moment = time.After(again)
+		moment = time.After(recheck)
 	}
 	select {
 	case run := <-r.done:
@@ -200,14 +200,14 @@ func (r *runs) wait(more bool) (ended *Run, err error) {
 // errEnough is why what still runs is ended when the answer is known.
 var errEnough = errors.New("no longer needed")
 
-// stop ends what still runs, and waits for that. Who needs it no longer is in no hurry: each has its time to end by itself.
-func (r *runs) stop() {
+// stop ends the modules that still run, and waits for that. Each has its time to end by itself.
+func (r *runner) stop() {
 	r.status.Stop()
 	r.cancel(errEnough)
 	r.drain()
 }
 
-func (r *runs) drain() {
+func (r *runner) drain() {
 	for len(r.known) < len(r.started) {
 		run := <-r.done
 		r.known[run.Module.Ref] = run
@@ -215,6 +215,6 @@ func (r *runs) drain() {
 }
 
 // ended are those that have ended, in the order in which they were started.
-func (r *runs) ended() []Run {
+func (r *runner) ended() []Run {
 	return slices.SortedFunc(maps.Values(r.known), func(a, b Run) int { return a.Started.Compare(b.Started) })
 }

@@ -13,19 +13,19 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// teller says on the log how detection went, each thing once.
-type teller struct {
+// detectLog says on the log how detection went, each thing once.
+type detectLog struct {
 	log *slog.Logger
 	// descriptors of which the warnings have been said.
 	descriptors map[buildpack.Ref]bool
 }
 
-func newTeller(log *slog.Logger) *teller {
-	return &teller{log: log, descriptors: map[buildpack.Ref]bool{}}
+func newDetectLog(log *slog.Logger) *detectLog {
+	return &detectLog{log: log, descriptors: map[buildpack.Ref]bool{}}
 }
 
 // descriptor says what is unknown in a module's descriptor.
-func (t *teller) descriptor(m *buildpack.Module) {
+func (t *detectLog) descriptor(m *buildpack.Module) {
 	if t.descriptors[m.Ref] {
 		return
 	}
@@ -38,7 +38,7 @@ func (t *teller) descriptor(m *buildpack.Module) {
 // success says who takes part (contract, section 1, "Logging"), what went wrong with others of the same candidate, and why
 // the build plan left some out (B49). What was found about earlier candidates is for debug level: how much that is depends
 // on which module was the first to end.
-func (t *teller) success(r *resolve.Resolution) {
+func (t *detectLog) success(r *resolve.Resolution) {
 	t.debug(r)
 	for _, m := range r.Candidate {
 		t.warnings(m)
@@ -65,7 +65,7 @@ func (t *teller) success(r *resolve.Resolution) {
 }
 
 // debug says the same of all candidates that were tried as a failure would, at debug level.
-func (t *teller) debug(r *resolve.Resolution) {
+func (t *detectLog) debug(r *resolve.Resolution) {
 	if !t.debugs() {
 		return
 	}
@@ -85,10 +85,10 @@ func (t *teller) debug(r *resolve.Resolution) {
 	t.log.Debug(explain.Candidate(passed, r.Composites) + ": passed")
 }
 
-func (t *teller) debugs() bool { return t.log.Enabled(context.Background(), slog.LevelDebug) }
+func (t *detectLog) debugs() bool { return t.log.Enabled(context.Background(), slog.LevelDebug) }
 
 // candidates says of each candidate that failed why it did, or as which other one it could only fail (B50).
-func (t *teller) candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, composites [][]buildpack.Ref) {
+func (t *detectLog) candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, composites [][]buildpack.Ref) {
 	if !t.debugs() {
 		return
 	}
@@ -99,7 +99,7 @@ func (t *teller) candidates(attempts []resolve.Attempt, passedOver []resolve.Pas
 }
 
 // plan shows a module's build plan as it was read, at debug level.
-func (t *teller) plan(m resolve.Member) {
+func (t *detectLog) plan(m resolve.Member) {
 	if !t.debugs() || !m.Passed() {
 		return
 	}
@@ -120,7 +120,7 @@ func inErrorOf(r *resolve.Resolution, m resolve.Member) bool {
 }
 
 // failure says what every module said, how it went and why no group passed, and returns how the phase ends.
-func (t *teller) failure(f *resolve.Failure) *platform.Exit {
+func (t *detectLog) failure(f *resolve.Failure) *platform.Exit {
 	for _, m := range f.Members {
 		t.warnings(m)
 		t.output(m, slog.LevelInfo)
@@ -144,7 +144,7 @@ func (t *teller) failure(f *resolve.Failure) *platform.Exit {
 }
 
 // warnings says what is unknown in a module's descriptor and in its build plan.
-func (t *teller) warnings(m resolve.Member) {
+func (t *detectLog) warnings(m resolve.Member) {
 	t.descriptor(m.Module)
 	for _, warning := range m.Detection.Warnings {
 		t.log.Warn(warning)
@@ -152,7 +152,7 @@ func (t *teller) warnings(m resolve.Member) {
 }
 
 // output shows what a module printed, and what went wrong with it.
-func (t *teller) output(m resolve.Member, level slog.Level) {
+func (t *detectLog) output(m resolve.Member, level slog.Level) {
 	say := func(title, text string) {
 		t.log.Log(context.Background(), level, fmt.Sprintf("======== %s: %s ========\n%s", title, m.Module.Ref, text))
 	}

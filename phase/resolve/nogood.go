@@ -6,8 +6,8 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// refutation is a set of choices: with all of these, whatever the others are, every candidate fails.
-type refutation struct {
+// nogood is a set of choices: with all of these, whatever the others are, every candidate fails.
+type nogood struct {
 	choices []taken
 	// like is the number of a candidate that failed with these choices.
 	like int
@@ -19,8 +19,8 @@ type taken struct {
 	chosen int
 }
 
-// refutationsKept bounds, for each alternative, how much is remembered; the latest are worth the most.
-const refutationsKept = 64
+// nogoodsKept bounds, for each alternative, how much is remembered; the latest are worth the most.
+const nogoodsKept = 64
 
 // branch is an alternative of a composite, wherever that stands; the extensions' order has the empty reference.
 type branch struct {
@@ -28,15 +28,15 @@ type branch struct {
 	chosen    int
 }
 
-// shared is a refutation that was found at one node and may hold at others.
+// shared is a nogood that was found at one node and may hold at others.
 type shared struct {
 	node *node
-	refutation
+	nogood
 }
 
-// refute remembers that alternative i fails together with the choices at the given levels.
-func (s *searcher) refute(c choice, i int, with set, points []point) {
-	r := refutation{like: s.evaluated}
+// addNogood remembers that alternative i fails together with the choices at the given levels.
+func (s *searcher) addNogood(c choice, i int, with set, points []point) {
+	r := nogood{like: s.evaluated}
 	inside := false // of the choice that this one came out of
 	for level, p := range points {
 		if with.has(level) {
@@ -45,30 +45,30 @@ func (s *searcher) refute(c choice, i int, with set, points []point) {
 		}
 	}
 	n := c.node
-	if n.refutations == nil {
-		n.refutations = map[int][]refutation{}
+	if n.nogoods == nil {
+		n.nogoods = map[int][]nogood{}
 	}
-	n.refutations[i] = latest(append(n.refutations[i], r))
+	n.nogoods[i] = latest(append(n.nogoods[i], r))
 	if !inside && n.parent != nil {
 		key := c.branch(i)
 		s.shared[key] = latest(append(s.shared[key], shared{n, r}))
 	}
 }
 
-func latest[T any](kept []T) []T { return kept[max(0, len(kept)-refutationsKept):] }
+func latest[T any](kept []T) []T { return kept[max(0, len(kept)-nogoodsKept):] }
 
 func (c choice) branch(i int) branch {
 	return branch{c.ref(), i}
 }
 
-// refuted says whether alternative i is known to fail with the choices made so far, which of these are why, and the number of
+// findNogood says whether alternative i is known to fail with the choices made so far, which of these are why, and the number of
 // a candidate that failed for the same reason.
 //
 // What was found at one node holds at another one of the same composite if it has nothing to do with the innermost choice
 // that both came out of, nor with what else came out of that: then no module that this choice could contribute, with
 // whatever alternative, makes a difference, and all other modules stand around both nodes alike.
-func (s *searcher) refuted(c choice, i int, points []point) (why set, like int, known bool) {
-	for _, r := range c.node.refutations[i] {
+func (s *searcher) findNogood(c choice, i int, points []point) (why set, like int, known bool) {
+	for _, r := range c.node.nogoods[i] {
 		if why, all := r.among(points); all {
 			return why, r.like, true
 		}
@@ -115,7 +115,7 @@ func (n *node) isWithin(choice *node) bool {
 }
 
 // among finds the levels at which all the decisions were made, if they were.
-func (r refutation) among(points []point) (set, bool) {
+func (r nogood) among(points []point) (set, bool) {
 	var why set
 	next := 0 // decisions and points are in the same order
 	for level, p := range points {
