@@ -11,8 +11,8 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
-	"github.com/cnb-prelude/prelude/internal/handwritten"
 	"github.com/cnb-prelude/prelude/internal/similar"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // notFound says that a module's descriptor cannot be read; its hint says what there is instead.
@@ -84,14 +84,14 @@ func exists(path string) bool {
 }
 
 // incompatible says what a descriptor that has no usable api has, where, and what to do about it.
-func incompatible(ref buildpack.Ref, path string, data []byte, declared string, warnings []handwritten.Warning) *APIError {
+func incompatible(ref buildpack.Ref, path string, data []byte, declared string, warnings []tomlconfig.Warning) *APIError {
 	e := &APIError{Module: ref, Declared: declared, Place: path + ": there is no key api"}
-	if lines := handwritten.Lines(data, "api"); len(lines) > 0 {
+	if lines := tomlconfig.Lines(data, "api"); len(lines) > 0 {
 		e.Place = fmt.Sprintf("%s: line %d: api", path, lines[0])
 		return e
 	}
 	e.hint = fmt.Sprintf("begin the file with a line such as api = %q", api.BuildpackAPIs().Newest)
-	if lines := handwritten.Lines(data, string(ref.Kind), "api"); len(lines) > 0 {
+	if lines := tomlconfig.Lines(data, string(ref.Kind), "api"); len(lines) > 0 {
 		e.hint = fmt.Sprintf("line %d: api stands in [%s]; move it above the first table", lines[0], ref.Kind)
 	}
 	for _, w := range warnings {
@@ -110,7 +110,7 @@ func strange(ref buildpack.Ref, path string, data []byte, d buildpack.Descriptor
 			return
 		}
 		line := 0
-		if lines := handwritten.Lines(data, string(ref.Kind), key); len(lines) > 0 {
+		if lines := tomlconfig.Lines(data, string(ref.Kind), key); len(lines) > 0 {
 			line = lines[0]
 		}
 		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", path, line, ref.Kind, key, found, wanted))

@@ -1,10 +1,10 @@
-// Package handwritten reads TOML files that people write: orders, descriptors, build plans, configuration.
+// Package tomlconfig reads TOML files that people write: orders, descriptors, build plans, configuration.
 //
 // It is a room of its own because both buildpack and platform read such files, and neither may import the other. What
 // a file means is decided by BurntSushi/toml, as in the reference, so that what one of the two reads, the other reads
 // as well. That library does not say where a key stands; go-toml does, so it is asked whenever there is a place to name:
 // for an unknown key, which is a Warning rather than an error (B11), and for a mistake.
-package handwritten
+package tomlconfig
 
 import (
 	"bytes"
