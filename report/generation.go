@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/phase/generate"
 )
 
@@ -69,7 +70,7 @@ func checks(e generate.Extension) []Check {
 		passed(d.Kind.File(), describe(d.Dockerfile))
 	}
 	if args := len(e.Config.Build) + len(e.Config.Run); args > 0 {
-		passed(generate.ExtendConfig, countOf(args, "build argument"))
+		passed(generate.ExtendConfig, tidy.Count(args, "build argument"))
 	}
 	var contexts []string
 	for _, kind := range buildpack.DockerfileKinds() {
@@ -97,7 +98,7 @@ func describe(d buildpack.Dockerfile) string {
 	if d.Instructions == 0 {
 		return what
 	}
-	return what + ", " + countOf(d.Instructions, "instruction")
+	return what + ", " + tidy.Count(d.Instructions, "instruction")
 }
 
 // dockerfile is a Dockerfile, and what has become of it if generation went well.

@@ -23,7 +23,7 @@ var pageTemplate string
 // HTML is the form for people: one page that needs nothing but itself.
 func (r Report) HTML() ([]byte, error) {
 	t, err := template.New("report").Funcs(template.FuncMap{
-		"tidy": tidy.Text, "took": took, "count": countOf, "json": inline, "inc": func(i int) int { return i + 1 },
+		"tidy": tidy.Text, "took": took, "count": tidy.Count, "json": inline, "inc": func(i int) int { return i + 1 },
 		"outcome": outcomeWord, "web": isWeb, "at": func(p *int) int { return *p }, "is": func(p *int, i int) bool { return p != nil && *p == i },
 	}).Parse(pageTemplate)
 	if err != nil {
@@ -109,11 +109,11 @@ func (r Report) failedCandidates() int {
 func headline(r Report) string {
 	switch code := r.Outcome.ExitCode; {
 	case code == 0 && r.Phase == platform.Generator:
-		return countOf(len(r.Group), "extension") + " generated"
+		return tidy.Count(len(r.Group), "extension") + " generated"
 	case code == 0 && len(r.Dropped) > 0:
-		return fmt.Sprintf("%d of %s take part", len(r.Group), countOf(len(r.Group)+len(r.Dropped), "module"))
+		return fmt.Sprintf("%d of %s take part", len(r.Group), tidy.Count(len(r.Group)+len(r.Dropped), "module"))
 	case code == 0:
-		return countOf(len(r.Group), "module") + " " + plural(len(r.Group), "takes", "take") + " part"
+		return tidy.Count(len(r.Group), "module") + " " + tidy.Plural(len(r.Group), "takes", "take") + " part"
 	case code == platform.CodeNoGroup:
 		return "No group passed detection"
 	case code == platform.CodeNoGroupWithError:
@@ -138,9 +138,9 @@ func glances(r Report) []glance {
 	case r.Evaluated > 0 && len(r.Group) > 0 && failed == 0:
 		add("Group", "the first candidate", "nothing had to be tried before it")
 	case r.Evaluated > 0 && len(r.Group) > 0:
-		add("Group", fmt.Sprintf("candidate %d", r.Evaluated), countOf(failed, "candidate")+" failed before it")
+		add("Group", fmt.Sprintf("candidate %d", r.Evaluated), tidy.Count(failed, "candidate")+" failed before it")
 	case r.Evaluated > 0:
-		add("Group", "none", countOf(failed, "candidate")+" failed")
+		add("Group", "none", tidy.Count(failed, "candidate")+" failed")
 	}
 	if len(r.Plan) > 0 {
 		given := 0
@@ -149,7 +149,7 @@ func glances(r Report) []glance {
 				given++
 			}
 		}
-		add("Build plan", plural(len(r.Plan), "1 dependency", fmt.Sprintf("%d dependencies", len(r.Plan))), fmt.Sprintf("%d given to extensions, %d left for buildpacks", given, len(r.Plan)-given))
+		add("Build plan", tidy.Plural(len(r.Plan), "1 dependency", fmt.Sprintf("%d dependencies", len(r.Plan))), fmt.Sprintf("%d given to extensions, %d left for buildpacks", given, len(r.Plan)-given))
 	}
 	if g := r.Generation; g != nil && g.RunImage != nil {
 		image := g.RunImage.Image
@@ -174,7 +174,7 @@ func glances(r Report) []glance {
 					}
 				}
 			}
-			build, note = "to be extended", "by "+countOf(n, "Dockerfile")
+			build, note = "to be extended", "by "+tidy.Count(n, "Dockerfile")
 		}
 		add("Build image", build, note)
 	}
@@ -194,17 +194,6 @@ func glances(r Report) []glance {
 
 func words(all ...string) []string {
 	return slices.DeleteFunc(all, func(word string) bool { return word == "" })
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
-func countOf(n int, what string) string {
-	return fmt.Sprintf("%d %s", n, plural(n, what, what+"s"))
 }
 
 // took is a duration for people.

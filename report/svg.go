@@ -110,7 +110,7 @@ func newPlanPicture(r Report) *planPicture {
 	p.Bottom = y - 8
 	p.Height = p.Bottom + 14
 	p.Width = max(right, p.Columns[len(p.Columns)-1].X+slant) + planMargin
-	p.Label = fmt.Sprintf("The build plan: %s in the order of the group, %s from provider to requirer", countOf(len(p.Columns), "module"), countOf(len(p.Lanes), "arrow"))
+	p.Label = fmt.Sprintf("The build plan: %s in the order of the group, %s from provider to requirer", tidy.Count(len(p.Columns), "module"), tidy.Count(len(p.Lanes), "arrow"))
 	return p
 }
 
@@ -151,7 +151,7 @@ func newFailurePicture(r Report) *planPicture {
 			p.Columns[i].Failed, p.Columns[i].Note = m.Outcome != "pass" && !m.Optional, 0
 		}
 	}
-	p.Label = fmt.Sprintf("The closest group: %s in its order, what each provides and requires, and what is missing", countOf(len(p.Columns), "module"))
+	p.Label = fmt.Sprintf("The closest group: %s in its order, what each provides and requires, and what is missing", tidy.Count(len(p.Columns), "module"))
 	return p
 }
 
@@ -398,7 +398,7 @@ func newTimePicture(r Report) *timePicture {
 		}
 		p.Ticks = append(p.Ticks, timeTick{X: timeLeft + at*scale, Label: label})
 	}
-	p.Label = fmt.Sprintf("Time line of %s of bin/detect and bin/generate, %s in all", countOf(len(all), "run"), took(end))
+	p.Label = fmt.Sprintf("Time line of %s of bin/detect and bin/generate, %s in all", tidy.Count(len(all), "run"), took(end))
 	return p
 }
 

@@ -226,7 +226,7 @@ func (f *childTracker) untilNone(limit time.Duration, force <-chan struct{}, sig
 			continue
 		}
 		for _, pid := range processes() {
-			if told[pid] || parentOf(pid) != os.Getpid() { // nobody else reaps it: its number is its own
+			if _, parent := procStat(statOf(pid)); told[pid] || parent != os.Getpid() { // no other process reaps it: its number is its own
 				continue
 			}
 			told[pid] = true
@@ -284,17 +284,20 @@ func look(which, id, options int) (state, error) {
 // cldTrapped is Linux's CLD_TRAPPED: a traced child is stopped.
 const cldTrapped = 4
 
-// parentOf is the number of a process's parent, 0 if it is not to be had.
-func parentOf(pid int) int {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+// procStat is what a stat file below /proc says of a process or a thread: the letter of its state and the number of its parent.
+// Both are 0 if it is gone.
+func procStat(path string) (state byte, parent int) {
+	stat, err := os.ReadFile(path)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	// The name, in brackets, may have anything in it: "12 (a b) c) S 1 …".
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {
-		return 0
+		return 0, 0
 	}
-	parent, _ := strconv.Atoi(string(fields[1]))
-	return parent
+	parent, _ = strconv.Atoi(string(fields[1]))
+	return fields[0][0], parent
 }
+
+func statOf(pid int) string { return "/proc/" + strconv.Itoa(pid) + "/stat" }

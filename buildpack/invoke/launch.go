@@ -56,10 +56,10 @@ func (l *launcher) launch(c command, output int, pipe *lifetimePipe) (pid int, h
 		return 0, false, err
 	}
 	fork := func(held bool) (int, error) {
-		pid, err := l.fork(c, input, output, pipe, held)
+		pid, err := c.fork(input, output, pipe, l.attributes(held))
 		if noDescriptor(err) && !pipe.isDropped() {
 			pipe.drop() // with what it took, or without the number that it wanted, there may be enough
-			pid, err = l.fork(c, input, output, pipe, held)
+			pid, err = c.fork(input, output, pipe, l.attributes(held))
 		}
 		return pid, err
 	}
@@ -97,7 +97,12 @@ func (l *launcher) input() (fd int, err error) {
 	return l.null, nil
 }
 
-func (l *launcher) fork(c command, input, output int, pipe *lifetimePipe, held bool) (int, error) {
+// attributes are those of the processes to make.
+func (l *launcher) attributes(held bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held}
+}
+
+func (c command) fork(input, output int, pipe *lifetimePipe, attributes *syscall.SysProcAttr) (int, error) {
 	fds := []uintptr{uintptr(input), uintptr(output), uintptr(output)}
 	if !pipe.isDropped() {
 		for len(fds) < pipe.number {
@@ -105,10 +110,8 @@ func (l *launcher) fork(c command, input, output int, pipe *lifetimePipe, held b
 		}
 		fds = append(fds, uintptr(pipe.readEnd))
 	}
-	return syscall.ForkExec(c.path, append([]string{c.path}, c.args...), &syscall.ProcAttr{
-		Dir: c.dir, Env: c.env, Files: fds,
-		Sys: &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held},
-	})
+	args := append([]string{c.path}, c.args...)
+	return syscall.ForkExec(c.path, args, &syscall.ProcAttr{Dir: c.dir, Env: c.env, Files: fds, Sys: attributes})
 }
 
 // losesPrivileges says whether a process that is held has not become the user, or got the capabilities, that its file

@@ -41,13 +41,13 @@ func launched(t *testing.T, script string, test func(l *launcher, c command, pip
 }
 
 // B29: a module does nothing before its lifetime pipe is armed, so that nothing of it is left if we are killed in that moment.
-func TestHeldUntilTied(t *testing.T) {
+func TestHeldUntilArmed(t *testing.T) {
 	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, pipe *lifetimePipe) {
 		if err := os.WriteFile(filepath.Join(c.dir, "really"), nil, 0o600); err != nil {
 			t.Error(err)
 			return
 		}
-		pid, err := l.fork(c, l.null, l.null, pipe, true)
+		pid, err := c.fork(l.null, l.null, pipe, l.attributes(true))
 		if err != nil {
 			t.Error(err)
 			return
@@ -76,7 +76,7 @@ func TestHeldUntilTied(t *testing.T) {
 // One that is killed while it is held is reaped like any other.
 func TestKilledWhileHeld(t *testing.T) {
 	launched(t, "", func(l *launcher, c command, pipe *lifetimePipe) {
-		pid, err := l.fork(c, l.null, l.null, pipe, true)
+		pid, err := c.fork(l.null, l.null, pipe, l.attributes(true))
 		if err != nil {
 			t.Error(err)
 			return

@@ -445,8 +445,7 @@ func TestOurOwnDeath(t *testing.T) {
 func ended(t *testing.T, why string, pid int) {
 	t.Helper()
 	for range 1000 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || stateOf(stat) == 'Z' {
+		if state, _ := procStat(statOf(pid)); state == 0 || state == 'Z' {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

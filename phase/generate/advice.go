@@ -67,10 +67,10 @@ func misnamed(dir string) []buildpack.Note {
 		name, what := entry.Name(), "file"
 		meant := meantFile(name)
 		if entry.IsDir() {
-			what, meant = "directory", contextNames()[normalized(name)]
+			what, meant = "directory", contextNames()[similar.Plain(name)]
 		}
 		switch {
-		case what == "file" && normalized(name) == "dockerfile":
+		case what == "file" && similar.Plain(name) == "dockerfile":
 			notes = append(notes, buildpack.Note{Text: fmt.Sprintf("it left a file called %s, which nothing reads", name), Hint: hintNames})
 		case meant != "" && meant != name && !has(meant):
 			notes = append(notes, buildpack.Note{Text: fmt.Sprintf("it left a %s called %s, which nothing reads", what, name), Hint: "name it " + meant})
@@ -82,7 +82,7 @@ func misnamed(dir string) []buildpack.Note {
 // meantFile is the file that one of nearly that name was probably meant to be; empty if there is none.
 func meantFile(name string) string {
 	for _, kind := range buildpack.DockerfileKinds() {
-		if normalized(name) == "dockerfile"+string(kind) {
+		if similar.Plain(name) == "dockerfile"+string(kind) {
 			return kind.File()
 		}
 	}
@@ -101,16 +101,6 @@ func contextNames() map[string]string {
 		"contextrun": "context.run", "runcontext": "context.run",
 		"contextbuild": "context.build", "buildcontext": "context.build",
 	}
-}
-
-// normalized is a name without case and punctuation.
-func normalized(name string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(".-_ ", r) {
-			return -1
-		}
-		return r
-	}, strings.ToLower(name))
 }
 
 // misplaced are about files that lie in a directory of the output rather than in the output itself.
