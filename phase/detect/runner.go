@@ -145,19 +145,21 @@ func (r *runner) startNeeded(w *waiting) (any bool) {
 // startAhead starts modules that coming candidates will need, as long as slots are free and the machine is idle, a few at a
 // time: the load of those just started does not show yet. It says whether there is perhaps more to start in a moment.
 func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
-	if r.idle == nil || w.nothingAhead {
+	free := r.slots - (len(r.started) - len(r.known))
+	if r.idle == nil || w.nothingAhead || free <= 0 {
 		return false
 	}
-	for n := 0; len(r.started)-len(r.known) < r.slots; n++ {
-		m := ahead(r.progress)
-		if w.nothingAhead = m == nil; w.nothingAhead {
-			return false
-		}
+	n := 0
+	for m := range ahead(r.progress) {
 		if n == r.burst || n == 0 && !r.idle() {
 			return true
 		}
 		r.start(m)
+		if n++; n == free {
+			return false
+		}
 	}
+	w.nothingAhead = true
 	return false
 }
 

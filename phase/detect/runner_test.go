@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -260,7 +261,9 @@ func TestAskedToEnd(t *testing.T) {
 	wanted := errors.New("asked to end")
 	time.AfterFunc(10*time.Millisecond, func() { cancel(wanted) })
 	m, _ := s.Module(buildpack.Ref{ID: "a"})
-	_, err := r.Detect([]resolve.Need{{Module: m}}, func(func(buildpack.Ref) (buildpack.Detection, bool)) *buildpack.Module { return nil })
+	_, err := r.Detect([]resolve.Need{{Module: m}}, func(func(buildpack.Ref) (buildpack.Detection, bool)) iter.Seq[*buildpack.Module] {
+		return func(func(*buildpack.Module) bool) {}
+	})
 	if !errors.Is(err, wanted) || s.running != 0 {
 		t.Errorf("%v, %d running", err, s.running)
 	}

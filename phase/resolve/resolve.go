@@ -10,6 +10,7 @@
 package resolve
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -32,9 +33,9 @@ type Need struct {
 	Required bool
 }
 
-// Ahead proposes the module that coming candidates will need first, of those that have not been started; nil if there is
-// none. progress says whether a module has been started, and its detection once that is known.
-type Ahead func(progress func(buildpack.Ref) (d buildpack.Detection, started bool)) *buildpack.Module
+// Ahead proposes the modules that coming candidates will need, of those that have not been started, the first one first.
+// progress says whether a module has been started, and its detection once that is known.
+type Ahead func(progress func(buildpack.Ref) (d buildpack.Detection, started bool)) iter.Seq[*buildpack.Module]
 
 // Limits say which modules drop out before they are asked anything (contract, section 3, "Which modules take part").
 type Limits struct {

@@ -64,8 +64,12 @@ func (h *hastySource) Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, 
 	}
 	for {
 		if h.r.IntN(2) == 0 {
-			if m := ahead(h.progress); m != nil {
+			proposals := h.r.IntN(3) + 1
+			for m := range ahead(h.progress) {
 				h.start(m)
+				if proposals--; proposals == 0 {
+					break
+				}
 			}
 		}
 		detections, enough := make([]buildpack.Detection, len(needs)), true
