@@ -312,7 +312,6 @@ func (s *Solver) learn() {
 	s.startAnalysis()
 	s.lits = append(s.lits[:0], NoLit)
 	s.lits[0] = s.firstUniquePoint().Not()
-	s.minimise()
 	level := s.second()
 	c := s.store()
 	s.endAnalysis()
@@ -388,33 +387,6 @@ func (s *Solver) touch(l Lit) {
 	}
 	s.seen[v] = true
 	s.touched = append(s.touched, int32(v))
-}
-
-// minimise drops the literals that are false because others of the clause are.
-func (s *Solver) minimise() {
-	kept := s.lits[:1]
-	for _, l := range s.lits[1:] {
-		why := s.reasons[l.variable()]
-		if why == decision || !s.covered(l.Not(), why) {
-			kept = append(kept, l)
-			continue
-		}
-		s.resolve(l.Not(), why) // touches nothing new but level 0 and premises
-	}
-	s.lits = kept
-}
-
-func (s *Solver) covered(l Lit, why reason) bool {
-	known := func(other Lit) bool { return s.seen[other.variable()] || s.levels[other.variable()] == 0 }
-	if why.clause == noClause {
-		return why.from == NoLit || known(why.from)
-	}
-	for _, other := range s.clauses[why.clause].lits {
-		if other != l && !known(other) {
-			return false
-		}
-	}
-	return true
 }
 
 // second moves the literal that became false last, but for the first, to the second place and returns its level.
