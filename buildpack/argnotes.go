@@ -8,8 +8,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
-	"github.com/cnb-prelude/prelude/internal/handwritten"
 	"github.com/cnb-prelude/prelude/internal/similar"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // DeclaredArg is an ARG of a Dockerfile.
@@ -71,7 +71,7 @@ func (c ExtendConfig) ArgNotes(kind DockerfileKind, d *Dockerfile, text []byte) 
 
 // argLine is "line 2: ", where the name of an argument stands; empty if that cannot be found out.
 func argLine(kind DockerfileKind, args []Arg, i int, text []byte) string {
-	lines := handwritten.Lines(text, string(kind), "args", "name")
+	lines := tomlconfig.Lines(text, string(kind), "args", "name")
 	if len(lines) != len(args) {
 		return ""
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // File shapes: what stands at the top level of a build plan stands again in each [[or]].
@@ -33,9 +33,9 @@ type (
 
 // ParseBuildPlan reads what a module's bin/detect left in its build plan file (contract, sections 2 and 4). Unknown
 // keys are warnings. It returns at least one alternative: the top level of the file, then each "or".
-func ParseBuildPlan(module Ref, data []byte) ([]Alternative, []handwritten.Warning, error) {
+func ParseBuildPlan(module Ref, data []byte) ([]Alternative, []tomlconfig.Warning, error) {
 	var file planFile
-	warnings, err := handwritten.Decode(data, &file)
+	warnings, err := tomlconfig.Decode(data, &file)
 	if err != nil {
 		return nil, nil, err
 	}

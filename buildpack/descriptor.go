@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/cnb-prelude/prelude/internal/api"
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // Descriptor is what a buildpack.toml or an extension.toml says, as far as detection and generation care.
@@ -80,10 +80,10 @@ type (
 )
 
 // ParseDescriptor reads a buildpack.toml or an extension.toml (contract, section 2). Unknown keys are warnings.
-func ParseDescriptor(kind Kind, data []byte) (Descriptor, []handwritten.Warning, error) {
+func ParseDescriptor(kind Kind, data []byte) (Descriptor, []tomlconfig.Warning, error) {
 	if kind == KindExtension {
 		var file extensionFile
-		warnings, err := handwritten.Decode(data, &file)
+		warnings, err := tomlconfig.Decode(data, &file)
 		if err != nil {
 			return Descriptor{}, nil, err
 		}
@@ -91,7 +91,7 @@ func ParseDescriptor(kind Kind, data []byte) (Descriptor, []handwritten.Warning,
 		return d, warnings, err
 	}
 	var file descriptorFile
-	warnings, err := handwritten.Decode(data, &file)
+	warnings, err := tomlconfig.Decode(data, &file)
 	if err != nil {
 		return Descriptor{}, nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // DockerfileKind says which image a Dockerfile extends.
@@ -238,12 +238,12 @@ func (s source) place(at []parser.Range) (line int, text string) {
 		return 0, ""
 	}
 	line = at[0].Start.Line
-	return line, handwritten.Shown(s.lines[line-1])
+	return line, tomlconfig.Shown(s.lines[line-1])
 }
 
 // malformed adds the line and its text to an error of the parser (B40).
 func (s source) malformed(err error) error {
-	e := &DockerfileError{Message: handwritten.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
+	e := &DockerfileError{Message: tomlconfig.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {
 		e.Line, e.Text = s.place(at.Locations[0])

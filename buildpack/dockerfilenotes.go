@@ -7,7 +7,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // Note is something worth saying about a Dockerfile that passed its checks.
@@ -46,7 +46,7 @@ func (s source) notes(d Dockerfile) []Note {
 
 // note names the file and the line, and shows the line.
 func (s source) note(what string, line int) string {
-	return fmt.Sprintf("%s %s: line %d: %s", s.kind.File(), what, line, handwritten.Shown(s.lines[line-1]))
+	return fmt.Sprintf("%s %s: line %d: %s", s.kind.File(), what, line, tomlconfig.Shown(s.lines[line-1]))
 }
 
 func (s source) notRecommended() []Note {

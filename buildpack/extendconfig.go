@@ -3,7 +3,7 @@ package buildpack
 import (
 	"fmt"
 
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // Arg is a build argument that an extension sets for one of its Dockerfiles.
@@ -25,7 +25,7 @@ func (c ExtendConfig) For(kind DockerfileKind) []Arg {
 
 // ParseExtendConfig reads an extend-config.toml (contract, section 2). Unknown keys are warnings; an argument that only
 // the extend step may set is an error (B19).
-func ParseExtendConfig(data []byte) (ExtendConfig, []handwritten.Warning, error) {
+func ParseExtendConfig(data []byte) (ExtendConfig, []tomlconfig.Warning, error) {
 	type table struct {
 		Args []Arg `toml:"args"`
 	}
@@ -33,7 +33,7 @@ func ParseExtendConfig(data []byte) (ExtendConfig, []handwritten.Warning, error)
 		Build table `toml:"build"`
 		Run   table `toml:"run"`
 	}
-	warnings, err := handwritten.Decode(data, &file)
+	warnings, err := tomlconfig.Decode(data, &file)
 	if err != nil {
 		return ExtendConfig{}, nil, err
 	}

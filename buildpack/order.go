@@ -3,19 +3,19 @@ package buildpack
 import (
 	"slices"
 
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // OrderFile is the shape of order.toml: groups of buildpacks, and groups of extensions that are tried before them.
 type OrderFile struct{ Buildpacks, Extensions Order }
 
 // ParseOrder reads an order.toml (contract, section 2). Unknown keys are warnings.
-func ParseOrder(data []byte) (OrderFile, []handwritten.Warning, error) {
+func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 	var file struct {
 		Order      []groupTable `toml:"order"`
 		Extensions []groupTable `toml:"order-extensions"`
 	}
-	warnings, err := handwritten.Decode(data, &file)
+	warnings, err := tomlconfig.Decode(data, &file)
 	if err != nil {
 		return OrderFile{}, nil, err
 	}
@@ -31,7 +31,7 @@ func ParseOrder(data []byte) (OrderFile, []handwritten.Warning, error) {
 type System struct{ Pre, Post Group }
 
 // ParseSystem reads a system.toml (contract, section 2; B14). Unknown keys are warnings.
-func ParseSystem(data []byte) (System, []handwritten.Warning, error) {
+func ParseSystem(data []byte) (System, []tomlconfig.Warning, error) {
 	type list struct {
 		Buildpacks []elementTable `toml:"buildpacks"`
 	}
@@ -41,7 +41,7 @@ func ParseSystem(data []byte) (System, []handwritten.Warning, error) {
 			Post list `toml:"post"`
 		} `toml:"system"`
 	}
-	warnings, err := handwritten.Decode(data, &file)
+	warnings, err := tomlconfig.Decode(data, &file)
 	if err != nil {
 		return System{}, nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
+	"github.com/cnb-prelude/prelude/report"
 )
 
 // Version and Commit are stamped by the build.
@@ -87,32 +88,26 @@ func version() string {
 }
 
 func (p process) execute(ctx context.Context, in platform.Inputs, log *slog.Logger) error {
-	action, execute := "detect", p.detect
-	if in.Phase == platform.Generator {
-		action, execute = "generate", p.generate
-	}
 	if p.root {
-		return failed(action, errors.New("refusing to run as root"))
+		return failedTo(action(in), errors.New("refusing to run as root"))
 	}
 	if err := phase.CheckDescriptors(); err != nil {
-		return failed(action, err)
+		return failedTo(action(in), err)
 	}
-	record := phase.NewRecord(in)
-	return report(record, action, execute(ctx, in, record, record.Listen(log)), log)
-}
-
-// report writes the report, if one is asked for, of a phase that ends with err. A report that cannot be written is an
-// error like that of any other output, unless there is a worse one.
-func report(record *phase.Record, action string, err error, log *slog.Logger) error {
+	record := report.NewRecord(in)
+	r := run{in: in, environ: p.environ, stdout: p.stdout, record: record, log: record.Listen(log)}
+	err := r.execute(ctx)
+	// A report that cannot be written is an error like that of any other output, unless there is a worse one.
 	unwritten := record.Write(version(), err)
 	if unwritten != nil && err != nil {
 		log.Warn(unwritten.Error())
 		return err
 	}
-	return errors.Join(err, failed(action, unwritten))
+	return errors.Join(err, failedTo(action(in), unwritten))
 }
 
-func failed(action string, err error) error {
+// failedTo is how a phase ends with an error that does not say so itself.
+func failedTo(action string, err error) error {
 	var exit *platform.Exit
 	if err == nil || errors.As(err, &exit) {
 		return err

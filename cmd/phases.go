@@ -4,43 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/phase"
+	"github.com/cnb-prelude/prelude/phase/detect"
+	"github.com/cnb-prelude/prelude/phase/generate"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
+	"github.com/cnb-prelude/prelude/report"
 )
 
+// run is one run of a phase.
+type run struct {
+	in      platform.Inputs
+	environ []string
+	// stdout takes what extensions print.
+	stdout io.Writer
+	record *report.Record
+	log    *slog.Logger
+}
+
+func (r run) execute(ctx context.Context) error {
+	if r.in.Phase == platform.Generator {
+		return r.generate(ctx)
+	}
+	return r.detect(ctx)
+}
+
+// fail is how the run ends with an error that does not say so itself; nil if there is none.
+func (r run) fail(err error) error { return failedTo(action(r.in), err) }
+
 // detect is the detector: detection and, unless it is to be skipped, generation; then the files.
-func (p process) detect(ctx context.Context, in platform.Inputs, record *phase.Record, log *slog.Logger) error {
-	if err := phase.Guard(in, log); err != nil {
-		return failed("detect", err)
+func (r run) detect(ctx context.Context) error {
+	if err := phase.CheckLayout(r.in, r.log); err != nil {
+		return r.fail(err)
 	}
-	s, err := phase.Survey(in, p.environ, log)
+	c, err := phase.ReadRunContext(r.in, r.environ, r.log)
 	if err != nil {
-		return failed("detect", err)
+		return r.fail(err)
 	}
-	record.Sees(s)
-	order, err := phase.ReadOrder(in, log)
-	if err != nil {
-		return err
-	}
-	resolution, err := phase.Detect(ctx, in, order, s.World, record, log)
+	r.record.Target = &c.World.Target
+	d := detect.Detector{Inputs: r.in, World: c.World, Log: r.log}
+	order, err := d.ReadOrder()
 	if err != nil {
 		return err
 	}
-	files := []file{{in.GroupPath, platform.NewGroup(modules(resolution.Group)).Encode}}
-	if in.GeneratedDir == "" { // the Platform API has no extensions yet
-		return writeAll(ctx, "detect", append(files, planFile(in, resolution.Plan)), nil)
+	r.record.Detection, err = d.Detect(ctx, order)
+	if err != nil {
+		return err
 	}
-	if in.SkipGenerate {
-		return writeAll(ctx, "detect", append(files, planFile(in, resolution.Plan)), func() error { return phase.RemoveEarlier(in) })
+	resolution := r.record.Detection.Resolution
+	files := []file{{r.in.GroupPath, platform.NewGroup(modules(resolution.Group)).Encode}}
+	if r.in.GeneratedDir == "" { // the Platform API has no extensions yet
+		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), nil)
 	}
-	return p.generateFrom(ctx, in, s, phase.Request{
-		Extensions: extensions(resolution.Group), Plan: resolution.Plan, Analyzed: s.Analyzed,
-	}, files, record, log)
+	if r.in.SkipGenerate {
+		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), func() error { return generate.RemoveEarlier(r.in) })
+	}
+	request := generate.Request{Extensions: extensions(resolution.Group), Plan: resolution.Plan, Analyzed: c.Analyzed}
+	return r.generateFrom(ctx, c, request, files)
 }
 
 func modules(members []resolve.Member) []*buildpack.Module {
@@ -62,59 +87,61 @@ func extensions(members []resolve.Member) []*buildpack.Module {
 }
 
 // generate is the generator: group and plan come from the files on disk.
-func (p process) generate(ctx context.Context, in platform.Inputs, record *phase.Record, log *slog.Logger) error {
-	if !in.PlatformAPI.AtLeast(api.V(0, 10)) {
-		return failed("generate", errors.New("generation needs Platform API 0.10 or newer, this is "+in.PlatformAPI.String()))
+func (r run) generate(ctx context.Context) error {
+	if !r.in.PlatformAPI.AtLeast(api.V(0, 10)) {
+		return r.fail(errors.New("generation needs Platform API 0.10 or newer, this is " + r.in.PlatformAPI.String()))
 	}
-	if err := phase.Guard(in, log); err != nil {
-		return failed("generate", err)
+	if err := phase.CheckLayout(r.in, r.log); err != nil {
+		return r.fail(err)
 	}
-	request, err := phase.ReadRequest(in, log)
+	request, err := generate.ReadRequest(r.in, r.log)
 	if err != nil {
-		return failed("generate", err)
+		return r.fail(err)
 	}
-	s, err := phase.Surround(in, p.environ, request.Analyzed, log)
+	c, err := phase.NewRunContext(r.in, r.environ, request.Analyzed, r.log)
 	if err != nil {
-		return failed("generate", err)
+		return r.fail(err)
 	}
-	record.Sees(s)
-	return p.generateFrom(ctx, in, s, request, nil, record, log)
+	r.record.Target = &c.World.Target
+	return r.generateFrom(ctx, c, request, nil)
 }
 
 // generateFrom generates, and writes all files of the phase at the end: those that are given, and generation's own.
-func (p process) generateFrom(ctx context.Context, in platform.Inputs, s phase.Surroundings, request phase.Request, files []file, record *phase.Record, log *slog.Logger) error {
-	generation, err := phase.Generate(ctx, in, s, request, p.stdout, record, log)
+func (r run) generateFrom(ctx context.Context, c phase.RunContext, request generate.Request, files []file) error {
+	result, err := generate.Generator{Inputs: r.in, World: c.World, Output: r.stdout, Log: r.log}.Generate(ctx, request)
+	r.record.Generation = result
 	var exit *platform.Exit
 	switch {
 	case errors.As(err, &exit) && exit.InGeneration():
-		return forLater(ctx, in, request, files, exit, log)
+		return r.writeDetected(ctx, request, files, exit)
 	case err != nil:
 		return err
 	}
+	generation := result.Generation
 	// generated.toml comes first: it says what is taken out of plan.toml and changed in analyzed.toml, and should we be
 	// killed between two of them, nothing of that is lost.
-	files = append([]file{{in.GeneratedMetadataPath, generation.Metadata.Encode}}, files...)
-	files = append(files, planFile(in, generation.Plan))
+	files = append([]file{{r.in.GeneratedMetadataPath, generation.Metadata.Encode}}, files...)
+	files = append(files, planFile(r.in, generation.Plan))
 	if len(request.Extensions) > 0 {
-		files = append(files, file{in.AnalyzedPath, generation.Analyzed.Encode})
+		files = append(files, file{r.in.AnalyzedPath, generation.Analyzed.Encode})
 	}
-	if err := writeAll(ctx, action(in), files, nil); err != nil {
+	if err := r.writeAll(ctx, files, nil); err != nil {
 		return errors.Join(err, generation.Discard())
 	}
-	return failed(action(in), generation.Keep())
+	return r.fail(generation.Keep())
 }
 
-// forLater writes what detection has found although generation has failed, so that generator can go on from there, and says
-// so with the error.
-func forLater(ctx context.Context, in platform.Inputs, request phase.Request, files []file, exit *platform.Exit, log *slog.Logger) error {
+// writeDetected writes what detection has found although generation has failed, so that generator can go on from there, and
+// says so with the error.
+func (r run) writeDetected(ctx context.Context, request generate.Request, files []file, exit *platform.Exit) error {
 	if ctx.Err() != nil {
-		return failed(action(in), context.Cause(ctx))
+		return r.fail(context.Cause(ctx))
 	}
 	have := "are as they were"
-	if in.Phase == platform.Detector {
-		plan := func() ([]byte, error) { return phase.DetectedPlan(in, request) }
-		if err := writeAll(ctx, action(in), append(files, file{in.PlanPath, plan}), nil); err != nil {
-			log.Warn(fmt.Sprintf("group.toml and plan.toml are not written: %s", errors.Unwrap(err)))
+	if r.in.Phase == platform.Detector {
+		plan := func() ([]byte, error) { return generate.DetectedPlan(r.in, request) }
+		if err := r.writeAll(ctx, append(files, file{r.in.PlanPath, plan}), nil); err != nil {
+			r.log.Warn(fmt.Sprintf("group.toml and plan.toml are not written: %s", errors.Unwrap(err)))
 			return exit
 		}
 		have = "are written"
@@ -142,27 +169,27 @@ func planFile(in platform.Inputs, plan []buildpack.PlanEntry) file {
 // writeAll writes all files or none. It makes all texts and writes them beside their targets first; then, if there is
 // something to do before they take their places, it does that. A phase that is asked to end before it starts to write
 // writes nothing; one that is asked later writes all.
-func writeAll(ctx context.Context, action string, files []file, before func() error) error {
+func (r run) writeAll(ctx context.Context, files []file, before func() error) error {
 	outputs := make([]platform.Output, len(files))
 	for i, f := range files {
 		text, err := f.encode()
 		if err != nil {
-			return failed(action, err)
+			return r.fail(err)
 		}
 		outputs[i] = platform.Output{Path: f.path, Data: text}
 	}
 	if ctx.Err() != nil {
-		return failed(action, context.Cause(ctx))
+		return r.fail(context.Cause(ctx))
 	}
 	staged, err := platform.Stage(outputs...)
 	if err != nil {
-		return failed(action, err)
+		return r.fail(err)
 	}
 	if before != nil {
 		if err := before(); err != nil {
 			staged.Discard()
-			return failed(action, err)
+			return r.fail(err)
 		}
 	}
-	return failed(action, staged.Commit())
+	return r.fail(staged.Commit())
 }

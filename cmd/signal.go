@@ -12,24 +12,25 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// patience is how long a phase has to end after a signal, before it is ended wherever it is: its executables have two
-// seconds of that. After a second signal it has the shorter one.
+// exitTimeout is how long a phase has to end after a signal, before the process exits wherever it is: executables have two
+// seconds of that. After a second signal it has forceKillTimeout.
 const (
-	patience = 5 * time.Second
-	hurry    = time.Second
-	// once is how long further signals belong to the first: timeout(1), and others who pass signals on, send them to a
-	// process and to its group, which is one request and not two.
-	once = 100 * time.Millisecond
+	exitTimeout      = 5 * time.Second
+	forceKillTimeout = time.Second
+	// sameSignal is how long further signals belong to the first: timeout(1), and other programs that pass signals on, send
+	// them to a process and to its group, which is one request and not two.
+	sameSignal = 100 * time.Millisecond
 )
 
 // untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes (B05).
 // On a second signal the executables that still run are killed at once; what comes with the first is not a second one. A
 // phase that hangs nevertheless, say in writing to a terminal that is stopped, is ended by exit.
 //
-// SIGPIPE is taken and ignored: who no longer reads what a phase says has not asked it to end in the middle of its work.
+// SIGPIPE is taken and ignored: a reader that no longer reads what a phase says has not asked it to end in the middle of its
+// work.
 func untilSignal(exit func(code int)) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	hurried := make(chan struct{})
+	force := make(chan struct{})
 	signals, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(pipes, syscall.SIGPIPE) // rather than signal.Ignore, which children would inherit
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -39,20 +40,20 @@ func untilSignal(exit func(code int)) (context.Context, func()) {
 	go func() {
 		end := ending(<-signals)
 		cancel(end)
-		over := time.After(patience)
-		time.Sleep(once)
+		over := time.After(exitTimeout)
+		time.Sleep(sameSignal)
 		for len(signals) > 0 {
 			<-signals // came with the first
 		}
 		select {
 		case <-signals:
-			close(hurried)
-			time.Sleep(hurry)
+			close(force)
+			time.Sleep(forceKillTimeout)
 		case <-over:
 		}
 		exit(end.Code)
 	}()
-	return phase.WithHurry(ctx, hurried), func() { signal.Stop(signals) }
+	return phase.WithForceKill(ctx, force), func() { signal.Stop(signals) }
 }
 
 // ending is how a phase ends on a signal.

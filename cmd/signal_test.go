@@ -26,7 +26,7 @@ func TestSecondSignal(t *testing.T) {
 	select {
 	case <-exited:
 		t.Error("it ended as on a second signal")
-	case <-time.After(hurry + 500*time.Millisecond):
+	case <-time.After(forceKillTimeout + 500*time.Millisecond):
 	}
 	send()
 	select {
@@ -34,7 +34,7 @@ func TestSecondSignal(t *testing.T) {
 		if code != 143 {
 			t.Errorf("exit code %d", code)
 		}
-	case <-time.After(patience - hurry - time.Second):
+	case <-time.After(exitTimeout - forceKillTimeout - time.Second):
 		t.Error("the second signal had no effect")
 	}
 }

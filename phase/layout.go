@@ -10,12 +10,12 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// Guard refuses, allows or warns of experimental features that the inputs themselves ask for: images as OCI layouts.
-func Guard(in platform.Inputs, log *slog.Logger) error {
+// CheckLayout refuses, allows or warns of images as OCI layouts, an experimental feature, if the inputs ask for it.
+func CheckLayout(in platform.Inputs, log *slog.Logger) error {
 	if !in.UseLayout {
 		return nil
 	}
-	if err := experimental(in.ExperimentalMode, "export to OCI layout format", log); err != nil {
+	if err := AllowExperimental(in.ExperimentalMode, "export to OCI layout format", log); err != nil {
 		return err
 	}
 	if in.LayoutDir == "" {
@@ -24,8 +24,8 @@ func Guard(in platform.Inputs, log *slog.Logger) error {
 	return nil
 }
 
-// layoutDir is where images lie as OCI layouts; empty without that mode.
-func layoutDir(in platform.Inputs) string {
+// LayoutDir is where images lie as OCI layouts; empty without that mode.
+func LayoutDir(in platform.Inputs) string {
 	if !in.UseLayout {
 		return ""
 	}
@@ -38,7 +38,7 @@ func withLayoutTarget(in platform.Inputs, a platform.Analyzed, log *slog.Logger)
 	if !in.UseLayout || !a.NamesRunImage() || !reflect.DeepEqual(a.RunImage.Target, buildpack.Target{}) {
 		return a, nil
 	}
-	image, err := findLayout(in.LayoutDir, log, a.RunImage.Reference, a.RunImage.Image)
+	image, err := FindLayout(in.LayoutDir, log, a.RunImage.Reference, a.RunImage.Image)
 	if err != nil || image == nil {
 		return a, err
 	}
@@ -48,8 +48,9 @@ func withLayoutTarget(in platform.Inputs, a platform.Analyzed, log *slog.Logger)
 	return a, nil
 }
 
-// findLayout finds the first of these images, names of the same one, that is in the layout directory. None is a warning.
-func findLayout(dir string, log *slog.Logger, images ...string) (*platform.LayoutImage, error) {
+// FindLayout finds the first of these images, names of the same one, that is in the layout directory. None is a warning, and
+// nil. A layout that cannot be read is an error.
+func FindLayout(dir string, log *slog.Logger, images ...string) (*platform.LayoutImage, error) {
 	var missing []error
 	for i, image := range images {
 		if image == "" || slices.Contains(images[:i], image) {

@@ -8,32 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/buildpacks/imgutil"
-	"github.com/buildpacks/imgutil/layout"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/platform"
+	"github.com/cnb-prelude/prelude/testhelpers/layouts"
 )
-
-// armDebian is the target of the images that saveImage makes.
-var armDebian = buildpack.Target{OS: "linux", Arch: "arm64", Variant: "v8", Distros: []buildpack.Distro{{Name: "debian", Version: "12"}}}
-
-// saveImage has imgutil write an image, and returns how imgutil refers to it.
-func saveImage(t *testing.T, path string) string {
-	t.Helper()
-	image, err := layout.NewImage(path, imgutil.WithDefaultPlatform(imgutil.Platform{OS: "linux", Architecture: "arm64"}))
-	check(t, err)
-	check(t, image.SetVariant("v8"))
-	check(t, image.SetLabel("io.buildpacks.base.distro.name", "debian"))
-	check(t, image.SetLabel("io.buildpacks.base.distro.version", "12"))
-	check(t, image.SetLabel("io.buildpacks.base.id", "example.base"))
-	check(t, image.Save())
-	id, err := image.Identifier()
-	check(t, err)
-	return id.String()
-}
 
 func check(t *testing.T, err error) {
 	t.Helper()
@@ -42,7 +22,7 @@ func check(t *testing.T, err error) {
 	}
 }
 
-func TestLayoutGuard(t *testing.T) {
+func TestCheckLayout(t *testing.T) {
 	for _, tt := range []struct {
 		in         platform.Inputs
 		log, error string
@@ -55,7 +35,7 @@ func TestLayoutGuard(t *testing.T) {
 		{platform.Inputs{UseLayout: true, ExperimentalMode: "quiet"}, "", "OCI layouts need a layout directory"},
 	} {
 		var log bytes.Buffer
-		err := Guard(tt.in, platform.NewLogger(&log, slog.LevelInfo, false))
+		err := CheckLayout(tt.in, platform.NewLogger(&log, slog.LevelInfo, false))
 		if (err == nil) != (tt.error == "") || err != nil && !strings.Contains(err.Error(), tt.error) {
 			t.Errorf("%+v: error %v, want %q", tt.in, err, tt.error)
 		}
@@ -68,9 +48,9 @@ func TestLayoutGuard(t *testing.T) {
 // TestTargetFromLayout: where analyzed.toml has no run image target, it is the image's.
 func TestTargetFromLayout(t *testing.T) {
 	dir := t.TempDir()
-	byPath := saveImage(t, filepath.Join(dir, "registry.example/run/1"))
+	byPath := layouts.SaveImage(t, filepath.Join(dir, "registry.example/run/1"))
 	digest := "sha256:" + strings.Repeat("1", 64)
-	saveImage(t, filepath.Join(dir, "registry.example/pinned/sha256", strings.Repeat("1", 64)))
+	layouts.SaveImage(t, filepath.Join(dir, "registry.example/pinned/sha256", strings.Repeat("1", 64)))
 	check(t, os.MkdirAll(filepath.Join(dir, "registry.example/bad/1"), 0o755))
 	check(t, os.WriteFile(filepath.Join(dir, "registry.example/bad/1/index.json"), []byte("{"), 0o644))
 	for _, tt := range []struct {
@@ -94,7 +74,7 @@ func TestTargetFromLayout(t *testing.T) {
 			in := platform.Inputs{PlatformAPI: api.V(0, 12), UseLayout: !tt.off, LayoutDir: dir, AnalyzedPath: filepath.Join(t.TempDir(), "analyzed.toml")}
 			check(t, os.WriteFile(in.AnalyzedPath, []byte("[run-image]\n"+tt.analyzed+"\n"), 0o644))
 			var log bytes.Buffer
-			s, err := Survey(in, nil, platform.NewLogger(&log, slog.LevelWarn, false))
+			s, err := ReadRunContext(in, nil, platform.NewLogger(&log, slog.LevelWarn, false))
 			switch {
 			case err != nil:
 				if tt.want == "" || !strings.Contains(err.Error(), tt.want) {
@@ -102,7 +82,7 @@ func TestTargetFromLayout(t *testing.T) {
 				}
 				return
 			case tt.want == "arm64":
-				if diff := cmp.Diff(armDebian, s.World.Target); diff != "" {
+				if diff := cmp.Diff(layouts.ArmDebian, s.World.Target); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}
 			case tt.want != "" && s.World.Target.Arch != tt.want:
@@ -119,52 +99,5 @@ func TestTargetFromLayout(t *testing.T) {
 				t.Errorf("what is written later is changed:\n%s", diff)
 			}
 		})
-	}
-}
-
-// TestSwitchWithLayout: a switch leads to a reference and a target, if the image is there.
-func TestSwitchWithLayout(t *testing.T) {
-	dir := t.TempDir()
-	ref := saveImage(t, filepath.Join(dir, "registry.example/new/latest"))
-	known := map[string]any{"id": "example.base", "os": "linux", "arch": "arm64", "variant": "v8", "arch-variant": "v8", "distro": map[string]any{"name": "debian", "version": "12"}}
-	analyzed := func(image string) platform.Analyzed {
-		a, err := platform.ParseAnalyzed("", []byte("[metadata]\nkept = 1\n[run-image]\nkept = 2\nimage = \""+image+"\"\nreference = \"old@sha256:1\"\n[run-image.target]\nos = \"plan9\"\n"))
-		check(t, err)
-		return a
-	}
-	for _, tt := range []struct {
-		why, from, old, dir string
-		want                map[string]any
-		warning             string
-	}{
-		{"switched", "registry.example/new", "old", dir, map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": ref, "target": known}, ""},
-		{"not there", "registry.example/none", "old", dir, map[string]any{"kept": int64(2), "image": "registry.example/none", "reference": "registry.example/none"}, "image 'registry.example/none' not found in the layout directory"},
-		{"mode off", "registry.example/new", "old", "", map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": "registry.example/new"}, ""},
-		{"to the same image", "registry.example/new", "registry.example/new", dir, map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": "old@sha256:1", "target": map[string]any{"os": "plan9"}}, ""},
-	} {
-		t.Run(tt.why, func(t *testing.T) {
-			b := newBench(t)
-			b.layoutDir = tt.dir
-			b.static("samples/switch", "run.Dockerfile", "FROM "+tt.from+"\n")
-			generation, err := b.generate(newLayout, Request{Analyzed: analyzed(tt.old)})
-			check(t, err)
-			if diff := cmp.Diff(tt.want, generation.Analyzed.Images()["run-image"]); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-			if want := tt.want["reference"]; generation.Metadata.RunImage.Image != want {
-				t.Errorf("generated.toml has %s, want %s", generation.Metadata.RunImage.Image, want)
-			}
-			if (tt.warning == "") == strings.Contains(b.log.String(), "layout") || !strings.Contains(b.log.String(), tt.warning) {
-				t.Errorf("said %q, want %q", &b.log, tt.warning)
-			}
-		})
-	}
-
-	check(t, os.WriteFile(filepath.Join(dir, "registry.example/new/latest/index.json"), []byte("{"), 0o644))
-	for from, words := range map[string]string{"registry.example/new": "index.json: unexpected EOF", "registry.example/../../new": "out of the layout directory"} {
-		b := newBench(t)
-		b.layoutDir = dir
-		b.static("samples/switch", "run.Dockerfile", "FROM "+from+"\n")
-		b.fails(newLayout, platform.CodeFailed, "failed to generate: ", words)
 	}
 }

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -69,6 +70,15 @@ func (e *Exit) WithHint(hint string) *Exit {
 
 // InGeneration says whether it is extensions because of which the phase ends: their bin/generate, or what that left.
 func (e *Exit) InGeneration() bool { return e.Code == CodeGenerateBuildpack || e.Code == CodeGenerate }
+
+// Interrupted is how a phase ends whose context was cancelled with an Exit as the cause, as on a signal; nil if it was not.
+func Interrupted(ctx context.Context) *Exit {
+	var exit *Exit
+	if ctx.Err() != nil && errors.As(context.Cause(ctx), &exit) {
+		return exit
+	}
+	return nil
+}
 
 // WithHint adds to an error what to try.
 func WithHint(err error, hint string) error { return &hintedError{err, hint} }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -332,4 +333,25 @@ func (in Inputs) WriteUsage(w io.Writer) {
 			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, row.Default)
 		}
 	}
+}
+
+// checkReport refuses a place where no report can be.
+func (in Inputs) checkReport() error {
+	if in.ReportPath == "" {
+		return nil
+	}
+	if ext := strings.ToLower(filepath.Ext(in.ReportPath)); ext != ".json" && ext != ".html" {
+		return fmt.Errorf("-report: %q ends neither in .json nor in .html, which says what form it is to have", in.ReportPath)
+	}
+	outputs := []string{in.AnalyzedPath, in.GeneratedMetadataPath, in.GroupPath, in.PlanPath}
+	if slices.ContainsFunc(outputs, func(path string) bool { return path != "" && sameName(path, in.ReportPath) }) {
+		return fmt.Errorf("-report: %q is the path of another output", in.ReportPath)
+	}
+	return nil
+}
+
+func sameName(a, b string) bool {
+	a, errA := filepath.Abs(a)
+	b, errB := filepath.Abs(b)
+	return errA == nil && errB == nil && a == b
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/files"
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // ReadOrder reads an order.toml. Unknown keys are logged as warnings.
@@ -37,7 +37,7 @@ func ReadSystem(path string, log *slog.Logger) (buildpack.System, error) {
 	return system, nil
 }
 
-func warn(log *slog.Logger, path string, warnings []handwritten.Warning) {
+func warn(log *slog.Logger, path string, warnings []tomlconfig.Warning) {
 	for _, w := range warnings {
 		log.Warn(path + ": " + w.String())
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/cnb-prelude/prelude/internal/files"
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // RunImages are the run images that a platform knows: run.toml.
@@ -33,7 +33,7 @@ func ReadRun(path string, log *slog.Logger) (RunImages, error) {
 		log.Info(fmt.Sprintf("No run metadata found at path %q", path))
 		return run, nil
 	}
-	warnings, err := handwritten.Decode(data, &run)
+	warnings, err := tomlconfig.Decode(data, &run)
 	if err != nil {
 		return run, fmt.Errorf("failed to read run file: %s: %w", path, err)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/cnb-prelude/prelude/internal/files"
-	"github.com/cnb-prelude/prelude/internal/handwritten"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // encode writes a value as TOML; the library's encoder defines our bytes (contract, section 2).
@@ -25,7 +25,7 @@ func encode(value any) ([]byte, error) {
 
 // decode reads TOML whose values are passed on, with their types.
 func decode(path string, data []byte, into any) error {
-	if err := handwritten.CheckNesting(data); err != nil {
+	if err := tomlconfig.CheckNesting(data); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := toml.Decode(string(data), into); err != nil {

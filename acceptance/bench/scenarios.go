@@ -22,7 +22,7 @@ type scenario struct {
 }
 
 // slots is how many modules the detector runs at the same time if nobody says how many: xargs gets the same. It repeats
-// phase.slotsPerCPU.
+// detect.slotsPerCPU.
 func slots() int { return 16 * runtime.GOMAXPROCS(0) }
 
 func one(g ...element) func(*world) []group { return func(*world) []group { return []group{g} } }

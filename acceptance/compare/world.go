@@ -21,8 +21,8 @@ import (
 // nobody is the user as whom detectors run if we are root: they refuse root.
 const nobody = 65534
 
-// patience is how long a detector may take; after that it is ended, and that is its outcome.
-const patience = 2 * time.Minute
+// detectorTimeout is how long a detector may take; after that it is ended, and that is its outcome.
+const detectorTimeout = 2 * time.Minute
 
 // world is a directory with all that a detector reads: order.toml, buildpacks, app, and, if they are there, extensions,
 // system.toml, run.toml, analyzed.toml, platform and build-config.
@@ -61,7 +61,7 @@ func (w world) run(detector string) outcome {
 		check(os.Chmod(path("layers/analyzed.toml"), 0o666))
 	}
 	w.freshApp()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), detectorTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, detector)
 	cmd.Env = append([]string{

@@ -322,25 +322,25 @@ func (w *world) left() []string {
 			continue
 		}
 		command, _ := os.ReadFile(dir + "/cmdline")
-		found = append(found, fmt.Sprintf("%s: %s(%s)", filepath.Base(dir), bytes.ReplaceAll(command, []byte{0}, []byte(" ")), leash(dir)))
+		found = append(found, fmt.Sprintf("%s: %s(%s)", filepath.Base(dir), bytes.ReplaceAll(command, []byte{0}, []byte(" ")), pipeOf(dir)))
 	}
 	return found
 }
 
-// leash says of a process whether it has the leash (descriptor 60, docs/reliability.md), and whether that was tied, which is
+// pipeOf says of a process whether it has the lifetime pipe (descriptor 60, docs/reliability.md), and whether that was armed, which is
 // when the kernel is to send a signal (O_ASYNC): without it, the process was started by one that was not held.
-func leash(dir string) string {
+func pipeOf(dir string) string {
 	info, err := os.ReadFile(dir + "/fdinfo/60")
 	if err != nil {
-		return "no leash"
+		return "no lifetime pipe"
 	}
 	_, rest, _ := strings.Cut(string(info), "flags:")
 	line, _, _ := strings.Cut(rest, "\n")
 	flags, err := strconv.ParseInt(strings.TrimSpace(line), 8, 64)
 	if err != nil || flags&syscall.O_ASYNC == 0 {
-		return "leash not tied"
+		return "lifetime pipe not armed"
 	}
-	return "leash tied"
+	return "lifetime pipe armed"
 }
 
 // row is a line of the table.

@@ -1,7 +1,6 @@
 package invoke
 
 import (
-	"bytes"
 	"os"
 	"strconv"
 	"strings"
@@ -22,7 +21,7 @@ func Computing(limit int) (n int, known bool) {
 	return n, true
 }
 
-func (f *family) pids() []int {
+func (f *childTracker) pids() []int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	pids := make([]int, 0, len(f.running))
@@ -37,7 +36,7 @@ func computing(pid string, n, limit int) int {
 	dir := "/proc/" + pid + "/task/"
 	tasks, _ := os.ReadDir(dir)
 	for _, task := range tasks {
-		if stat, err := os.ReadFile(dir + task.Name() + "/stat"); err == nil && stateOf(stat) == 'R' {
+		if state, _ := procStat(dir + task.Name() + "/stat"); state == 'R' {
 			n++
 		}
 		theirs, _ := os.ReadFile(dir + task.Name() + "/children")
@@ -49,12 +48,4 @@ func computing(pid string, n, limit int) int {
 		}
 	}
 	return n
-}
-
-// stateOf is the letter after the name, which is in brackets and may have anything in it: "12 (a b) c) S 1 …".
-func stateOf(stat []byte) byte {
-	if at := bytes.LastIndexByte(stat, ')'); at >= 0 && at+2 < len(stat) {
-		return stat[at+2]
-	}
-	return 0
 }

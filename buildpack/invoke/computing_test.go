@@ -23,7 +23,7 @@ func TestComputing(t *testing.T) {
 	} {
 		w, m := scripted(t, "touch ready\n"+script)
 		var all sync.WaitGroup
-		inBackground(&all, func() { w.Detect(t.Context(), m, time.Minute) })
+		inBackground(&all, func() { w.RunDetect(t.Context(), m, time.Minute) })
 		for range 1000 {
 			if exists(filepath.Join(m.Dir, "ready")) {
 				break
@@ -50,7 +50,7 @@ func TestComputing(t *testing.T) {
 
 // Somebody may look before the first executable has been started, and while it is.
 func TestLookingWhileBeginning(t *testing.T) {
-	var f family
+	var f childTracker
 	var all sync.WaitGroup
 	inBackground(&all, func() { f.begun.Do(f.begin) })
 	if n := len(f.pids()); n != 0 {

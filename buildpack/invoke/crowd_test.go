@@ -16,7 +16,7 @@ import (
 )
 
 // What one module leaves behind is ended while others are being started; none of those is taken for it. Between its fork
-// and its exec, a process that is being started has all our descriptors, also the writing ends of all leashes.
+// and its exec, a process that is being started has all our descriptors, also the write ends of all lifetime pipes.
 func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 	dir := t.TempDir()
 	m := &buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "some/id", Version: "1"}, Dir: dir}
@@ -29,7 +29,7 @@ func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 		go func() {
 			defer all.Done()
 			for range 10 {
-				if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+				if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 					t.Errorf("%s: %v", d.Outcome, d.Cause)
 				}
 			}
@@ -42,12 +42,12 @@ func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 func TestStartedSideBySide(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
 	w, m := scripted(t, "")
-	w.Detect(t.Context(), m, 0) // the family begins
+	w.RunDetect(t.Context(), m, 0) // the child tracker begins
 	var both sync.WaitGroup
 	both.Add(2)
 	meet := make(chan struct{})
 	for range 2 {
-		go children.give(func() {
+		go children.dispatch(func() {
 			defer both.Done()
 			select {
 			case meet <- struct{}{}:
@@ -60,15 +60,15 @@ func TestStartedSideBySide(t *testing.T) {
 	both.Wait()
 }
 
-// What has a leash only because it is just being started is spared, until it has been.
-func TestLeashSparesWhatIsBeingStarted(t *testing.T) {
-	l := newLeash(leashFD)
+// A process that has a lifetime pipe only because it is just being started is spared, until it has been.
+func TestLifetimePipeSparesWhatIsBeingStarted(t *testing.T) {
+	l := newLifetimePipe(lifetimeFD)
 	defer l.close()
 	cmd := exec.Command("sleep", "60")
-	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(l.collar), "collar")}
+	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(l.readEnd), "read end")}
 	check(t, cmd.Start())
 	cmd.ExtraFiles[0].Close()
-	l.collar = -1
+	l.readEnd = -1
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -100,20 +100,20 @@ func TestLeftUntilNothingIsComing(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
 	w, m := scripted(t, self+" daemon nothing &\nwhile test ! -s left.pid; do sleep 0.01; done")
-	w.Detect(t.Context(), at(t.TempDir()), 0) // the family begins; there is no such module
+	w.RunDetect(t.Context(), at(t.TempDir()), 0) // the child tracker begins; there is no such module
 	coming := func(n int) {
 		children.mu.Lock()
 		defer children.mu.Unlock()
 		children.coming += n
 	}
 	coming(1)
-	w.Detect(t.Context(), m, 0)
+	w.RunDetect(t.Context(), m, 0)
 	left := noted(t, m.Dir, "left")
 	if isGone(left) {
 		t.Error("it was ended, although another might still come")
 	}
 	coming(-1)
-	if d := w.Detect(t.Context(), at(t.TempDir()), 0); d.Outcome != buildpack.Errored {
+	if d := w.RunDetect(t.Context(), at(t.TempDir()), 0); d.Outcome != buildpack.Errored {
 		t.Errorf("%s", d.Outcome)
 	}
 	if !isGone(left) {
@@ -125,7 +125,7 @@ func TestLeftUntilNothingIsComing(t *testing.T) {
 // Nobody wakes up for a signal because a child has ended.
 func TestEndsAreNoSignals(t *testing.T) {
 	w, m := scripted(t, "")
-	w.Detect(t.Context(), m, 0)
+	w.RunDetect(t.Context(), m, 0)
 	status, err := os.ReadFile("/proc/self/status")
 	check(t, err)
 	_, rest, _ := strings.Cut(string(status), "SigCgt:")

@@ -10,13 +10,13 @@ import (
 
 // How many descriptors are needed, besides those that are open when we begin.
 const (
-	// least is for Go's runtime, and to start one executable, without a leash.
+	// least is for Go's runtime, and to start one executable, without a lifetime pipe.
 	least = 6
 	// spare is for Go's runtime, to start several executables and to look what becomes of them.
 	spare = 16
 	// most is how many there are for each executable while it is started; later there is one less.
 	most = 4
-	// above is how many numbers above the leash's a child uses, the leash's included, while it sorts its descriptors.
+	// above is how many numbers above the lifetime pipe's a child uses, that one included, while it sorts its descriptors.
 	above = 4
 )
 
@@ -35,8 +35,9 @@ func CheckDescriptors() error {
 	return nil
 }
 
-// Room is how many executables can run at the same time with the descriptors that we may have, one at least.
-func Room() int {
+// MaxConcurrent is how many executables can run at the same time with the descriptors that this process may have, one at
+// least.
+func MaxConcurrent() int {
 	open, _ := os.ReadDir("/proc/self/fd")
 	return max(1, (limit()-len(open)-spare)/most)
 }

@@ -80,7 +80,7 @@ func testEnvironment(t *testing.T, minor int, kind buildpack.Kind, clear bool) {
 	m := dumper(t, filepath.Join(dir, "module"), kind, minor, clear)
 	check(t, os.Mkdir(w.App, 0o755))
 
-	detected := w.Detect(t.Context(), m, 0)
+	detected := w.RunDetect(t.Context(), m, 0)
 	if detected.Outcome != buildpack.Passed {
 		t.Fatalf("detect: %s %s\n%s", detected.Outcome, detected.Cause, detected.Output)
 	}
@@ -106,7 +106,7 @@ func testEnvironment(t *testing.T, minor int, kind buildpack.Kind, clear bool) {
 	output := filepath.Join(dir, "output")
 	check(t, os.Mkdir(output, 0o755))
 	var printed strings.Builder
-	check(t, w.Generate(t.Context(), m, output, nil, &printed, 0))
+	check(t, w.RunGenerate(t.Context(), GenerateRun{Module: m, Dir: output, Output: &printed}))
 	seen, args, cwd = dumped(t, m, "generate")
 	want = common(w, m, clear)
 	want["CNB_OUTPUT_DIR"], want["CNB_PLATFORM_DIR"], want["CNB_BP_PLAN_PATH"] = output, w.Platform, args[3]
@@ -174,19 +174,19 @@ func TestUnreadableEnvironmentIsAnErrorOfTheModule(t *testing.T) {
 		dir := t.TempDir()
 		w := World{App: dir, Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config")}
 		m := dumper(t, filepath.Join(dir, "module"), buildpack.KindBuildpack, 10, false)
-		if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+		if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 			t.Errorf("without any environment directory: %s, %v", d.Outcome, d.Cause)
 		}
 		check(t, os.MkdirAll(filepath.Join(dir, where, "env"), 0o755))
 		check(t, os.Symlink("nowhere", filepath.Join(dir, where, "env", "DANGLING")))
-		d := w.Detect(t.Context(), m, 0)
+		d := w.RunDetect(t.Context(), m, 0)
 		if d.Outcome != buildpack.Errored || d.ExitCode != buildpack.NoExitCode || !strings.Contains(d.Cause.Error(), "DANGLING") {
 			t.Errorf("%s: %s %d, %v", where, d.Outcome, d.ExitCode, d.Cause)
 		}
 		// clear-env keeps the module from looking at what the platform has, and so from failing at it.
 		m.Descriptor.ClearEnv = true
 		wanted := map[string]buildpack.Outcome{"platform": buildpack.Passed, "build-config": buildpack.Errored}[where]
-		if d := w.Detect(t.Context(), m, 0); d.Outcome != wanted {
+		if d := w.RunDetect(t.Context(), m, 0); d.Outcome != wanted {
 			t.Errorf("%s, clear-env: %s, want %s", where, d.Outcome, wanted)
 		}
 	}

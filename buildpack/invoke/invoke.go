@@ -19,11 +19,15 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
-// Detect runs a module's bin/detect (contract, section 4) and says what became of it; timeout 0 means none. An
+// keep is how many bytes of output are kept from the beginning, and how many from the end (B30).
+const keep = 1 << 20
+
+// RunDetect runs a module's bin/detect (contract, section 4) and says what became of it; timeout 0 means none. An
 // extension without bin/detect passes, with the plan in its detect/plan.toml if there is one.
-func (w World) Detect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
+func (w World) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
 	executable := filepath.Join(m.Dir, "bin", "detect")
 	if m.IsExtension() && !exists(executable) {
 		return static(m, executable)
@@ -45,7 +49,7 @@ func (w World) Detect(ctx context.Context, m *buildpack.Module, timeout time.Dur
 	if err != nil {
 		return errored(buildpack.NoExitCode, nil, err)
 	}
-	var output capture
+	output := tidy.Excerpt{Keep: keep}
 	err = w.start(ctx, command{path: executable, args: []string{w.Platform, plan}, env: env, output: &output}, timeout)
 	var exit *exitError
 	switch {
@@ -150,26 +154,40 @@ func exists(path string) bool {
 // HasGenerate says whether the extension has a bin/generate.
 func HasGenerate(m *buildpack.Module) bool { return exists(filepath.Join(m.Dir, "bin", "generate")) }
 
-// Generate runs an extension's bin/generate (contract, section 4) with the requirements that it is to provide. What it
-// prints goes to output as it comes. Timeout 0 means none.
-func (w World) Generate(ctx context.Context, m *buildpack.Module, dir string, plan []buildpack.Require, output io.Writer, timeout time.Duration) error {
+// GenerateRun is one bin/generate to run.
+type GenerateRun struct {
+	Module *buildpack.Module
+	// Dir is where it leaves its output, an empty directory.
+	Dir string
+	// Requires are the requirements that it is to provide.
+	Requires []buildpack.Require
+	// Output takes what it prints, as it comes.
+	Output io.Writer
+	// Timeout 0 means none.
+	Timeout time.Duration
+}
+
+// RunGenerate runs an extension's bin/generate (contract, section 4). The error says why it could not be run, or how it
+// ended if not with exit code 0.
+func (w World) RunGenerate(ctx context.Context, g GenerateRun) error {
 	temp, err := os.MkdirTemp("", "prelude-generate-")
 	if err != nil {
 		return err
 	}
 	defer files.Remove(temp)
 	path := filepath.Join(temp, "plan.toml")
-	if err := writePlan(path, plan); err != nil {
+	if err := writePlan(path, g.Requires); err != nil {
 		return err
 	}
-	env, err := w.environment(m, map[string]string{
-		"CNB_OUTPUT_DIR": dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": w.Platform,
+	env, err := w.environment(g.Module, map[string]string{
+		"CNB_OUTPUT_DIR": g.Dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": w.Platform,
 	})
 	if err != nil {
 		return err
 	}
-	executable := filepath.Join(m.Dir, "bin", "generate")
-	return w.start(ctx, command{path: executable, args: []string{dir, w.Platform, path}, env: env, output: output, live: true}, timeout)
+	executable := filepath.Join(g.Module.Dir, "bin", "generate")
+	args := []string{g.Dir, w.Platform, path}
+	return w.start(ctx, command{path: executable, args: args, env: env, output: g.Output, live: true}, g.Timeout)
 }
 
 // writePlan writes a buildpack plan: what a module is asked to provide.

@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// launcher makes processes of executables, several at the same time, each on one of the family's threads.
+// launcher makes processes of executables, several at the same time, each on one of the child tracker's threads.
 type launcher struct {
 	// terminal says that we have one. Executables then get a session of their own rather than just a process group, which
 	// is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
 	terminal bool
-	// unheld says that the kernel does not let us hold them until they are on their leashes: there are containers whose rules
-	// forbid it, emulators that cannot, and we may be traced ourselves.
+	// unheld says that the kernel does not let this process hold them until their lifetime pipes are armed: there are
+	// containers whose rules forbid it, emulators that cannot, and this process may be traced itself.
 	unheld atomic.Bool
-	// leashFD is the number that leashes get.
-	leashFD int
+	// lifetimeFD is the number that lifetime pipes get in executables.
+	lifetimeFD int
 
 	// mu is for what follows.
 	mu sync.Mutex
@@ -38,7 +38,7 @@ type program struct {
 }
 
 func newLauncher() *launcher {
-	l := &launcher{null: -1, leashFD: min(leashFD, limit()-above), plain: map[program]bool{}}
+	l := &launcher{null: -1, lifetimeFD: min(lifetimeFD, limit()-above), plain: map[program]bool{}}
 	if fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
 		l.terminal = true
 		unix.Close(fd)
@@ -46,19 +46,20 @@ func newLauncher() *launcher {
 	return l
 }
 
-// launch starts an executable and puts it on the leash. It is held until then, as by a debugger, at its very first
-// instruction: were we killed in between, there would be nothing that it has started. Who is told so releases it. The kernel
-// does not hold a child of ours that is being made when we are ending already; see docs/reliability.md.
-func (l *launcher) launch(c command, output int, leash *leash) (pid int, held bool, err error) {
+// launch starts an executable and arms its lifetime pipe. The executable is held until then, as by a debugger, at its very
+// first instruction: were this process killed in between, there would be nothing that it has started. If held is true, the
+// caller releases it. The kernel does not hold a child that is being made when this process is ending already; see
+// docs/reliability.md.
+func (l *launcher) launch(c command, output int, pipe *lifetimePipe) (pid int, held bool, err error) {
 	input, err := l.input()
 	if err != nil {
 		return 0, false, err
 	}
 	fork := func(held bool) (int, error) {
-		pid, err := l.fork(c, input, output, leash, held)
-		if noDescriptor(err) && !leash.isCut() {
-			leash.cut() // with what it took, or without the number that it wanted, there may be enough
-			pid, err = l.fork(c, input, output, leash, held)
+		pid, err := c.fork(input, output, pipe, l.attributes(held))
+		if noDescriptor(err) && !pipe.isDropped() {
+			pipe.drop() // with what it took, or without the number that it wanted, there may be enough
+			pid, err = c.fork(input, output, pipe, l.attributes(held))
 		}
 		return pid, err
 	}
@@ -80,7 +81,7 @@ func (l *launcher) launch(c command, output int, leash *leash) (pid int, held bo
 	if err != nil {
 		return 0, false, &fs.PathError{Op: "fork/exec", Path: c.path, Err: err}
 	}
-	leash.tie(pid)
+	pipe.arm(pid)
 	return pid, held, nil
 }
 
@@ -96,18 +97,21 @@ func (l *launcher) input() (fd int, err error) {
 	return l.null, nil
 }
 
-func (l *launcher) fork(c command, input, output int, leash *leash, held bool) (int, error) {
+// attributes are those of the processes to make.
+func (l *launcher) attributes(held bool) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held}
+}
+
+func (c command) fork(input, output int, pipe *lifetimePipe, attributes *syscall.SysProcAttr) (int, error) {
 	fds := []uintptr{uintptr(input), uintptr(output), uintptr(output)}
-	if !leash.isCut() {
-		for len(fds) < leash.number {
+	if !pipe.isDropped() {
+		for len(fds) < pipe.number {
 			fds = append(fds, ^uintptr(0)) // none
 		}
-		fds = append(fds, uintptr(leash.collar))
+		fds = append(fds, uintptr(pipe.readEnd))
 	}
-	return syscall.ForkExec(c.path, append([]string{c.path}, c.args...), &syscall.ProcAttr{
-		Dir: c.dir, Env: c.env, Files: fds,
-		Sys: &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held},
-	})
+	args := append([]string{c.path}, c.args...)
+	return syscall.ForkExec(c.path, args, &syscall.ProcAttr{Dir: c.dir, Env: c.env, Files: fds, Sys: attributes})
 }
 
 // losesPrivileges says whether a process that is held has not become the user, or got the capabilities, that its file

@@ -20,34 +20,34 @@ import (
 
 // launched runs a test on a thread that starts executables: those that are held have to be let go by the thread that started
 // them. The test must not end its goroutine, as t.Fatal and t.Skip do: the thread would be missing.
-func launched(t *testing.T, script string, test func(l *launcher, c command, leash *leash)) {
+func launched(t *testing.T, script string, test func(l *launcher, c command, pipe *lifetimePipe)) {
 	t.Helper()
 	w, m := scripted(t, script)
-	w.Detect(t.Context(), m, 0) // the family begins
+	w.RunDetect(t.Context(), m, 0) // the child tracker begins
 	if children.launcher.unheld.Load() {
 		t.Skip("nothing can be traced here")
 	}
-	leash := newLeash(leashFD)
-	defer leash.close()
+	pipe := newLifetimePipe(lifetimeFD)
+	defer pipe.close()
 	c := command{path: filepath.Join(m.Dir, "bin/detect"), dir: m.Dir}
 	done := make(chan struct{})
-	children.give(func() {
+	children.dispatch(func() {
 		defer close(done)
 		children.starting.RLock() // nobody else reaps
 		defer children.starting.RUnlock()
-		test(children.launcher, c, leash)
+		test(children.launcher, c, pipe)
 	})
 	<-done
 }
 
-// B29: a module does nothing before its leash is tied, so that nothing of it is left if we are killed in that moment.
-func TestHeldUntilTied(t *testing.T) {
-	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, leash *leash) {
+// B29: a module does nothing before its lifetime pipe is armed, so that nothing of it is left if we are killed in that moment.
+func TestHeldUntilArmed(t *testing.T) {
+	launched(t, "test -e really || exit 0; echo >ran; sleep 60", func(l *launcher, c command, pipe *lifetimePipe) {
 		if err := os.WriteFile(filepath.Join(c.dir, "really"), nil, 0o600); err != nil {
 			t.Error(err)
 			return
 		}
-		pid, err := l.fork(c, l.null, l.null, leash, true)
+		pid, err := c.fork(l.null, l.null, pipe, l.attributes(true))
 		if err != nil {
 			t.Error(err)
 			return
@@ -75,8 +75,8 @@ func TestHeldUntilTied(t *testing.T) {
 
 // One that is killed while it is held is reaped like any other.
 func TestKilledWhileHeld(t *testing.T) {
-	launched(t, "", func(l *launcher, c command, leash *leash) {
-		pid, err := l.fork(c, l.null, l.null, leash, true)
+	launched(t, "", func(l *launcher, c command, pipe *lifetimePipe) {
+		pid, err := c.fork(l.null, l.null, pipe, l.attributes(true))
 		if err != nil {
 			t.Error(err)
 			return
@@ -93,7 +93,7 @@ func TestKilledWhileHeld(t *testing.T) {
 func TestEndUnknown(t *testing.T) {
 	w, m := scripted(t, "note self $$; while test ! -e go; do sleep 0.01; done")
 	done := make(chan buildpack.Detection)
-	go func() { done <- w.Detect(t.Context(), m, 0) }()
+	go func() { done <- w.RunDetect(t.Context(), m, 0) }()
 	pid := noted(t, m.Dir, "self")
 	children.mu.Lock() // nobody of ours reaps it now
 	check(t, os.WriteFile(filepath.Join(m.Dir, "go"), nil, 0o600))

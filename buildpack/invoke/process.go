@@ -20,9 +20,9 @@ const (
 	grace = 2 * time.Second
 	// shortPause is how long we wait before we look again whether somebody has ended, and longPause what that grows to.
 	shortPause, longPause = 100 * time.Microsecond, 20 * time.Millisecond
-	// patience is for what ought to be immediate: that a killed process is gone, that a pipe without writers is at its
-	// end, that somebody takes what we print although we have been asked to end.
-	patience = time.Second
+	// killTimeout is for what ought to be immediate: that a killed process is gone, that a pipe without writers is at its
+	// end, that the phase's own output is read although it has been asked to end.
+	killTimeout = time.Second
 )
 
 // command is one executable to run.
@@ -50,27 +50,27 @@ func (e *exitError) Error() string { return e.text }
 // Hint is what may be behind it; empty if nothing comes to mind.
 func (e *exitError) Hint() string { return e.hint }
 
-// run runs the executable in a process group of its own and ends all that it started, whatever way it goes: when the
-// executable is done, and when the context is (B28, B29). Whoever is ended has the time of grace for it. It returns nil, an *exitError, the context's cause, or what kept
-// the executable from starting.
+// run runs the executable in a process group of its own and ends all that it started: when the executable is done, and when
+// the context is (B28, B29). Processes have the time of grace to end by themselves. It returns nil, an *exitError, the
+// context's cause, or what kept the executable from starting.
 func (c command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	output, theirs, err := newIntake(c.output)
+	output, theirs, err := newOutputPump(c.output)
 	if err != nil {
 		return withLimit(err)
 	}
 	defer output.close()
-	pid, leash, err := c.start(ctx, theirs)
+	pid, pipe, err := c.start(ctx, theirs)
 	unix.Close(theirs)
 	if err != nil {
 		return c.notStarted(err)
 	}
-	defer leash.close()
+	defer pipe.close()
 	output.begin(c.live)
 
-	cause := await(ctx, pid, leash)
+	cause := await(ctx, pid, pipe)
 	status, err := children.reap(ctx, pid)
 	output.finish(ctx)
 	if cause != nil {
@@ -82,12 +82,12 @@ func (c command) run(ctx context.Context) error {
 	return c.exitOf(status)
 }
 
-// start starts the executable. One that somebody is still writing, or has just written, is tried again for a while.
-func (c command) start(ctx context.Context, output int) (int, *leash, error) {
+// start starts the executable. One that is still open for writing, or was until a moment ago, is tried again for a while.
+func (c command) start(ctx context.Context, output int) (int, *lifetimePipe, error) {
 	for try := 0; ; try++ {
-		pid, leash, err := children.start(ctx, c, output)
+		pid, pipe, err := children.start(ctx, c, output)
 		if !errors.Is(err, syscall.ETXTBSY) || try == 20 || ctx.Err() != nil {
-			return pid, leash, err
+			return pid, pipe, err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -96,15 +96,15 @@ func (c command) start(ctx context.Context, output int) (int, *leash, error) {
 // await waits until the executable has ended, and ends what is left of all that it has started; it is left to be reaped: as
 // long as it is not, its number is that of its group and of nothing else. If the context is done first, it is ended as well,
 // and await returns the context's cause.
-func await(ctx context.Context, pid int, l *leash) error {
+func await(ctx context.Context, pid int, l *lifetimePipe) error {
 	all := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(all)
-		end(pid, l, hurried(ctx))
+		end(pid, l, forceKill(ctx))
 	})
 	untilEnded(pid)
 	if stop() {
-		end(pid, l, hurried(ctx))
+		end(pid, l, forceKill(ctx))
 		return nil
 	}
 	<-all
@@ -112,17 +112,17 @@ func await(ctx context.Context, pid int, l *leash) error {
 }
 
 // end ends an executable, the leader of a group that is not reaped yet, and all that it has started. They have the time of
-// grace to end by themselves – all of them, also when their leader is dead already –, and nobody waits once they have.
-func end(group int, l *leash, hurry <-chan struct{}) {
-	if anyLeft(group, l) { // nearly always there is nobody
-		terminate(group, l, hurry)
+// grace to end by themselves – all of them, also when their leader is dead already –, and it returns as soon as they have.
+func end(group int, l *lifetimePipe, force <-chan struct{}) {
+	if anyLeft(group, l) { // nearly always none is
+		terminate(group, l, force)
 	}
 	syscall.Kill(-group, syscall.SIGKILL)
 	l.killHolders()
 }
 
-// terminate asks for the end, and returns when all have ended, when their time is over, or when somebody is in a hurry.
-func terminate(group int, l *leash, hurry <-chan struct{}) {
+// terminate asks for the end, and returns when all have ended, when their time is over, or when force is closed.
+func terminate(group int, l *lifetimePipe, force <-chan struct{}) {
 	syscall.Kill(-group, syscall.SIGTERM)
 	syscall.Kill(-group, syscall.SIGCONT) // one that is stopped cannot end
 	told := map[int]bool{}
@@ -135,15 +135,15 @@ func terminate(group int, l *leash, hurry <-chan struct{}) {
 		case <-time.After(pause):
 		case <-over:
 			return
-		case <-hurry:
+		case <-force:
 			return
 		}
 	}
 }
 
-// anyLeft says whether somebody of a group is alive, or somebody else who holds the leash. Of the group it sees those whose
-// parents are alive in the group or have ended, which makes them children of ours.
-func anyLeft(group int, l *leash) bool {
+// anyLeft says whether a process of a group is alive, or another one that holds the lifetime pipe. Of the group it sees those
+// whose parents are alive in the group or have ended, which makes them children of this process.
+func anyLeft(group int, l *lifetimePipe) bool {
 	// Asked for children that stop, the kernel has none to tell of where all in the group have ended.
 	_, err := look(unix.P_PGID, group, unix.WSTOPPED|unix.WNOHANG)
 	return err == nil || l.held()
@@ -170,18 +170,18 @@ func hasEnded(fd int) bool {
 	return n > 0
 }
 
-// hurryKey is the key of a context's value: a channel that is closed when there is no more time.
-type hurryKey struct{}
+// forceKillKey is the key of a context's value: a channel that is closed when there is no more time.
+type forceKillKey struct{}
 
-// WithHurry is a context that, once it is done, gives executables their time to end only until hurry is closed.
-func WithHurry(ctx context.Context, hurry <-chan struct{}) context.Context {
-	return context.WithValue(ctx, hurryKey{}, hurry)
+// WithForceKill is a context that, once it is done, gives executables their time to end only until force is closed.
+func WithForceKill(ctx context.Context, force <-chan struct{}) context.Context {
+	return context.WithValue(ctx, forceKillKey{}, force)
 }
 
-// hurried is nil, which nothing is ever received from, if nobody can be in a hurry.
-func hurried(ctx context.Context) <-chan struct{} {
-	hurry, _ := ctx.Value(hurryKey{}).(<-chan struct{})
-	return hurry
+// forceKill is the channel of such a context; nil, which nothing is ever received from, if the context is none.
+func forceKill(ctx context.Context) <-chan struct{} {
+	force, _ := ctx.Value(forceKillKey{}).(<-chan struct{})
+	return force
 }
 
 func (c command) exitOf(status unix.WaitStatus) error {

@@ -1,11 +1,9 @@
 package invoke
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -30,7 +28,7 @@ func TestMain(m *testing.M) {
 		daemon(os.Args[2])
 	}
 	if len(os.Args) > 2 && os.Args[1] == "tidy" {
-		tidy(os.Args[2], os.Args[3:])
+		keepLock(os.Args[2], os.Args[3:])
 	}
 	if filepath.Base(os.Args[0]) == "detect" { // it has been copied to be a module
 		fmt.Println("effective user", os.Geteuid())
@@ -42,7 +40,7 @@ func TestMain(m *testing.M) {
 				fmt.Println(err)
 			}
 		}
-		d := World{App: dir, Platform: dir, Environ: os.Environ()}.Detect(context.Background(), at(dir), 0)
+		d := World{App: dir, Platform: dir, Environ: os.Environ()}.RunDetect(context.Background(), at(dir), 0)
 		fmt.Println(d.Outcome, d.Cause, string(d.Output))
 		os.Exit(0)
 	}
@@ -56,8 +54,8 @@ func daemon(keep string) {
 	if keep == "stubborn" {
 		signal.Ignore(syscall.SIGTERM)
 	}
-	for _, fd := range []int{0, 1, 2, leashFD} { // that is all it has, but for the runtime's own
-		if keep == "output" && fd == 1 || keep == "leash" && fd == leashFD {
+	for _, fd := range []int{0, 1, 2, lifetimeFD} { // that is all it has, but for the runtime's own
+		if keep == "output" && fd == 1 || keep == "pipe" && fd == lifetimeFD {
 			continue
 		}
 		syscall.Close(fd)
@@ -71,14 +69,14 @@ func daemon(keep string) {
 	time.Sleep(time.Minute)
 }
 
-// tidy does as somebody who keeps a lock: there is a file as long as it runs, and when it is asked to end it needs a moment,
-// removes the file and ends. It is in a session of its own and without the leash if that is said.
-func tidy(lock string, how []string) {
+// keepLock does as somebody who keeps a lock: there is a file as long as it runs, and when it is asked to end it needs a moment,
+// removes the file and ends. It is in a session of its own and without the lifetime pipe if that is said.
+func keepLock(lock string, how []string) {
 	if slices.Contains(how, "apart") {
 		syscall.Setsid()
 	}
 	if slices.Contains(how, "slipped") {
-		syscall.Close(leashFD)
+		syscall.Close(lifetimeFD)
 	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
@@ -171,25 +169,25 @@ func TestNothingOutlivesAModule(t *testing.T) {
 		"one in a session of its own":     `setsid sh -c 'echo $$ >left.pid; exec sleep 60' & ` + wait,
 		"one forked twice":                `(setsid sh -c 'sleep 60 & echo $! >left.pid' &); ` + wait,
 		"one that moved on and is nested": `setsid sh -c 'setsid sh -c "echo \$\$ >left.pid; exec sleep 60"; sleep 60' & ` + wait,
-		"one that keeps just the leash":   `$self daemon leash & ` + wait,
+		"one that keeps just the pipe":    `$self daemon pipe & ` + wait,
 		"one that keeps just our pipe":    `$self daemon output & ` + wait,
 		"one that let go of everything":   `$self daemon nothing & ` + wait,
 	} {
 		t.Run(name, func(t *testing.T) { nothingOutlives(t, script, 2) })
-		t.Run(name+", without a leash", func(t *testing.T) {
-			withoutLeash(t)
+		t.Run(name+", without a lifetime pipe", func(t *testing.T) {
+			withoutLifetimePipe(t)
 			nothingOutlives(t, script, 1)
 		})
 	}
 }
 
-// withoutLeash makes executables run without a leash, as if there were no descriptor for it.
-func withoutLeash(t *testing.T) {
+// withoutLifetimePipe makes executables run without a lifetime pipe, as if there were no descriptor for it.
+func withoutLifetimePipe(t *testing.T) {
 	w, m := scripted(t, "exit 0")
-	w.Detect(t.Context(), m, 0) // the family begins
-	before := children.launcher.leashFD
-	children.launcher.leashFD = 2
-	t.Cleanup(func() { children.launcher.leashFD = before })
+	w.RunDetect(t.Context(), m, 0) // the child tracker begins
+	before := children.launcher.lifetimeFD
+	children.launcher.lifetimeFD = 2
+	t.Cleanup(func() { children.launcher.lifetimeFD = before })
 }
 
 // nothingOutlives runs a module that notes what it leaves, and has so many pipes.
@@ -199,7 +197,7 @@ func nothingOutlives(t *testing.T, script string, pipes int) {
 	count := "for fd in /proc/$$/fd/*; do readlink $fd; done | grep pipe: | sort -u | wc -l"
 	w, m := scripted(t, "self="+self+"\n"+script+"\n"+count+"\necho done")
 	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, 15*time.Second) })
 	if want := fmt.Sprintf("%d\ndone\n", pipes); d.Outcome != buildpack.Passed || string(d.Output) != want {
 		t.Errorf("%s %v %q, want %q", d.Outcome, d.Cause, d.Output, want)
 	}
@@ -209,15 +207,15 @@ func nothingOutlives(t *testing.T, script string, pipes int) {
 	}
 }
 
-// That there is no leash is said, and once is enough.
-func TestWithoutLeash(t *testing.T) {
-	withoutLeash(t)
-	children.unleashed = sync.Once{}
+// That there is no lifetime pipe is said, and once is enough.
+func TestWithoutLifetimePipe(t *testing.T) {
+	withoutLifetimePipe(t)
+	children.saidDropped = sync.Once{}
 	w, m := scripted(t, "ls /proc/$$/fd")
 	var said []string
 	w.Debug = func(message string) { said = append(said, message) }
 	for range 2 {
-		if d := w.Detect(t.Context(), m, 0); string(d.Output) != "0\n1\n10\n2\n" { // 10 is the shell's own, for the script
+		if d := w.RunDetect(t.Context(), m, 0); string(d.Output) != "0\n1\n10\n2\n" { // 10 is the shell's own, for the script
 			t.Errorf("descriptors %q", d.Output)
 		}
 	}
@@ -229,14 +227,14 @@ func TestWithoutLeash(t *testing.T) {
 // B28: a descendant that keeps our pipe open does not keep us waiting, not even one that we must not kill.
 func TestPipeKeptOpen(t *testing.T) {
 	w, m := scripted(t, "exit 0")
-	w.Detect(t.Context(), m, 0)
+	w.RunDetect(t.Context(), m, 0)
 	defer func(before bool) { children.ours = before }(children.ours)
 	children.ours = false // as if we had been process 1, to which anybody's orphans go
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
 	w, m = scripted(t, self+" daemon output &\nwhile test ! -s left.pid; do sleep 0.01; done\necho done")
 	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, 15*time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, 15*time.Second) })
 	if d.Outcome != buildpack.Passed || string(d.Output) != "done\n" {
 		t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
 	}
@@ -253,12 +251,12 @@ func TestOrphansOfOthersAreLeftAlone(t *testing.T) {
 	quick, m2 := scripted(t, "setsid sleep 60 & note left $!")
 	var all sync.WaitGroup
 	inBackground(&all, func() {
-		if d := slow.Detect(t.Context(), m1, 0); string(d.Output) != "helped\n" {
+		if d := slow.RunDetect(t.Context(), m1, 0); string(d.Output) != "helped\n" {
 			t.Errorf("the other module's helper was ended: %q", d.Output)
 		}
 	})
 	helper := noted(t, m1.Dir, "helper")
-	quick.Detect(t.Context(), m2, 0)
+	quick.RunDetect(t.Context(), m2, 0)
 	ended(t, "what the quick module left", noted(t, m2.Dir, "left"))
 	check(t, os.WriteFile(filepath.Join(m1.Dir, "go"), nil, 0o600))
 	all.Wait()
@@ -272,7 +270,7 @@ func TestStartingIsNotLeftOver(t *testing.T) {
 	for range 8 {
 		inBackground(&all, func() {
 			for range 60 {
-				if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Failed {
+				if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Failed {
 					t.Errorf("%s %v", d.Outcome, d.Cause)
 				}
 			}
@@ -285,7 +283,7 @@ func TestStartingIsNotLeftOver(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	w, m := scripted(t, "trap 'echo ending; exit 0' TERM\nsleep 60 & note child $!\nwait; wait")
 	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
 	if d.Outcome != buildpack.Errored || d.Cause.Error() != "timed out after 1s" || string(d.Output) != "ending\n" {
 		t.Errorf("one that heeds SIGTERM: %s %v %q", d.Outcome, d.Cause, d.Output)
 	}
@@ -299,7 +297,7 @@ func TestTimeout(t *testing.T) {
 		asked = time.Now()
 		cancel()
 	}()
-	d = w.Detect(ctx, m, 0)
+	d = w.RunDetect(ctx, m, 0)
 	if took := time.Since(asked); took < grace || d.Cause != context.Canceled {
 		t.Errorf("one that ignores SIGTERM: %v after %s", d.Cause, took)
 	}
@@ -307,25 +305,25 @@ func TestTimeout(t *testing.T) {
 	gone(t, "its child", noted(t, m.Dir, "child"))
 
 	w, m = scripted(t, "trap 'exit 1' TERM\nkill -STOP $$")
-	within(t, 20*time.Second, func() { d = w.Detect(t.Context(), m, time.Second) })
+	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
 	if d.Cause == nil || d.Cause.Error() != "timed out after 1s" {
 		t.Errorf("one that is stopped: %v", d.Cause)
 	}
 }
 
-// B29: whoever is ended has the time to tidy up, whether it leads the group, has left it or even slipped the leash, and
+// B29: whoever is ended has the time to tidy up, whether it leads the group, has left it or even closed the lifetime pipe, and
 // whether the module is ended or done; and as soon as all have ended, nobody waits.
 func TestGrace(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
 	for who, start := range map[string]string{
-		"the executable itself":                  "exec $self tidy lock",
-		"a shell's trap":                         "trap 'sleep 0.3; rm lock; exit 1' TERM; sh -c '>lock; exec sleep 60'", // a command that it starts after the signal, it waits for
-		"a child":                                "$self tidy lock &",
-		"a child that has slipped the leash":     "$self tidy lock slipped &",
-		"a child in a session of its own":        "$self tidy lock apart &",
-		"one for whom a shell waits in its trap": "trap 'wait; exit 1' TERM; $self tidy lock apart & wait",
-		"one that nothing ties to the module":    "$self tidy lock apart slipped &",
+		"the executable itself": "exec $self tidy lock",
+		"a shell's trap":        "trap 'sleep 0.3; rm lock; exit 1' TERM; sh -c '>lock; exec sleep 60'", // a command that it starts after the signal, it waits for
+		"a child":               "$self tidy lock &",
+		"a child that has closed the lifetime pipe": "$self tidy lock slipped &",
+		"a child in a session of its own":           "$self tidy lock apart &",
+		"one for whom a shell waits in its trap":    "trap 'wait; exit 1' TERM; $self tidy lock apart & wait",
+		"one that nothing ties to the module":       "$self tidy lock apart slipped &",
 	} {
 		t.Run(who+", module ended", func(t *testing.T) { tidiesUp(t, "self="+self+"\n"+start+"\nexec sleep 60", false) })
 		if strings.HasSuffix(start, "&") {
@@ -355,7 +353,7 @@ func tidiesUp(t *testing.T, script string, done bool) {
 			<-t.Context().Done()
 		}
 	}()
-	w.Detect(ctx, m, 0)
+	w.RunDetect(ctx, m, 0)
 	if took := time.Since(<-locked); took >= grace {
 		t.Errorf("took %s, though there is nobody who needs longer than 0.3 s", took)
 	}
@@ -364,7 +362,7 @@ func tidiesUp(t *testing.T, script string, done bool) {
 	}
 }
 
-// Who does not end when asked to is killed after the time of grace, and not before; at once if somebody is in a hurry.
+// A process that does not end when asked to is killed after the time of grace, and not before; at once on force.
 func TestGraceEnds(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
@@ -373,20 +371,20 @@ func TestGraceEnds(t *testing.T) {
 		"a child in a session of its own":     `setsid sh -c 'trap "" TERM; echo $$ >left.tmp; mv left.tmp left.pid; sleep 60; sleep 60' &`,
 		"one that nothing ties to the module": self + ` daemon stubborn &`,
 	} {
-		for _, inHurry := range []bool{false, true} {
-			t.Run(fmt.Sprint(who, ", hurry: ", inHurry), func(t *testing.T) {
+		for _, forced := range []bool{false, true} {
+			t.Run(fmt.Sprint(who, ", force: ", forced), func(t *testing.T) {
 				w, m := scripted(t, start+"\nuntil test -e left.pid; do sleep 0.01; done")
-				hurry, noticed := make(chan struct{}), make(chan time.Time, 1)
+				force, noticed := make(chan struct{}), make(chan time.Time, 1)
 				go func() {
 					noted(t, m.Dir, "left")
 					noticed <- time.Now()
-					if inHurry {
+					if forced {
 						time.Sleep(100 * time.Millisecond)
-						close(hurry)
+						close(force)
 					}
 				}()
-				w.Detect(WithHurry(t.Context(), hurry), m, 0)
-				if took := time.Since(<-noticed); (took < grace-100*time.Millisecond) != inHurry {
+				w.RunDetect(WithForceKill(t.Context(), force), m, 0)
+				if took := time.Since(<-noticed); (took < grace-100*time.Millisecond) != forced {
 					t.Errorf("had %s", took)
 				}
 				if pid := noted(t, m.Dir, "left"); !isGone(pid) {
@@ -398,17 +396,17 @@ func TestGraceEnds(t *testing.T) {
 	}
 }
 
-// One who is in a hurry does not give executables two seconds to end; nothing starts once the context is done.
-func TestHurry(t *testing.T) {
+// On force executables do not have two seconds to end; nothing starts once the context is done.
+func TestForceKill(t *testing.T) {
 	w, m := scripted(t, "trap '' TERM\nnote self $$\nsleep 60; sleep 60")
 	why := errors.New("the reason")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	hurry := make(chan struct{})
+	force := make(chan struct{})
 	var d buildpack.Detection
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		d = w.Detect(WithHurry(ctx, hurry), m, 0)
+		d = w.RunDetect(WithForceKill(ctx, force), m, 0)
 	}()
 	pid := noted(t, m.Dir, "self")
 	cancel(why)
@@ -417,7 +415,7 @@ func TestHurry(t *testing.T) {
 		t.Error("it had no time")
 	case <-time.After(300 * time.Millisecond):
 	}
-	close(hurry)
+	close(force)
 	within(t, grace-300*time.Millisecond, func() { <-done })
 	if d.Cause != why {
 		t.Errorf("cause %v", d.Cause)
@@ -425,7 +423,7 @@ func TestHurry(t *testing.T) {
 	gone(t, "the module", pid)
 
 	check(t, os.Remove(filepath.Join(m.Dir, "bin/detect")))
-	if d = w.Detect(ctx, m, 0); d.Cause != why { // rather than that it could not be started
+	if d = w.RunDetect(ctx, m, 0); d.Cause != why { // rather than that it could not be started
 		t.Errorf("cause %v", d.Cause)
 	}
 }
@@ -447,8 +445,7 @@ func TestOurOwnDeath(t *testing.T) {
 func ended(t *testing.T, why string, pid int) {
 	t.Helper()
 	for range 1000 {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || stateOf(stat) == 'Z' {
+		if state, _ := procStat(statOf(pid)); state == 0 || state == 'Z' {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -457,7 +454,7 @@ func ended(t *testing.T, why string, pid int) {
 	t.Errorf("%s: process %d is still there", why, pid)
 }
 
-// A module sees three descriptors and the leash, whatever else we have open; and none of ours is left open.
+// A module sees three descriptors and the lifetime pipe, whatever else we have open; and none of ours is left open.
 func TestDescriptors(t *testing.T) {
 	open := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")
@@ -477,7 +474,7 @@ func TestDescriptors(t *testing.T) {
 		var all sync.WaitGroup
 		for range 5 {
 			inBackground(&all, func() {
-				d := w.Detect(t.Context(), m, time.Minute)
+				d := w.RunDetect(t.Context(), m, time.Minute)
 				// 10 is the shell's own, for the script.
 				if want := "0\n1\n10\n2\n60\n/dev/null\n"; string(d.Output) != want {
 					t.Errorf("descriptors %q, want %q", d.Output, want)
@@ -502,7 +499,7 @@ func TestManyAtTheSameTime(t *testing.T) {
 	for range 16 {
 		inBackground(&all, func() {
 			for range 12 {
-				if d := w.Detect(context.Background(), m, 0); d.Outcome != buildpack.Passed {
+				if d := w.RunDetect(context.Background(), m, 0); d.Outcome != buildpack.Passed {
 					t.Errorf("%s: %v", d.Outcome, d.Cause)
 				}
 			}
@@ -523,13 +520,13 @@ func TestBusy(t *testing.T) {
 	check(t, err)
 	writing := f
 	time.AfterFunc(100*time.Millisecond, func() { writing.Close() })
-	if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+	if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 		t.Errorf("%s %v", d.Outcome, d.Cause)
 	}
 	f, err = os.OpenFile(path, os.O_WRONLY, 0)
 	check(t, err)
 	defer f.Close()
-	if d := w.Detect(t.Context(), m, 0); d.Cause == nil || !strings.HasSuffix(d.Cause.Error(), "text file busy: somebody is still writing it") {
+	if d := w.RunDetect(t.Context(), m, 0); d.Cause == nil || !strings.HasSuffix(d.Cause.Error(), "text file busy: somebody is still writing it") {
 		t.Errorf("%s %v", d.Outcome, d.Cause)
 	}
 }
@@ -539,7 +536,7 @@ func TestTemporaryDirectories(t *testing.T) {
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	w, m := scripted(t, "cd ${2%/*}; mkdir -p a/b; echo >a/b/c; chmod 0 a/b a; test $PWD/plan.toml = $2")
-	if d := w.Detect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
+	if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 		t.Errorf("%s %v %s", d.Outcome, d.Cause, d.Output)
 	}
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
@@ -566,7 +563,7 @@ func TestPlanFilesOfEveryKind(t *testing.T) {
 	} {
 		w, m := scripted(t, script)
 		within(t, 20*time.Second, func() {
-			d := w.Detect(t.Context(), m, 0)
+			d := w.RunDetect(t.Context(), m, 0)
 			if d.Cause == nil && want != "" || d.Cause != nil && (want == "" || !strings.Contains(d.Cause.Error(), want)) {
 				t.Errorf("%s: %s %v, want %q", script, d.Outcome, d.Cause, want)
 			}
@@ -577,7 +574,7 @@ func TestPlanFilesOfEveryKind(t *testing.T) {
 // B30: the first and the last MiB are kept, in the order written, and a line says how much is missing.
 func TestCaptureIsBounded(t *testing.T) {
 	w, m := scripted(t, "echo first; yes 0123456789 | head -c 64M; echo; echo last >&2")
-	d := w.Detect(t.Context(), m, 0)
+	d := w.RunDetect(t.Context(), m, 0)
 	text := string(d.Output)
 	if len(text) > 2<<20+100 || !strings.HasPrefix(text, "first\n0123456789\n") || !strings.HasSuffix(text, "\nlast\n") {
 		t.Errorf("%d bytes: %.30q … %q", len(text), text, text[len(text)-30:])
@@ -597,7 +594,7 @@ func TestReaderGone(t *testing.T) {
 	check(t, err)
 	reader.Close()
 	defer writer.Close()
-	check(t, w.Generate(t.Context(), at(dir), dir, nil, writer, 20*time.Second))
+	check(t, w.RunGenerate(t.Context(), GenerateRun{Module: at(dir), Dir: dir, Output: writer, Timeout: 20 * time.Second}))
 	if _, err := os.Stat(filepath.Join(dir, "done")); err != nil {
 		t.Error(err)
 	}
@@ -613,7 +610,8 @@ func TestReaderStuck(t *testing.T) {
 		stuck, done := make(chan struct{}), make(chan error)
 		defer close(stuck)
 		go func() {
-			done <- w.Generate(t.Context(), at(dir), dir, nil, writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil }), time.Second)
+			hung := writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil })
+			done <- w.RunGenerate(t.Context(), GenerateRun{Module: at(dir), Dir: dir, Output: hung, Timeout: time.Second})
 		}()
 		select {
 		case err := <-done:
@@ -629,33 +627,3 @@ func TestReaderStuck(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// FuzzCapture compares with a capture that keeps everything.
-func FuzzCapture(f *testing.F) {
-	f.Add(int64(1), 10)
-	f.Add(int64(2), 1<<20)
-	f.Add(int64(3), 3<<20)
-	f.Fuzz(func(t *testing.T, seed int64, largest int) {
-		if largest < 1 || largest > 4<<20 {
-			t.Skip("not a size that a write can have here")
-		}
-		var c capture
-		var all []byte
-		random := rand.New(rand.NewSource(seed))
-		for range 1 + random.Intn(8) {
-			piece := make([]byte, random.Intn(largest))
-			random.Read(piece)
-			if n, err := c.Write(piece); n != len(piece) || err != nil {
-				t.Fatal(n, err)
-			}
-			all = append(all, piece...)
-		}
-		want := all
-		if len(all) > 2*keep {
-			want = bytes.Join([][]byte{all[:keep], all[len(all)-keep:]}, []byte(fmt.Sprintf("\n[… %d bytes left out …]\n", len(all)-2*keep)))
-		}
-		if !bytes.Equal(c.Bytes(), want) {
-			t.Errorf("%d bytes written, %d kept", len(all), len(c.Bytes()))
-		}
-	})
-}

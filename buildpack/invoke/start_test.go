@@ -96,7 +96,7 @@ func TestNothingToStart(t *testing.T) {
 
 func demandNotStarted(t *testing.T, name, dir, app, want string) {
 	t.Helper()
-	d := World{App: app, Platform: dir}.Detect(t.Context(), at(dir), 0)
+	d := World{App: app, Platform: dir}.RunDetect(t.Context(), at(dir), 0)
 	if d.Outcome != buildpack.Errored || d.ExitCode != buildpack.NoExitCode || d.Cause == nil || !strings.Contains(d.Cause.Error(), want) {
 		t.Errorf("%s: %s %d %v, want %q", name, d.Outcome, d.ExitCode, d.Cause, want)
 		return

@@ -11,8 +11,8 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
-	"github.com/cnb-prelude/prelude/internal/handwritten"
 	"github.com/cnb-prelude/prelude/internal/similar"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
 // notFound says that a module's descriptor cannot be read; its hint says what there is instead.
@@ -83,16 +83,23 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// descriptorFile is the descriptor of a module as it was read.
+type descriptorFile struct {
+	ref  buildpack.Ref
+	path string
+	data []byte
+}
+
 // incompatible says what a descriptor that has no usable api has, where, and what to do about it.
-func incompatible(ref buildpack.Ref, path string, data []byte, declared string, warnings []handwritten.Warning) *APIError {
-	e := &APIError{Module: ref, Declared: declared, Place: path + ": there is no key api"}
-	if lines := handwritten.Lines(data, "api"); len(lines) > 0 {
-		e.Place = fmt.Sprintf("%s: line %d: api", path, lines[0])
+func (f descriptorFile) incompatible(declared string, warnings []tomlconfig.Warning) *APIError {
+	e := &APIError{Module: f.ref, Declared: declared, Place: f.path + ": there is no key api"}
+	if lines := tomlconfig.Lines(f.data, "api"); len(lines) > 0 {
+		e.Place = fmt.Sprintf("%s: line %d: api", f.path, lines[0])
 		return e
 	}
 	e.hint = fmt.Sprintf("begin the file with a line such as api = %q", api.BuildpackAPIs().Newest)
-	if lines := handwritten.Lines(data, string(ref.Kind), "api"); len(lines) > 0 {
-		e.hint = fmt.Sprintf("line %d: api stands in [%s]; move it above the first table", lines[0], ref.Kind)
+	if lines := tomlconfig.Lines(f.data, string(f.ref.Kind), "api"); len(lines) > 0 {
+		e.hint = fmt.Sprintf("line %d: api stands in [%s]; move it above the first table", lines[0], f.ref.Kind)
 	}
 	for _, w := range warnings {
 		if w.Nearest == "api" {
@@ -103,25 +110,25 @@ func incompatible(ref buildpack.Ref, path string, data []byte, declared string, 
 }
 
 // strange says where a descriptor's id or version is not the one by which the order names the module. The order's counts.
-func strange(ref buildpack.Ref, path string, data []byte, d buildpack.Descriptor) []string {
+func (f descriptorFile) strange(d buildpack.Descriptor) []string {
 	var warnings []string
 	check := func(key, found, wanted string) {
 		if found == wanted {
 			return
 		}
 		line := 0
-		if lines := handwritten.Lines(data, string(ref.Kind), key); len(lines) > 0 {
+		if lines := tomlconfig.Lines(f.data, string(f.ref.Kind), key); len(lines) > 0 {
 			line = lines[0]
 		}
-		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", path, line, ref.Kind, key, found, wanted))
+		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", f.path, line, f.ref.Kind, key, found, wanted))
 	}
 	if d.ID == "" {
-		warnings = append(warnings, fmt.Sprintf("%s: there is no key %s.id; it should be %q", path, ref.Kind, ref.ID))
+		warnings = append(warnings, fmt.Sprintf("%s: there is no key %s.id; it should be %q", f.path, f.ref.Kind, f.ref.ID))
 	} else {
-		check("id", d.ID, ref.ID)
+		check("id", d.ID, f.ref.ID)
 	}
 	if d.Version != "" {
-		check("version", d.Version, ref.Version)
+		check("version", d.Version, f.ref.Version)
 	}
 	return warnings
 }

@@ -75,9 +75,10 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("failed to read %s: %w", path, err)
 	}
+	file := descriptorFile{ref, path, data}
 	declared, err := api.Parse(descriptor.API)
 	if err != nil || !api.BuildpackAPIs().Has(declared) {
-		return nil, incompatible(ref, path, data, descriptor.API, warnings)
+		return nil, file.incompatible(descriptor.API, warnings)
 	}
 	descriptor = descriptor.At(declared)
 	m := &buildpack.Module{
@@ -90,7 +91,7 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	for _, w := range warnings {
 		m.Warnings = append(m.Warnings, path+": "+w.String())
 	}
-	m.Warnings = append(m.Warnings, strange(ref, path, data, descriptor)...)
+	m.Warnings = append(m.Warnings, file.strange(descriptor)...)
 	return m, nil
 }
 

@@ -1,7 +1,7 @@
 // Package files reads files that somebody else wrote, and removes directories that somebody else filled, without
 // trusting either to be what it should be.
 //
-// It is a room of its own because platform, buildpack/store, buildpack/invoke and phase all read such files, and none
+// It is a room of its own because platform, buildpack/store, buildpack/invoke and phase/generate all read such files, and none
 // of them may import the others for it.
 package files
 

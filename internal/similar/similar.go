@@ -117,17 +117,22 @@ type comparable struct {
 	letters [4]uint64
 }
 
-func plain(name string) comparable {
-	c := comparable{name: name}
-	if len(name) > longest {
-		return c
-	}
-	c.text = strings.ToLower(strings.Map(func(r rune) rune {
+// Plain is a name without case and punctuation.
+func Plain(name string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
 		if strings.ContainsRune("-_. ", r) {
 			return -1
 		}
 		return r
 	}, name))
+}
+
+func plain(name string) comparable {
+	c := comparable{name: name}
+	if len(name) > longest {
+		return c
+	}
+	c.text = Plain(name)
 	if len(c.text) > longest { // a few letters are longer in lower case
 		c.text = ""
 	}
@@ -172,24 +177,20 @@ func distance(a, b string, limit int) (d int, ok bool) {
 	if len(b)-len(a) > limit {
 		return 0, false
 	}
-	// Of the table of distances between all beginnings, three rows: the one being filled and the two above it. Only cells
-	// near the diagonal matter, as each step away from it is a letter inserted or deleted.
-	var rows [3][longest + 1]int
-	above, row := &rows[2], &rows[0]
+	t := table{a: a, b: b, limit: limit}
 	for j := range len(b) + 1 {
-		row[j] = j
+		t.rows[0][j] = j
 	}
 	least := 0
 	for i := 1; i <= len(a); i++ {
-		higher := above
-		above, row = row, &rows[i%3]
 		leastAbove := least
-		least = fill(a, b, i, limit, higher, above, row)
+		least = t.fill(i)
 		if least > limit && leastAbove > limit {
 			return 0, false
 		}
 	}
-	return row[len(b)], row[len(b)] <= limit
+	d = t.rows[len(a)%3][len(b)]
+	return d, d <= limit
 }
 
 // differing takes off what two names begin and end with alike.
@@ -203,8 +204,18 @@ func differing(a, b string) (string, string) {
 	return a, b
 }
 
+// table is that of the distances between all beginnings of two names, of which three rows are kept: the one being filled and
+// the two above it. Only cells near the diagonal matter, as each step away from it is a letter inserted or deleted.
+type table struct {
+	a, b  string
+	limit int
+	rows  [3][longest + 1]int
+}
+
 // fill fills row i of the table near the diagonal, and returns the least that stands there.
-func fill(a, b string, i, limit int, higher, above, row *[longest + 1]int) (least int) {
+func (t *table) fill(i int) (least int) {
+	a, b, limit := t.a, t.b, t.limit
+	row, above, higher := &t.rows[i%3], &t.rows[(i+2)%3], &t.rows[(i+1)%3]
 	from, to := max(1, i-limit), min(len(b), i+limit)
 	row[0] = i
 	if from > 1 {

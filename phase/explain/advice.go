@@ -93,7 +93,7 @@ func (k *known) adviceOn(f Fact) []Advice {
 func (k *known) additions(f Fact) []Advice {
 	var names []string
 	for _, name := range f.Names {
-		if len(k.speakers[provides][name]) == 0 {
+		if len(k.mentioning[provides][name]) == 0 {
 			names = append(names, name)
 		}
 	}

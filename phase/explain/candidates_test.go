@@ -52,7 +52,7 @@ func TestCandidates(t *testing.T) {
 		{bp("samples/tool", false), bp("samples/nodejs", true)},
 	}
 	extensions := buildpack.Order{{{Ref: buildpack.Ref{Kind: buildpack.KindExtension, ID: "samples/os", Version: "1"}, Optional: true}}}
-	_, f, err := resolve.Search(order, extensions, resolve.Limits{Patient: true}, w)
+	_, f, err := resolve.Search(order, extensions, resolve.Limits{Deterministic: true}, w)
 	if err != nil || f == nil {
 		t.Fatal(f, err)
 	}

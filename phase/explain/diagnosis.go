@@ -17,7 +17,7 @@ func diagnose(a resolve.Attempt, known *known) []Fact {
 	case d.noBuildpack():
 		return []Fact{d.dropouts()}
 	}
-	return []Fact{d.incompatible(a.Clash)}
+	return []Fact{d.incompatible(a.Conflict)}
 }
 
 // diagnosis looks into one candidate. It finds the alternatives that are impossible because of names that no module
@@ -38,8 +38,8 @@ type diagnosis struct {
 
 // alternative is one of a member's build plan.
 type alternative struct {
-	// speaks are the names that it provides and those that it requires, as numbers, each once.
-	speaks [2][]int
+	// mentions are the names that it provides and those that it requires, as numbers, each once.
+	mentions [2][]int
 	// demands are the names that another alternative has to provide, and those that it has to require.
 	demands [2][]int
 	// unmet are those demands because of which it is impossible. All became hopeless before the alternative did, so
@@ -77,14 +77,14 @@ func newDiagnosis(members []resolve.Member, known *known) *diagnosis {
 func (d *diagnosis) alternative(written buildpack.Alternative) alternative {
 	var alt alternative
 	for _, name := range written.Provides {
-		alt.speaks[provides] = appendNew(alt.speaks[provides], d.number(name))
+		alt.mentions[provides] = appendNew(alt.mentions[provides], d.number(name))
 	}
 	for _, r := range written.Requires {
-		alt.speaks[required] = appendNew(alt.speaks[required], d.number(r.Name))
+		alt.mentions[required] = appendNew(alt.mentions[required], d.number(r.Name))
 	}
 	for _, s := range []side{provides, required} {
-		for _, name := range alt.speaks[1-s] {
-			if !slices.Contains(alt.speaks[s], name) {
+		for _, name := range alt.mentions[1-s] {
+			if !slices.Contains(alt.mentions[s], name) {
 				alt.demands[s] = append(alt.demands[s], name)
 			}
 		}
@@ -144,10 +144,10 @@ func (d *diagnosis) reach() (first, last []int) {
 			if len(alt.unmet) > 0 {
 				continue
 			}
-			for _, name := range alt.speaks[provides] {
+			for _, name := range alt.mentions[provides] {
 				first[name] = min(first[name], m)
 			}
-			for _, name := range alt.speaks[required] {
+			for _, name := range alt.mentions[required] {
 				last[name] = max(last[name], m)
 			}
 		}
@@ -205,7 +205,7 @@ func (d *diagnosis) needs(m int) []need {
 func (d *diagnosis) follows(m int, needs []need) bool {
 	return slices.ContainsFunc(needs, func(n need) bool {
 		for other, member := range d.members {
-			if other != m && !member.Optional && d.placed(m, other, n.side) && d.speaks(other, n) &&
+			if other != m && !member.Optional && d.placed(m, other, n.side) && d.mentions(other, n) &&
 				d.impossible(other) && d.since[other] < d.since[m] {
 				return true
 			}
@@ -232,7 +232,7 @@ func (d *diagnosis) fact(kind Kind, m int) Fact {
 	return Fact{Kind: kind, Module: d.members[m].Module.Ref, Optional: d.members[m].Optional}
 }
 
-// placed says whether another member stands where it counts if it speaks of a name in this role.
+// placed says whether another member stands where it counts if it mentions a name in this role.
 func (d *diagnosis) placed(m, other int, s side) bool { return (other < m) == (s == provides) }
 
 // unmetNeed says that a need of a member is not met, and of each module that could meet it why it does not count.
@@ -249,7 +249,7 @@ func (d *diagnosis) unmetNeed(m int, n need) Fact {
 			if d.placed(m, other, n.side) {
 				d.addUndetected(&f, member)
 			}
-		case d.speaks(other, n):
+		case d.mentions(other, n):
 			d.addOther(&f, m, other, n)
 		}
 	}
@@ -262,15 +262,15 @@ func (d *diagnosis) unmetNeed(m int, n need) Fact {
 	return f
 }
 
-func (d *diagnosis) speaks(m int, n need) bool {
-	return slices.ContainsFunc(d.plans[m], func(alt alternative) bool { return slices.Contains(alt.speaks[n.side], n.name) })
+func (d *diagnosis) mentions(m int, n need) bool {
+	return slices.ContainsFunc(d.plans[m], func(alt alternative) bool { return slices.Contains(alt.mentions[n.side], n.name) })
 }
 
-// addUndetected adds a member that did not pass detection, with what is known of whether it would have spoken of the name.
+// addUndetected adds a member that did not pass detection, with what is known of whether it would have mentioned the name.
 func (d *diagnosis) addUndetected(f *Fact, m resolve.Member) {
 	fate := Possible
 	switch {
-	case slices.ContainsFunc(m.Detection.Alternatives, func(alt buildpack.Alternative) bool { return speaks(alt, f.wanted(), f.Names[0]) }):
+	case slices.ContainsFunc(m.Detection.Alternatives, func(alt buildpack.Alternative) bool { return mentions(alt, f.wanted(), f.Names[0]) }):
 		fate = Undetected
 	case d.known.suggests(m.Module.ID, f.Names[0]):
 		fate = Presumed
@@ -278,14 +278,14 @@ func (d *diagnosis) addUndetected(f *Fact, m resolve.Member) {
 	f.Others = append(f.Others, Other{Member: m, Fate: fate})
 }
 
-func speaks(alt buildpack.Alternative, as side, name string) bool {
+func mentions(alt buildpack.Alternative, as side, name string) bool {
 	if as == required {
 		return slices.ContainsFunc(alt.Requires, func(r buildpack.Require) bool { return r.Name == name })
 	}
 	return slices.Contains(alt.Provides, name)
 }
 
-// addOther adds a member that speaks of the name, with the reasons why it does not count.
+// addOther adds a member that mentions the name, with the reasons why it does not count.
 func (d *diagnosis) addOther(f *Fact, m, other int, n need) {
 	member := d.members[other]
 	o := Other{Member: member, Fate: Bound}
@@ -301,21 +301,21 @@ func (d *diagnosis) addOther(f *Fact, m, other int, n need) {
 	}
 	d.told[other] = true
 	for _, alt := range d.plans[other] {
-		if slices.Contains(alt.speaks[n.side], n.name) && len(alt.unmet) > 0 {
+		if slices.Contains(alt.mentions[n.side], n.name) && len(alt.unmet) > 0 {
 			f.Because = joined(append(f.Because, d.unmetNeed(other, alt.unmet[0])))
 		}
 	}
 }
 
-// nearest finds the name most like the one of the need among those that other members speak of. What the member itself
-// speaks of in the same alternative is not meant.
+// nearest finds the name most like the one of the need among those that other members mention. What the member itself
+// mentions in the same alternative is not meant.
 func (d *diagnosis) nearest(m int, n need) *Near {
 	var near *Near
 	best := 0
 	like := d.known.like(d.names[n.name])
 	for other, plan := range d.plans {
 		for _, alt := range plan {
-			for _, name := range alt.speaks[n.side] {
+			for _, name := range alt.mentions[n.side] {
 				if likeness := like[d.names[name]]; other != m && likeness > best && !d.ownName(m, n, name) {
 					best, near = likeness, &Near{Module: d.members[other].Module.Ref, Name: d.names[name]}
 				}
@@ -327,7 +327,7 @@ func (d *diagnosis) nearest(m int, n need) *Near {
 
 func (d *diagnosis) ownName(m int, n need, name int) bool {
 	return slices.ContainsFunc(d.plans[m], func(alt alternative) bool {
-		return slices.Contains(alt.speaks[1-n.side], n.name) && slices.Contains(alt.speaks[1-n.side], name)
+		return slices.Contains(alt.mentions[1-n.side], n.name) && slices.Contains(alt.mentions[1-n.side], name)
 	})
 }
 
@@ -354,11 +354,11 @@ func (d *diagnosis) loose(m int, n need) []Loose {
 	return offers
 }
 
-// untaken are the names of which a member speaks and that no module answers.
+// untaken are the names that a member mentions and no module answers.
 func (d *diagnosis) untaken(m int, as side) []string {
 	var names []string
 	for _, alt := range d.plans[m] {
-		for _, name := range alt.speaks[as] {
+		for _, name := range alt.mentions[as] {
 			if !d.taken(m, name, as) {
 				names = appendNew(names, d.names[name])
 			}
@@ -368,13 +368,13 @@ func (d *diagnosis) untaken(m int, as side) []string {
 }
 
 func isEmpty(plan []alternative) bool {
-	return !slices.ContainsFunc(plan, func(alt alternative) bool { return len(alt.speaks[provides])+len(alt.speaks[required]) > 0 })
+	return !slices.ContainsFunc(plan, func(alt alternative) bool { return len(alt.mentions[provides])+len(alt.mentions[required]) > 0 })
 }
 
-// taken says whether some member answers a name that a member speaks of.
+// taken says whether some member answers a name that a member mentions.
 func (d *diagnosis) taken(m, name int, as side) bool {
 	for other := range d.members {
-		if (other == m || d.placed(m, other, 1-as)) && d.speaks(other, need{name, 1 - as}) {
+		if (other == m || d.placed(m, other, 1-as)) && d.mentions(other, need{name, 1 - as}) {
 			return true
 		}
 	}
@@ -409,8 +409,8 @@ func (d *diagnosis) dropouts() Fact {
 	return f
 }
 
-// incompatible says what the members of the clash offer, as far as the clash is about it.
-func (d *diagnosis) incompatible(c *resolve.Clash) Fact {
+// incompatible says what the members of the conflict offer, as far as the conflict is about it.
+func (d *diagnosis) incompatible(c *resolve.Conflict) Fact {
 	f := Fact{Kind: Incompatible}
 	if c == nil {
 		return f
@@ -434,27 +434,27 @@ func (d *diagnosis) incompatible(c *resolve.Clash) Fact {
 	return f
 }
 
-// excerpt leaves out what has no part in the clash: names that it does not speak of, and what an alternative answers itself.
-func excerpt(c *resolve.Clash, alt buildpack.Alternative) buildpack.Alternative {
+// excerpt leaves out what has no part in the conflict: names that it does not mention, and what an alternative answers itself.
+func excerpt(c *resolve.Conflict, alt buildpack.Alternative) buildpack.Alternative {
 	var short buildpack.Alternative
 	for _, name := range alt.Provides {
-		if concerns(c, alt, name, provides) && !speaks(short, provides, name) {
+		if concerns(c, alt, name, provides) && !mentions(short, provides, name) {
 			short.Provides = append(short.Provides, name)
 		}
 	}
 	for _, r := range alt.Requires {
-		if concerns(c, alt, r.Name, required) && !speaks(short, required, r.Name) {
+		if concerns(c, alt, r.Name, required) && !mentions(short, required, r.Name) {
 			short.Requires = append(short.Requires, buildpack.Require{Name: r.Name})
 		}
 	}
 	return short
 }
 
-// concerns says whether the role in which an alternative speaks of a name is one that some module of the clash is missing,
+// concerns says whether the role in which an alternative mentions a name is one that some module of the conflict is missing,
 // or one because of which the alternative itself misses the other.
-func concerns(c *resolve.Clash, alt buildpack.Alternative, name string, as side) bool {
-	return slices.ContainsFunc(c.Closed, func(closed resolve.Closed) bool {
-		return closed.Name == name && (closed.Required == (as == required) || !speaks(alt, 1-as, name))
+func concerns(c *resolve.Conflict, alt buildpack.Alternative, name string, as side) bool {
+	return slices.ContainsFunc(c.Closed, func(closed resolve.ClosedName) bool {
+		return closed.Name == name && (closed.Required == (as == required) || !mentions(alt, 1-as, name))
 	})
 }
 

@@ -94,17 +94,17 @@ func (e Explanation) Recognised() bool {
 }
 
 // NotPassed are the required members that did not pass: if there are any, they are why the group failed.
-func (f Failure) NotPassed() []resolve.Member {
+func (f Failure) notPassed() []resolve.Member {
 	return f.membersThat(func(m resolve.Member) bool { return !m.Optional && !m.Passed() })
 }
 
 // Passed are the required members that passed.
-func (f Failure) Passed() []resolve.Member {
+func (f Failure) passed() []resolve.Member {
 	return f.membersThat(func(m resolve.Member) bool { return !m.Optional && m.Passed() })
 }
 
 // Errored are the optional members that errored. They fail no group, but the exit code is another because of them (B03).
-func (f Failure) Errored() []resolve.Member {
+func (f Failure) errored() []resolve.Member {
 	return f.membersThat(func(m resolve.Member) bool { return m.Optional && m.Errored() })
 }
 
@@ -156,7 +156,7 @@ func closer(a, b Failure) int {
 
 // Closest are the failures that are as close as the first one, which are several if they differ in nothing that counts; none
 // if no group recognised the app.
-func (e Explanation) Closest() []Failure {
+func (e Explanation) closest() []Failure {
 	if !e.Recognised() {
 		return nil
 	}
@@ -405,7 +405,7 @@ func withoutRepetition(failures []Failure) []Failure {
 // build plan.
 func (f Failure) reason() string {
 	var parts []string
-	for _, m := range f.NotPassed() {
+	for _, m := range f.notPassed() {
 		parts = append(parts, m.Module.Ref.String())
 	}
 	for _, fact := range f.Facts {

@@ -196,7 +196,7 @@ func (o order) attempt(t *testing.T, group int, ids []string) resolve.Attempt {
 	return solved(t, a)
 }
 
-// solved adds the clash, if the candidate comes to a trial. It must fail.
+// solved adds the conflict, if the candidate comes to a trial. It must fail.
 func solved(t *testing.T, a resolve.Attempt) resolve.Attempt {
 	t.Helper()
 	var ps []resolve.Participant
@@ -212,7 +212,7 @@ func solved(t *testing.T, a resolve.Attempt) resolve.Attempt {
 		return a
 	}
 	var trial *resolve.Trial
-	if trial, a.Clash = resolve.Solve(ps); trial != nil {
+	if trial, a.Conflict = resolve.Solve(ps); trial != nil {
 		t.Fatalf("%v passes", ps)
 	}
 	return a
@@ -379,7 +379,7 @@ func TestFactsAreTrue(t *testing.T) {
 			ps = append(ps, resolve.Participant{Ref: m.Module.Ref, Optional: m.Optional, Alternatives: m.Detection.Alternatives})
 		}
 		var trial *resolve.Trial
-		if trial, a.Clash = resolve.Solve(ps); trial != nil {
+		if trial, a.Conflict = resolve.Solve(ps); trial != nil {
 			continue
 		}
 		e := Why([]resolve.Attempt{a}, make([][]buildpack.Ref, 1))
@@ -449,7 +449,7 @@ func verifyUnmet(ps []resolve.Participant, f Fact) error {
 	}
 	for i, p := range ps {
 		says := slices.ContainsFunc(p.Alternatives, func(alt buildpack.Alternative) bool {
-			return slices.ContainsFunc(f.Names, func(name string) bool { return speaks(alt, f.wanted(), name) })
+			return slices.ContainsFunc(f.Names, func(name string) bool { return mentions(alt, f.wanted(), name) })
 		})
 		at := slices.IndexFunc(f.Others, func(o Other) bool { return o.Member.Module.Ref == p.Ref })
 		switch {
@@ -465,7 +465,7 @@ func verifyUnmet(ps []resolve.Participant, f Fact) error {
 	for _, l := range f.Loose {
 		for _, p := range ps {
 			for _, name := range l.Names {
-				if p.Ref == l.Module && !slices.ContainsFunc(p.Alternatives, func(alt buildpack.Alternative) bool { return speaks(alt, f.wanted(), name) }) {
+				if p.Ref == l.Module && !slices.ContainsFunc(p.Alternatives, func(alt buildpack.Alternative) bool { return mentions(alt, f.wanted(), name) }) {
 					return fmt.Errorf("%s does not speak of %q", l.Module, name)
 				}
 			}

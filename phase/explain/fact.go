@@ -20,7 +20,7 @@ const (
 	// NoBuildpack: no buildpack of the candidate is left, Because of what is wrong with those that passed. With nothing in
 	// Because none passed.
 	NoBuildpack Kind = "no buildpack"
-	// Incompatible: no choice of alternatives suits all of the modules that the Offers in Because speak of.
+	// Incompatible: no choice of alternatives suits all of the modules that the Offers in Because mention.
 	Incompatible Kind = "incompatible"
 	// Offer: what the Alternatives of Module say, as far as it matters to the fact around it.
 	Offer Kind = "offer"
@@ -35,12 +35,12 @@ type Fact struct {
 	Optional bool
 	// Names are dependencies of the build plan; more than one if the same is to be said of each.
 	Names []string
-	// Others speak of the names as well, in the role that is wanted, but do not count.
+	// Others mention the names as well, in the role that is wanted, but do not count.
 	Others []Other
-	// Near is a module that speaks of a similar name in the role that is wanted, when none speaks of the name itself.
+	// Near is a module that mentions a similar name in the role that is wanted, when none mentions the name itself.
 	Near *Near
 	// Loose are modules of the candidate with what they offer in the role that is wanted and no module takes, when none
-	// speaks of the name or of a similar one.
+	// mentions the name or of a similar one.
 	Loose []Loose
 	// Alternatives of Module's build plan.
 	Alternatives []buildpack.Alternative
@@ -48,7 +48,7 @@ type Fact struct {
 	Because []Fact
 }
 
-// Other is a module that does not count although it speaks of a name, or could.
+// Other is a module that does not count although it mentions a name, or could.
 type Other struct {
 	Member resolve.Member
 	Fate   Fate
@@ -62,11 +62,11 @@ const (
 	Misplaced Fate = "misplaced"
 	// DroppedOut: it is optional and cannot take part.
 	DroppedOut Fate = "dropped out"
-	// Bound: it cannot take part with the alternative that speaks of the name.
+	// Bound: it cannot take part with the alternative that mentions the name.
 	Bound Fate = "bound"
-	// Undetected: its build plan speaks of the name, but it did not pass detection.
+	// Undetected: its build plan mentions the name, but it did not pass detection.
 	Undetected Fate = "undetected"
-	// Presumed: it did not pass detection, and its id suggests that it would have spoken of the name.
+	// Presumed: it did not pass detection, and its id suggests that it would have mentioned the name.
 	Presumed Fate = "presumed"
 	// Possible: it is optional, stands in the right place and did not pass detection.
 	Possible Fate = "possible"
@@ -100,7 +100,7 @@ func (f Fact) key() string {
 	return text
 }
 
-// side is a role in which a module speaks of a name.
+// side is a role in which a module mentions a name.
 type side int
 
 const (
@@ -108,7 +108,7 @@ const (
 	required
 )
 
-// wanted is the role in which a module would have to speak of the fact's names.
+// wanted is the role in which a module would have to mention the fact's names.
 func (f Fact) wanted() side {
 	if f.Kind == Unrequired {
 		return required
@@ -116,7 +116,7 @@ func (f Fact) wanted() side {
 	return provides
 }
 
-// has says whether a module with this fate speaks, or is taken to speak, of the names.
+// has says whether a module with this fate mentions, or is taken to mention, the names.
 func (f Fact) has(fates ...Fate) bool { return len(f.others(fates...)) > 0 }
 
 func (f Fact) others(fates ...Fate) []resolve.Member {

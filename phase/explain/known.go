@@ -10,19 +10,19 @@ import (
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
-// known is what is known of all candidates that failed: which modules there are and what their build plans speak of.
+// known is what is known of all candidates that failed: which modules there are and what their build plans mention.
 type known struct {
 	// members are all modules, each once.
 	members []resolve.Member
-	// speakers are, by role and name, the modules whose build plan speaks of it.
-	speakers [2]map[string][]resolve.Member
+	// mentioning are, by role and name, the modules whose build plan mentions it.
+	mentioning [2]map[string][]resolve.Member
 	// names are those of build plans, words those that the ids of modules are made of. They are made when they are first
 	// asked, and asked all questions, so that what is done has one limit.
 	names, words *similar.Set
 }
 
 func newKnown(attempts []resolve.Attempt) *known {
-	k := &known{speakers: [2]map[string][]resolve.Member{{}, {}}}
+	k := &known{mentioning: [2]map[string][]resolve.Member{{}, {}}}
 	seen := map[buildpack.Ref]bool{}
 	for _, a := range attempts {
 		for _, m := range a.Members {
@@ -36,15 +36,15 @@ func newKnown(attempts []resolve.Attempt) *known {
 	return k
 }
 
-// listen notes what the build plan of a module speaks of.
+// listen notes what the build plan of a module mentions.
 func (k *known) listen(m resolve.Member) {
 	if !m.Passed() {
 		return
 	}
 	add := func(as side, name string) {
-		speakers := k.speakers[as][name]
+		speakers := k.mentioning[as][name]
 		if n := len(speakers); n == 0 || speakers[n-1].Module.Ref != m.Module.Ref {
-			k.speakers[as][name] = append(speakers, m)
+			k.mentioning[as][name] = append(speakers, m)
 		}
 	}
 	for _, alt := range m.Detection.Alternatives {
@@ -57,7 +57,7 @@ func (k *known) listen(m resolve.Member) {
 	}
 }
 
-// complete adds to facts about names of which no module of the candidate speaks those that do elsewhere.
+// complete adds to facts about names that no module of the candidate mentions the modules that do elsewhere.
 func (k *known) complete(facts []Fact) {
 	for i := range facts {
 		f := &facts[i]
@@ -65,7 +65,7 @@ func (k *known) complete(facts []Fact) {
 		if len(f.Names) != 1 || f.has(Misplaced, DroppedOut, Bound, Undetected) {
 			continue
 		}
-		for _, m := range k.speakers[f.wanted()][f.Names[0]] {
+		for _, m := range k.mentioning[f.wanted()][f.Names[0]] {
 			if m.Module.Ref != f.Module {
 				f.Others = append(f.Others, Other{Member: m, Fate: Elsewhere})
 				f.Near = nil // the name is right

@@ -46,7 +46,7 @@ func (e Explanation) Lines(all bool) []string {
 		w.line("Closest: %s", rest[0].Where())
 		w.reasons(rest[0], linesShown)
 		w.advice(e.Advice)
-		for _, f := range firstOf(e.Closest()[1:], asCloseShown, all) {
+		for _, f := range firstOf(e.closest()[1:], asCloseShown, all) {
 			w.line("As close: %s", f.Where())
 			w.reasons(f, asCloseLines)
 			rest = rest[1:]
@@ -112,7 +112,7 @@ func (w *writer) reasons(f Failure, limit int) {
 		w.line("  %s", line)
 	}
 	if more := len(lines) - len(shown); more > 0 {
-		w.line("  … and %s (-log-level debug shows them)", count(more, "more line"))
+		w.line("  … and %s (-log-level debug shows them)", tidy.Count(more, "more line"))
 	}
 }
 
@@ -136,14 +136,14 @@ func (w *writer) others(failures []Failure) {
 		at, known := byGroup[f.Places[0].Group]
 		if known && !f.Recognition.Enough() && len(f.Places) == 1 {
 			all[at].where = f.Places[0].group()
-			for _, m := range f.NotPassed() {
+			for _, m := range f.notPassed() {
 				if !slices.ContainsFunc(all[at].members, func(o resolve.Member) bool { return o.Module.Ref == m.Module.Ref }) {
 					all[at].members = append(all[at].members, m)
 				}
 			}
 			continue
 		}
-		o := other{where: f.Where(), members: f.NotPassed()}
+		o := other{where: f.Where(), members: f.notPassed()}
 		if len(f.Facts) > 0 {
 			o.fact = &f.Facts[0]
 		}
@@ -157,7 +157,7 @@ func (w *writer) others(failures []Failure) {
 		w.line("  %s: %s", o.where, brief(o.members, o.fact))
 	}
 	if more := len(all) - len(shown); more > 0 {
-		w.line("  … and %s (-log-level debug lists them)", count(more, "more group"))
+		w.line("  … and %s (-log-level debug lists them)", tidy.Count(more, "more group"))
 	}
 }
 
@@ -180,7 +180,7 @@ func andMore(n int) string {
 	return fmt.Sprintf("; and %d more", n)
 }
 
-// errors speaks of modules that errored and have not been quoted: because of them the exit code is that of an error.
+// errors mentions modules that errored and have not been quoted: because of them the exit code is that of an error.
 func (w *writer) errors(failures []Failure) {
 	var errored []resolve.Member
 	for _, f := range failures {
@@ -268,12 +268,12 @@ func ids(refs []buildpack.Ref) []string {
 
 // Reasons say why the group failed, a line each, what there is to do something about first.
 func (f Failure) Reasons() []string {
-	notPassed := f.NotPassed()
+	notPassed := f.notPassed()
 	var lines []string
 	for _, m := range notPassed {
 		lines = append(lines, "did not pass: "+said(m))
 	}
-	if passed := f.Passed(); len(notPassed) > 0 && len(passed) > 0 {
+	if passed := f.passed(); len(notPassed) > 0 && len(passed) > 0 {
 		lines = append(lines, "passed:       "+series(refs(passed), 2*listed))
 	}
 	seen := map[string]bool{}
@@ -412,10 +412,10 @@ func (f Fact) unmet() string {
 	w := f.words()
 	text := fmt.Sprintf("%s %s %s", f.Module, w.has, quoted(f.Names))
 	dropped, bound := refs(f.others(DroppedOut)), refs(f.others(Bound))
-	want := func(refs []string) string { return plural(refs, w.wants, w.wantPlural) }
+	want := func(refs []string) string { return tidy.Plural(len(refs), w.wants, w.wantPlural) }
 	switch {
 	case len(dropped) > 0:
-		text += fmt.Sprintf(", but %s, which %s it, %s", series(dropped, listed), want(dropped), plural(dropped, "drops out", "drop out"))
+		text += fmt.Sprintf(", but %s, which %s it, %s", series(dropped, listed), want(dropped), tidy.Plural(len(dropped), "drops out", "drop out"))
 	case len(bound) > 0:
 		text += fmt.Sprintf(", but %s, which %s it, cannot take part that way", series(bound, listed), want(bound))
 	default:
@@ -425,7 +425,7 @@ func (f Fact) unmet() string {
 		text += fmt.Sprintf("; %s %s it, but cannot take part that way", series(bound, listed), want(bound))
 	}
 	if misplaced := refs(f.others(Misplaced)); len(misplaced) > 0 {
-		text += fmt.Sprintf("; %s %s it, but %s %s", series(misplaced, listed), want(misplaced), plural(misplaced, "runs", "run"), w.misplaced)
+		text += fmt.Sprintf("; %s %s it, but %s %s", series(misplaced, listed), want(misplaced), tidy.Plural(len(misplaced), "runs", "run"), w.misplaced)
 	}
 	if f.Near != nil {
 		text += fmt.Sprintf("; is %q meant, which %s %s?", f.Near.Name, f.Near.Module, w.wants)
@@ -538,7 +538,7 @@ func (a Advice) String() string {
 	if a.Unsure {
 		modules += " that passed"
 	}
-	return fmt.Sprintf("%s %s required by %s; %s provides %s", quoted(a.Names), plural(a.Names, "is", "are"), who, modules, plural(a.Names, "it", "them"))
+	return fmt.Sprintf("%s %s required by %s; %s provides %s", quoted(a.Names), tidy.Plural(len(a.Names), "is", "are"), who, modules, tidy.Plural(len(a.Names), "it", "them"))
 }
 
 func refs(members []resolve.Member) []string {
@@ -551,14 +551,7 @@ func refs(members []resolve.Member) []string {
 
 // verb is some modules with what they do.
 func verb(refs []string, one, many string) string {
-	return series(refs, listed) + " " + plural(refs, one, many)
-}
-
-func plural(texts []string, one, many string) string {
-	if len(texts) == 1 {
-		return one
-	}
-	return many
+	return series(refs, listed) + " " + tidy.Plural(len(refs), one, many)
 }
 
 func quoted(names []string) string {
@@ -585,13 +578,6 @@ func shorten(texts []string, n int, what string) []string {
 		return texts
 	}
 	return append(slices.Clone(texts[:n]), fmt.Sprintf("%d %s", len(texts)-n, what))
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // Candidate names a candidate for a trace: its number, its place in the order and its members.
@@ -629,7 +615,7 @@ func Candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, com
 		if len(f.Facts) > 0 {
 			fact = &f.Facts[0]
 		}
-		lines = append(lines, Candidate(a, composites)+": "+brief(f.NotPassed(), fact))
+		lines = append(lines, Candidate(a, composites)+": "+brief(f.notPassed(), fact))
 	}
 	before(math.MaxInt)
 	return lines
@@ -647,7 +633,7 @@ func notTried(p resolve.PassedOver) string {
 	}
 	var parts []string
 	if len(groups) > 0 {
-		parts = append(parts, "with "+plural(groups, "group ", "groups ")+series(groups, 2*listed)+of)
+		parts = append(parts, "with "+tidy.Plural(len(groups), "group ", "groups ")+series(groups, 2*listed)+of)
 	}
 	if p.To > p.Groups {
 		parts = append(parts, out)

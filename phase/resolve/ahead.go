@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"errors"
+	"iter"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
@@ -9,67 +10,73 @@ import (
 // errNoFurther says that there is nothing to look ahead to: what comes next ends the search.
 var errNoFurther = errors.New("the search would end here")
 
-// ahead proposes what coming candidates will need, in the order in which they will: it walks on, depth first, past what
-// has been started, and turns back where a required module is known to be lost. It is a guess that is right unless build
-// plans do not work out; a wrong one costs an idle slot. It learns nothing: what it looks up is not known to the search.
-func (s *searcher) ahead(progress func(buildpack.Ref) (buildpack.Detection, bool)) *buildpack.Module {
-	l := lookout{searcher: s, progress: progress, visited: map[*node]bool{}, looks: new(int)}
-	for _, n := range s.roots[s.current:] {
-		if m, err := l.next(n); err != nil {
-			return nil
-		} else if m != nil {
-			return m
+// ahead proposes the modules that coming candidates will need, in that order: it walks on, depth first, past modules that have
+// been started, and turns back where a required one is known not to pass. It is a guess that is right unless build plans do not
+// work out; a wrong one costs an idle slot. The search learns nothing from it.
+func (s *searcher) ahead(progress func(buildpack.Ref) (buildpack.Detection, bool)) iter.Seq[*buildpack.Module] {
+	return func(yield func(*buildpack.Module) bool) {
+		p := &prefetcher{searcher: s, progress: progress, yield: yield, visited: map[*node]bool{}}
+		for _, n := range s.roots[s.current:] {
+			if !p.walk(n) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
-type lookout struct {
+// prefetcher is one walk ahead.
+type prefetcher struct {
 	*searcher
 	progress func(buildpack.Ref) (buildpack.Detection, bool)
+	yield    func(*buildpack.Module) bool
 	visited  map[*node]bool
-	looks    *int
+	// looks counts the nodes that were looked at since the last proposal.
+	looks int
 }
 
-// farSight is how often we look at a node until we give up: composites that are nested in each other make many.
-const farSight = 4096
+// prefetchLimit is how many nodes are looked at for one proposal, at the most: composites that are nested in each other make
+// many.
+const prefetchLimit = 4096
 
-// next finds the first module, from n on, that has not been started. Each node is visited once.
-func (l lookout) next(n *node) (*buildpack.Module, error) {
-	for ; n != nil && !l.visited[n]; n = n.next {
-		l.visited[n] = true
-		c, m, err := l.look(n)
+// walk proposes the modules from n on that have not been started, and says whether to go on elsewhere. Each node is visited
+// once.
+func (p *prefetcher) walk(n *node) bool {
+	for ; n != nil && !p.visited[n]; n = n.next {
+		p.visited[n] = true
+		c, m, err := p.kindOf(n)
 		switch {
 		case err != nil:
-			return nil, err
+			return false
 		case c != nil:
-			return l.within(*c)
+			return p.within(*c)
 		case m == nil:
 			continue
 		}
 		optional := n.element.Optional || m.IsExtension()
-		if l.limits.mismatch(m) != nil {
+		if p.limits.mismatch(m) != nil {
 			if !optional {
-				return nil, nil
+				return true
 			}
 			continue
 		}
-		d, started := l.progress(m.Ref)
+		d, started := p.progress(m.Ref)
 		if !started {
-			return m, l.sound(n.next)
-		}
-		if (Member{Module: m, Optional: optional, Detection: d}).lost() {
-			return nil, nil
+			if p.lookUpRest(n.next) != nil || !p.yield(m) {
+				return false
+			}
+			p.looks = 0
+		} else if (Member{Module: m, Optional: optional, Detection: d}).fails() {
+			return true
 		}
 	}
-	return nil, nil
+	return true
 }
 
-// sound looks up what stands behind in the first candidate that goes on at n: nothing of a candidate may run before all
-// of it has been found.
-func (l lookout) sound(n *node) error {
+// lookUpRest looks up the modules that come after in the first candidate that goes on at n: no module of a candidate may run
+// before all of them have been found.
+func (p *prefetcher) lookUpRest(n *node) error {
 	for n != nil {
-		c, _, err := l.look(n)
+		c, _, err := p.kindOf(n)
 		if err != nil {
 			return err
 		}
@@ -82,28 +89,29 @@ func (l lookout) sound(n *node) error {
 	return nil
 }
 
-func (l lookout) within(c choice) (*buildpack.Module, error) {
+// within walks the alternatives of a choice.
+func (p *prefetcher) within(c choice) bool {
 	for i := range c.count() {
-		if m, err := l.next(c.alternative(i)); m != nil || err != nil {
-			return m, err
+		if !p.walk(c.alternative(i)) {
+			return false
 		}
 	}
-	return nil, nil
+	return true
 }
 
-// look says what a node is: a choice, a module, or neither if it is left out.
-func (l lookout) look(n *node) (*choice, *buildpack.Module, error) {
-	if *l.looks++; *l.looks > farSight {
+// kindOf says what a node is: a choice, a module, or neither if it is left out.
+func (p *prefetcher) kindOf(n *node) (*choice, *buildpack.Module, error) {
+	if p.looks++; p.looks > prefetchLimit {
 		return nil, nil, errNoFurther
 	}
 	if n.extensions != nil {
 		return &choice{node: n, order: n.extensions, optional: true}, nil, nil
 	}
-	m, err := l.source.Module(n.element.Ref)
+	m, err := p.source.Module(n.element.Ref)
 	if err != nil || n.within.has(n.element.Ref) {
 		return nil, nil, errNoFurther
 	}
-	if l.limits.excludes(n.element, m) {
+	if p.limits.excludes(n.element, m) {
 		return nil, nil, nil
 	}
 	if m.IsComposite() {

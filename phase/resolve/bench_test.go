@@ -220,7 +220,7 @@ func linked(n, a, open int) []Participant {
 	return ps
 }
 
-// oneName: everybody speaks of the same few names in all alternatives.
+// oneName: everybody mentions the same few names in all alternatives.
 func oneName(n, a int) []Participant {
 	var ps []Participant
 	for m := range n {

@@ -38,22 +38,22 @@ func put(list []int, at, value int) []int {
 	return list
 }
 
-// loss is why required member i, which is lost, stands in the candidate: the choice that it came out of, and those that
+// loss is why required member i, which fails, stands in the candidate: the choice that it came out of, and those that
 // could put something else of its id before it. Where it stands does not matter.
 func (b *blame) loss(i int) set {
-	own := b.standing(b.members[i].Module.Ref, b.members[i].Optional)
-	return b.contributors(levelsFrom(b.from[i]), upTo(i), func(other standing, _ int) bool {
+	own := b.occurrence(b.members[i].Module.Ref, b.members[i].Optional)
+	return b.contributors(levelsFrom(b.from[i]), upTo(i), func(other occurrence, _ int) bool {
 		return other.id == own.id && other != own
 	})
 }
 
 // presence is why member i stands where it does.
 func (b *blame) presence(why set, i int) set {
-	own := b.standing(b.members[i].Module.Ref, b.members[i].Optional)
+	own := b.occurrence(b.members[i].Module.Ref, b.members[i].Optional)
 	around := b.around(i)
 	// What it came out of, with another alternative, could put the same member elsewhere, but only among its own
-	// modules; these matter if they can speak of the name in question, and that is looked at anyway.
-	return b.contributors(why.union(levelsFrom(b.from[i])), upTo(i), func(other standing, level int) bool {
+	// modules; these matter if they can mention the name in question, and that is looked at anyway.
+	return b.contributors(why.union(levelsFrom(b.from[i])), upTo(i), func(other occurrence, level int) bool {
 		return other.id == own.id && !(other == own && around.has(level))
 	})
 }
@@ -74,7 +74,7 @@ func (b *blame) choice(c choice, outer int, why set) set {
 		return why
 	}
 	id := b.number(c.module.Ref)
-	return b.contributors(why, everywhere, func(other standing, _ int) bool { return other.id == id })
+	return b.contributors(why, everywhere, func(other occurrence, _ int) bool { return other.id == id })
 }
 
 // all is why exactly these members stand where they do.
@@ -82,12 +82,12 @@ func (b *blame) all() (why set) {
 	for _, level := range b.from {
 		why = why.union(levelsFrom(level))
 	}
-	return b.contributors(why, everywhere, func(standing, int) bool { return true })
+	return b.contributors(why, everywhere, func(occurrence, int) bool { return true })
 }
 
 // unknown are the levels whose choices could bring a module whose detection is not known.
 func (b *blame) unknown() set {
-	return b.contributors(nil, everywhere, func(other standing, _ int) bool {
+	return b.contributors(nil, everywhere, func(other occurrence, _ int) bool {
 		_, known := b.detection(other.ref)
 		return !known
 	})
@@ -95,7 +95,7 @@ func (b *blame) unknown() set {
 
 // nobody is why no buildpack can take part, as far as is known with the levels of why: whoever could would be somebody.
 func (b *blame) nobody(why set, counts func(buildpack.Ref) bool) set {
-	return b.contributors(why, everywhere, func(other standing, _ int) bool {
+	return b.contributors(why, everywhere, func(other occurrence, _ int) bool {
 		return other.ref.Kind == buildpack.KindBuildpack && counts(other.ref)
 	})
 }
@@ -103,21 +103,21 @@ func (b *blame) nobody(why set, counts func(buildpack.Ref) bool) set {
 // noParticipant is why no module of the candidate passed.
 func (b *blame) noParticipant() set {
 	unknown := b.unknown()
-	return b.nobody(unknown, b.hopes(unknown).has)
+	return b.nobody(unknown, b.feasible(unknown).has)
 }
 
 // noTrial is why no trial of the participants passes, whose members have the given indexes.
-func (b *blame) noTrial(clash *Clash, participants []Participant, indexes []int) set {
-	plainly := b.clash(nil, clash, indexes, b.alternatives)
+func (b *blame) noTrial(conflict *Conflict, participants []Participant, indexes []int) set {
+	plainly := b.conflict(nil, conflict, indexes, b.alternatives)
 	unknown := b.unknown()
-	h := b.hopes(unknown)
+	h := b.feasible(unknown)
 	some, of := h.among(participants, indexes)
 	var closely set
 	if len(some) == 0 {
 		closely = b.nobody(unknown, h.has)
 	} else {
-		_, clash := Solve(some)
-		closely = b.clash(unknown, clash, of, h.alternatives)
+		_, conflict := Solve(some)
+		closely = b.conflict(unknown, conflict, of, h.alternatives)
 	}
 	if closely.count() < plainly.count() {
 		return closely
@@ -125,24 +125,24 @@ func (b *blame) noTrial(clash *Clash, participants []Participant, indexes []int)
 	return plainly
 }
 
-// clash adds to why the levels because of which the facts of a clash hold. alternatives are those of a module that matter,
+// conflict adds to why the levels because of which the facts of a conflict hold. alternatives are those of a module that matter,
 // or not known.
-func (b *blame) clash(why set, clash *Clash, indexes []int, alternatives func(buildpack.Ref) (all []buildpack.Alternative, known bool)) set {
-	for _, i := range clash.Members {
+func (b *blame) conflict(why set, conflict *Conflict, indexes []int, alternatives func(buildpack.Ref) (all []buildpack.Alternative, known bool)) set {
+	for _, i := range conflict.Members {
 		why = b.presence(why, indexes[i])
 	}
-	for _, closed := range clash.Closed {
+	for _, closed := range conflict.Closed {
 		at := indexes[closed.At]
 		where := upTo(at)
 		if closed.Required {
 			where = b.onwards(at)
 		}
-		why = b.contributors(why, where, func(other standing, _ int) bool {
+		why = b.contributors(why, where, func(other occurrence, _ int) bool {
 			all, known := alternatives(other.ref)
-			return !known || slices.ContainsFunc(all, closed.spokenOfBy)
+			return !known || slices.ContainsFunc(all, closed.mentionedBy)
 		})
 	}
-	if clash.NoBuildpack {
+	if conflict.NoBuildpack {
 		why = b.nobody(why, func(ref buildpack.Ref) bool {
 			all, known := alternatives(ref)
 			return !known || len(all) > 0
@@ -160,7 +160,7 @@ func (s *searcher) alternatives(ref buildpack.Ref) ([]buildpack.Alternative, boo
 	return d.Alternatives, known
 }
 
-func (c Closed) spokenOfBy(a buildpack.Alternative) bool {
+func (c ClosedName) mentionedBy(a buildpack.Alternative) bool {
 	if c.Required {
 		return slices.ContainsFunc(a.Requires, func(r buildpack.Require) bool { return r.Name == c.Name })
 	}
@@ -185,14 +185,14 @@ func (b *blame) onwards(i int) part {
 // contributors adds to why the levels on which it depends that nothing stands in a part of the candidate for which the
 // condition holds: those of choices that could bring it with another alternative, and those because of which it was
 // skipped.
-func (b *blame) contributors(why set, in part, holds func(other standing, level int) bool) set {
+func (b *blame) contributors(why set, in part, holds func(other occurrence, level int) bool) set {
 	for level, p := range b.points {
 		if !why.has(level) && in(p.position, level) {
 			why = b.contributor(why, level, p, holds)
 		}
 	}
 	for _, sk := range b.skipped {
-		if !why.has(sk.because) && in(sk.position, outermost) && b.brings(sk.node, func(other standing) bool { return holds(other, outermost) }) {
+		if !why.has(sk.because) && in(sk.position, outermost) && b.brings(sk.node, func(other occurrence) bool { return holds(other, outermost) }) {
 			why = why.with(sk.because)
 		}
 	}
@@ -201,16 +201,16 @@ func (b *blame) contributors(why set, in part, holds func(other standing, level 
 
 // contributor adds the level of a choice if it could bring something for which the condition holds. If that would be
 // skipped because of a member before the choice, it is the level of that: it is the earlier one.
-func (b *blame) contributor(why set, level int, p point, holds func(other standing, level int) bool) set {
-	standings := b.scope(p.ref(), p.order).standings
-	b.spent.steps += len(standings)
-	for _, other := range standings {
+func (b *blame) contributor(why set, level int, p point, holds func(other occurrence, level int) bool) set {
+	occurrences := b.scope(p.ref(), p.order).occurrences
+	b.spent.steps += len(occurrences)
+	for _, other := range occurrences {
 		if !holds(other, level) {
 			continue
 		}
 		because := level
-		if twin := b.indexOf(other.id); twin >= 0 && twin < p.position {
-			because = b.from[twin]
+		if duplicate := b.indexOf(other.id); duplicate >= 0 && duplicate < p.position {
+			because = b.from[duplicate]
 		}
 		if why = why.union(levelsFrom(because)); why.has(level) {
 			break
@@ -228,18 +228,18 @@ func (b *blame) indexOf(id int) int {
 }
 
 // brings says whether a node could bring something for which the condition holds.
-func (s *searcher) brings(n *node, holds func(standing) bool) bool {
+func (s *searcher) brings(n *node, holds func(occurrence) bool) bool {
 	if n.extensions != nil {
-		return slices.ContainsFunc(s.scope(buildpack.Ref{}, n.extensions).standings, holds)
+		return slices.ContainsFunc(s.scope(buildpack.Ref{}, n.extensions).occurrences, holds)
 	}
 	module, err := s.module(n.element.Ref)
 	switch {
 	case err != nil || s.limits.excludes(n.element, module):
 		return false
 	case module.IsComposite():
-		return slices.ContainsFunc(s.scope(module.Ref, module.Descriptor.Order).standings, holds)
+		return slices.ContainsFunc(s.scope(module.Ref, module.Descriptor.Order).occurrences, holds)
 	}
-	return holds(s.standing(module.Ref, n.element.Optional || module.IsExtension()))
+	return holds(s.occurrence(module.Ref, n.element.Optional || module.IsExtension()))
 }
 
 // levelsFrom is the set of a level that may be outermost, which is none.

@@ -29,7 +29,7 @@ var mostEffort = effort{candidates: 10_000, steps: 20_000_000}
 const mostChoices = 5000
 
 // TooHardError says that it could not be found out, with the effort that may be spent, whether a group of the order passes.
-type TooHardError struct {
+type tooHardError struct {
 	// Group is the index of the group in the order, Elements are what it names.
 	Group    int
 	Elements []buildpack.Ref
@@ -38,7 +38,7 @@ type TooHardError struct {
 }
 
 // Error names the group of the order and what can be done.
-func (e *TooHardError) Error() string {
+func (e *tooHardError) Error() string {
 	const shown = 3
 	var names []string
 	for _, ref := range e.Elements[:min(shown, len(e.Elements))] {
@@ -53,7 +53,7 @@ func (e *TooHardError) Error() string {
 }
 
 func (s *searcher) tooHard() error {
-	e := &TooHardError{Group: s.current, Candidates: s.spent.candidates}
+	e := &tooHardError{Group: s.current, Candidates: s.spent.candidates}
 	for n := s.roots[s.current]; n != nil; n = n.next {
 		if n.extensions == nil {
 			e.Elements = append(e.Elements, n.element.Ref)

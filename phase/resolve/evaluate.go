@@ -15,7 +15,7 @@ func (s *searcher) evaluate(at state) (*Resolution, set, error) {
 	if err := s.detect(at.members); err != nil {
 		return nil, nil, err
 	}
-	if i := slices.IndexFunc(at.members, Member.lost); i >= 0 {
+	if i := slices.IndexFunc(at.members, Member.fails); i >= 0 {
 		s.record(Attempt{Members: at.members})
 		return nil, s.blame(at).loss(i), nil
 	}
@@ -31,16 +31,16 @@ func (s *searcher) evaluate(at state) (*Resolution, set, error) {
 		s.record(Attempt{Members: at.members})
 		return nil, s.blame(at).noParticipant(), nil
 	}
-	trial, clash, steps := solveWithin(max(1, s.limit.steps-s.spent.steps), participants)
+	trial, conflict, steps := solveWithin(max(1, s.limit.steps-s.spent.steps), participants)
 	s.spent.steps += steps
 	switch {
-	case clash != nil:
-		s.record(Attempt{Members: at.members, Clash: clash})
-		return nil, s.blame(at).noTrial(clash, participants, passing), nil
+	case conflict != nil:
+		s.record(Attempt{Members: at.members, Conflict: conflict})
+		return nil, s.blame(at).noTrial(conflict, participants, passing), nil
 	case trial == nil:
 		return nil, nil, s.tooHard()
 	}
-	resolution := &Resolution{Candidate: slices.Clone(at.members), Plan: Entries(participants, trial)}
+	resolution := &Resolution{Candidate: slices.Clone(at.members), Plan: planEntries(participants, trial)}
 	for i, kept := range trial.Kept {
 		if kept {
 			resolution.Group = append(resolution.Group, at.members[passing[i]])
@@ -50,16 +50,16 @@ func (s *searcher) evaluate(at state) (*Resolution, set, error) {
 	return resolution, nil, nil
 }
 
-// lost says whether the candidate is lost because of this member, as far as is known.
-func (m Member) lost() bool { return !m.Optional && m.Detection.Outcome != "" && !m.Passed() }
+// fails says whether the candidate fails because of this member, as far as is known.
+func (m Member) fails() bool { return !m.Optional && m.Detection.Outcome != "" && !m.Passed() }
 
-// detect fills in the detections of a candidate's members. Those that do not support the target are not run, and nobody
-// is if the candidate is lost already – unless we are patient.
+// detect fills in the detections of a candidate's members. Modules that do not support the target are not run, and none is
+// if the candidate fails already, unless the search is to be deterministic.
 func (s *searcher) detect(members []Member) error {
-	if s.fill(members); !s.limits.Patient && slices.ContainsFunc(members, Member.lost) {
+	if s.fill(members); !s.limits.Deterministic && slices.ContainsFunc(members, Member.fails) {
 		return nil
 	}
-	return s.ask(members, !s.limits.Patient)
+	return s.ask(members, !s.limits.Deterministic)
 }
 
 // fill copies what is known: from the detections so far, and from the targets.
@@ -84,14 +84,15 @@ func (s *searcher) detection(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return d, false
 }
 
-// ask has the source detect what is not known yet; hasty if the first that is lost is answer enough.
-func (s *searcher) ask(members []Member, hasty bool) error {
+// ask has the source detect what is not known yet. With firstFailure the first required module that does not pass is answer
+// enough.
+func (s *searcher) ask(members []Member, firstFailure bool) error {
 	var needs []Need
 	asked := map[buildpack.Ref]bool{} // a failure lists a module twice if it is optional here and required there
 	for _, m := range members {
 		if _, known := s.seen[m.Module.Ref]; !known && !asked[m.Module.Ref] {
 			asked[m.Module.Ref] = true
-			needs = append(needs, Need{Module: m.Module, Required: hasty && !m.Optional})
+			needs = append(needs, Need{Module: m.Module, Required: firstFailure && !m.Optional})
 		}
 	}
 	if len(needs) == 0 {
@@ -140,7 +141,7 @@ func (s *searcher) passOver(c choice, from, to, like int) {
 
 // note adds a member to those reached.
 func (s *searcher) note(m Member) {
-	if as := s.standing(m.Module.Ref, m.Optional); s.noted[as] == 0 {
+	if as := s.occurrence(m.Module.Ref, m.Optional); s.noted[as] == 0 {
 		s.noted[as] = len(s.noted) + 1
 		clear(s.outlooks)
 		s.reached = append(s.reached, m)

@@ -341,7 +341,7 @@ func TestOrdersDoNotMultiply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{8, 16, 28} {
 				w, order, extensions := family(n).world(t)
-				s := newSearcher(order, extensions, Limits{Patient: true}, w)
+				s := newSearcher(order, extensions, Limits{Deterministic: true}, w)
 				if _, err := s.run(); err != nil {
 					t.Fatal(err)
 				}
@@ -369,7 +369,7 @@ func TestLargeWorlds(t *testing.T) {
 			var most effort
 			for i := range 60 {
 				w, order, extensions, limits := s.random(t, rand.New(rand.NewPCG(seed+3, uint64(i))))
-				limits.Patient = true
+				limits.Deterministic = true
 				search := newSearcher(order, extensions, limits, w)
 				search.run() // with whatever answer; a missing module ends it early
 				most = effort{max(most.candidates, search.spent.candidates), max(most.steps, search.spent.steps)}
@@ -393,7 +393,7 @@ func TestTooHard(t *testing.T) {
 			s := newSearcher(order, nil, Limits{}, w)
 			s.limit = effort{candidates: 100, steps: 100_000}
 			_, err := s.run()
-			var tooHard *TooHardError
+			var tooHard *tooHardError
 			if !errors.As(err, &tooHard) || tooHard.Group != 1 || len(tooHard.Elements) != 25 {
 				t.Fatalf("%+v", err)
 			}
@@ -402,7 +402,7 @@ func TestTooHard(t *testing.T) {
 			}
 		})
 	}
-	err := &TooHardError{Group: 1, Elements: []buildpack.Ref{
+	err := &tooHardError{Group: 1, Elements: []buildpack.Ref{
 		sketched("a@1", buildpack.KindBuildpack), sketched("b@1", buildpack.KindBuildpack), sketched("c@1", buildpack.KindBuildpack), sketched("d@1", buildpack.KindBuildpack),
 	}, Candidates: 7}
 	want := "group 2 of the order (a@1, b@1, c@1, 1 more) allows more combinations than can be tried (7 candidate groups were). " +
@@ -420,8 +420,8 @@ func TestCandidateWithoutEnd(t *testing.T) {
 		k.composites[fmt.Sprintf("c%d@1", i)] = []string{fmt.Sprintf("c%d@1 c%d@1", i+1, i+1)}
 	}
 	w, order, _ := k.world(t)
-	_, _, err := Search(order, nil, Limits{}, newHasty(w, rand.New(rand.NewPCG(seed, 0))))
-	var tooHard *TooHardError
+	_, _, err := Search(order, nil, Limits{}, newHastySource(w, rand.New(rand.NewPCG(seed, 0))))
+	var tooHard *tooHardError
 	if !errors.As(err, &tooHard) || tooHard.Group != 1 {
 		t.Errorf("%v", err)
 	}

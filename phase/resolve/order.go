@@ -20,8 +20,8 @@ type node struct {
 	next   *node
 	// alternatives caches what the node is replaced by, per group.
 	alternatives []*node
-	// refutations are, per alternative, the other choices together with which it has been found to fail.
-	refutations map[int][]refutation
+	// nogoods are, per alternative, the other choices together with which it has been found to fail.
+	nogoods map[int][]nogood
 }
 
 // lineage is the chain of composites in which an element is nested, innermost first.
@@ -31,10 +31,10 @@ type lineage struct {
 }
 
 // CycleError says that a composite buildpack contains itself (B22).
-type CycleError struct{ Path []buildpack.Ref }
+type cycleError struct{ Path []buildpack.Ref }
 
 // Error names the cycle: "a@1 → b@1 → a@1".
-func (e *CycleError) Error() string {
+func (e *cycleError) Error() string {
 	names := make([]string, len(e.Path))
 	for i, ref := range e.Path {
 		names[i] = ref.String()
@@ -61,7 +61,7 @@ func (l *lineage) cycle(ref buildpack.Ref) error {
 	for at := l; at != nil; at = at.outer {
 		path = append([]buildpack.Ref{at.module}, path...)
 		if at.module == ref {
-			return &CycleError{Path: path}
+			return &cycleError{Path: path}
 		}
 	}
 	return nil

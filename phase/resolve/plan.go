@@ -8,7 +8,7 @@ import "github.com/cnb-prelude/prelude/buildpack"
 //
 // In a passing trial nobody who is kept provides a name that is not required at or after, or requires one that is
 // not provided at or before. So every kept provider counts, and no entry is without one.
-func Entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
+func planEntries(ps []Participant, t *Trial) []buildpack.PlanEntry {
 	var entries []buildpack.PlanEntry
 	index := map[string]int{}
 	for m := range ps {

@@ -103,7 +103,7 @@ func TestEntries(t *testing.T) {
 			if trial == nil {
 				t.Fatal("no trial passes")
 			}
-			got := Entries(ps, trial)
+			got := planEntries(ps, trial)
 			if want := strings.Join(test.want, "\n"); planText(got) != want {
 				t.Errorf("got\n%s\nwant\n%s\n%s", planText(got), want, test.why)
 			}

@@ -10,7 +10,7 @@ import "github.com/cnb-prelude/prelude/buildpack"
 // reach looks up the modules of all candidates that go on at n, after the members that stand before, and notes those
 // modules as reached.
 func (s *searcher) reach(n *node, before []Member) error {
-	s.survey()
+	s.collectIDs()
 	var taken set
 	for _, m := range before {
 		taken = taken.with(s.number(m.Module.Ref))
@@ -18,12 +18,12 @@ func (s *searcher) reach(n *node, before []Member) error {
 	return s.walk(n, taken)
 }
 
-// survey finds out, once for each group of the order, which ids components have.
-func (s *searcher) survey() {
-	if s.surveyed > s.current {
+// collectIDs finds out, once for each group of the order, which ids components have.
+func (s *searcher) collectIDs() {
+	if s.collected > s.current {
 		return
 	}
-	s.surveyed = s.current + 1
+	s.collected = s.current + 1
 	s.outlooks = map[outlookKey]outlook{}
 	for n := s.roots[s.current]; n != nil; n = n.next {
 		if n.extensions != nil {
@@ -135,7 +135,7 @@ func (s *searcher) outlook(e buildpack.Element, taken set) outlook {
 			o.forced = nil
 		}
 		return o
-	case s.noted[s.standing(e.Ref, e.Optional || module.IsExtension())] != 0:
+	case s.noted[s.occurrence(e.Ref, e.Optional || module.IsExtension())] != 0:
 		return outlook{forced: one}
 	}
 	return outlook{news: one, forced: one}
@@ -171,7 +171,7 @@ func (s *searcher) outlookOfOrder(ref buildpack.Ref, order buildpack.Order, take
 
 // scope is what the groups of an order can contribute to a candidate.
 type scope struct {
-	standings []standing
+	occurrences []occurrence
 	// cyclic is true if a composite in it contains itself.
 	cyclic bool
 }
@@ -182,26 +182,26 @@ func (s *searcher) scope(ref buildpack.Ref, order buildpack.Order) *scope {
 	if sc := s.scopes[ref]; sc != nil {
 		return sc
 	}
-	g := gathering{searcher: s, scope: &scope{}, visited: map[standing]bool{}}
+	g := scopeCollector{searcher: s, scope: &scope{}, visited: map[occurrence]bool{}}
 	g.order(order, &lineage{module: ref})
 	s.scopes[ref] = g.scope
 	return g.scope
 }
 
-type gathering struct {
+type scopeCollector struct {
 	*searcher
 	*scope
-	visited map[standing]bool
+	visited map[occurrence]bool
 }
 
-func (g gathering) order(order buildpack.Order, within *lineage) {
+func (g scopeCollector) order(order buildpack.Order, within *lineage) {
 	for _, group := range order {
 		for _, e := range group {
 			module, err := g.module(e.Ref)
 			if err != nil || g.limits.excludes(e, module) {
 				continue
 			}
-			as := g.standing(e.Ref, e.Optional || module.IsExtension())
+			as := g.occurrence(e.Ref, e.Optional || module.IsExtension())
 			if module.IsComposite() {
 				as.optional = false // which says nothing of what is in it
 				g.cyclic = g.cyclic || within.has(e.Ref)
@@ -215,7 +215,7 @@ func (g gathering) order(order buildpack.Order, within *lineage) {
 				g.order(module.Descriptor.Order, &lineage{module: e.Ref, outer: within})
 			} else {
 				g.componentIDs = g.componentIDs.with(g.number(e.Ref))
-				g.standings = append(g.standings, as)
+				g.occurrences = append(g.occurrences, as)
 			}
 		}
 	}

@@ -4,12 +4,17 @@
 // candidate groups left to right and depth first, and answers with a Resolution or with a Failure, which is a value.
 //
 // The pieces: search.go walks the order (order.go), evaluate.go judges a candidate, solve.go finds the first passing trial
-// of one with the help of the small solver in sat.go, plan.go writes the answer as a build plan. blame.go, hopeless.go,
-// refute.go and reach.go keep candidates from multiplying, effort.go says when it is given up; ahead.go proposes what to
+// of one with the help of the small solver in internal/sat, plan.go writes the answer as a build plan. blame.go, feasible.go,
+// nogood.go and reach.go keep candidates from multiplying, effort.go says when it is given up; ahead.go proposes what to
 // run meanwhile. Why there is no answer is told by the package explain.
 package resolve
 
-import "github.com/cnb-prelude/prelude/buildpack"
+import (
+	"iter"
+	"slices"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+)
 
 // Source is what the search asks about the world. Asking twice gives the same answer.
 type Source interface {
@@ -24,13 +29,13 @@ type Source interface {
 // Need is a module of the candidate that is being judged.
 type Need struct {
 	Module *buildpack.Module
-	// Required is true if the candidate is lost without it.
+	// Required is true if the candidate fails without it.
 	Required bool
 }
 
-// Ahead proposes the module that coming candidates will need first, of those that have not been started; nil if there is
-// none. progress says whether a module has been started, and its detection once that is known.
-type Ahead func(progress func(buildpack.Ref) (d buildpack.Detection, started bool)) *buildpack.Module
+// Ahead proposes the modules that coming candidates will need, of those that have not been started, the first one first.
+// progress says whether a module has been started, and its detection once that is known.
+type Ahead func(progress func(buildpack.Ref) (d buildpack.Detection, started bool)) iter.Seq[*buildpack.Module]
 
 // Limits say which modules drop out before they are asked anything (contract, section 3, "Which modules take part").
 type Limits struct {
@@ -38,9 +43,9 @@ type Limits struct {
 	Target *buildpack.Target
 	// ExecEnv is the execution environment; empty if the Platform API does not judge it yet.
 	ExecEnv string
-	// Patient judges a candidate only when everything about it is known, so that which candidates are evaluated, and
-	// with what findings, does not depend on who is faster. The answer is the same either way.
-	Patient bool
+	// Deterministic judges a candidate only when everything about it is known, so that which candidates are evaluated, and
+	// with what findings, does not depend on which module is faster. The answer is the same either way.
+	Deterministic bool
 }
 
 // Resolution is the answer: who takes part, with what build plan.
@@ -62,6 +67,24 @@ type Resolution struct {
 	Composites [][]buildpack.Ref
 	// PassedOver are the candidates before this one that were not evaluated.
 	PassedOver []PassedOver
+}
+
+// Tried are the members of all candidates up to the one that passed, each module once, as it stood in the last of them.
+func (r *Resolution) Tried() []Member {
+	var all []Member
+	at := map[buildpack.Ref]int{}
+	for _, attempt := range append(slices.Clip(r.Before), Attempt{Members: r.Candidate}) {
+		for _, m := range attempt.Members {
+			i, known := at[m.Module.Ref]
+			if !known {
+				i = len(all)
+				at[m.Module.Ref] = i
+				all = append(all, m)
+			}
+			all[i] = m
+		}
+	}
+	return all
 }
 
 // Failure is that no candidate passed.
@@ -89,9 +112,9 @@ type Attempt struct {
 	// Group is the index of the group of the order that it came from.
 	Group   int
 	Members []Member
-	// Clash is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
+	// Conflict is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
 	// indexes are those of the passing members, in order.
-	Clash *Clash
+	Conflict *Conflict
 }
 
 // PassedOver are candidates that were not evaluated, because they could only fail for the reason of an earlier one: those
@@ -142,26 +165,27 @@ type Trial struct {
 	Kept []bool
 }
 
-// Clash is why no trial of a candidate passes: facts that cannot hold together, whatever else the candidate might
+// Conflict is why no trial of a candidate passes: facts that cannot hold together, whatever else the candidate might
 // hold. The fewer, the more candidates the search can pass over, so it is kept small, but it need not be minimal.
-type Clash struct {
-	// Members are the indexes of the participants who have a part in the clash, ascending: those whose being there
-	// is part of it, and all who speak of a closed name where it would count – so whoever else does that in another
+type Conflict struct {
+	// Members are the indexes of the participants who have a part in the conflict, ascending: those whose being there
+	// is part of it, and all who mention a closed name where it would count – so whoever else does that in another
 	// candidate is "somebody else". An optional one is always of the second sort: to be absent is no different for the
-	// others from being taken out, so the clash also holds without it.
+	// others from being taken out, so the conflict also holds without it.
 	Members []int
 	// Closed are the names of which it matters that nobody else provides or requires them.
-	Closed []Closed
+	Closed []ClosedName
 	// NoBuildpack is true if it matters that the candidate has no further buildpack.
 	NoBuildpack bool
 }
 
-// Closed says that it is part of a clash that the candidate has nobody else who speaks of a name where it would count.
-type Closed struct {
+// ClosedName says that it is part of a conflict that the candidate has no other module that mentions a name where it would
+// count.
+type ClosedName struct {
 	Name string
-	// Required is false if nobody else at or before participant At provides the name,
-	// true if nobody else at or after it requires the name.
+	// Required is false if no other participant at or before At provides the name,
+	// true if no other at or after it requires the name.
 	Required bool
-	// At is one of the clash's members.
+	// At is one of the conflict's members.
 	At int
 }

@@ -14,7 +14,7 @@ import (
 //   - From each candidate that fails, blame.go derives the choices that are why. Where a choice is not among them, its
 //     other alternatives must fail as well (choose). Where all alternatives of a choice fail, the reasons of all of
 //     them together are why what comes before fails.
-//   - Each failed alternative is remembered with the choices because of which it failed (refute.go).
+//   - Each failed alternative is remembered with the choices because of which it failed (nogood.go).
 //   - A point of the order is remembered with the members that stood before it when all that came after failed: what
 //     comes after depends on nothing else (place).
 //
@@ -28,22 +28,22 @@ import (
 func Search(order, extensions buildpack.Order, limits Limits, source Source) (*Resolution, *Failure, error) {
 	s := newSearcher(order, extensions, limits, source)
 	found, err := s.run()
-	var tooHard *TooHardError
+	var tooHard *tooHardError
 	switch {
 	case found != nil:
 		return found, nil, nil
-	case errors.As(err, &tooHard) && !limits.Patient: // which may depend on which module was the first to end
+	case errors.As(err, &tooHard) && !limits.Deterministic: // which may depend on which module was the first to end
 	case err != nil:
 		return nil, nil, err
 	default:
 		failure, err := s.failure()
-		if err != nil || limits.Patient {
+		if err != nil || limits.Deterministic {
 			return nil, failure, err
 		}
 	}
 	// The reasons are told from a second search, in which everything is known from the start: what they are must not
 	// depend on which module was the first to end.
-	limits.Patient = true
+	limits.Deterministic = true
 	again := newSearcher(order, extensions, limits, source)
 	again.seen = s.seen
 	if found, err := again.run(); found != nil || err != nil {
@@ -105,7 +105,7 @@ type searcher struct {
 	// reached are all members that stand in some candidate, in the order in which they were reached: once as a
 	// required one and once as an optional one at the most.
 	reached []Member
-	noted   map[standing]int // numbers from 1 on
+	noted   map[occurrence]int // numbers from 1 on
 	// modules are those looked up so far.
 	modules map[buildpack.Ref]lookup
 	// seen are the detections known so far.
@@ -114,26 +114,26 @@ type searcher struct {
 	failed map[place]int
 	// scopes caches what each composite can contribute.
 	scopes map[buildpack.Ref]*scope
-	// numbers of ids, and those that components have and that composites have, in the first surveyed groups of the order.
+	// numbers of ids, and those that components have and that composites have, in the first groups of the order, as many as collected says.
 	numbers                    map[buildpack.Ref]int
 	componentIDs, compositeIDs set
-	surveyed                   int
+	collected                  int
 	// outlooks are forgotten whenever something is noted.
 	outlooks map[outlookKey]outlook
-	// shared are refutations that hold for other nodes of the same composite, too.
+	// shared are nogoods that hold for other nodes of the same composite, too.
 	shared map[branch][]shared
 }
 
-// standing is how a module can stand in a candidate.
-type standing struct {
+// occurrence is how a module can occur in a candidate.
+type occurrence struct {
 	ref      buildpack.Ref
 	optional bool
 	// id is the number of its id.
 	id int
 }
 
-func (s *searcher) standing(ref buildpack.Ref, optional bool) standing {
-	return standing{ref: ref, optional: optional, id: s.number(ref)}
+func (s *searcher) occurrence(ref buildpack.Ref, optional bool) occurrence {
+	return occurrence{ref: ref, optional: optional, id: s.number(ref)}
 }
 
 func newSearcher(order, extensions buildpack.Order, limits Limits, source Source) *searcher {
@@ -144,7 +144,7 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 
 		order:    order,
 		recorded: map[int]int{},
-		noted:    map[standing]int{},
+		noted:    map[occurrence]int{},
 		failed:   map[place]int{},
 		modules:  map[buildpack.Ref]lookup{},
 		seen:     map[buildpack.Ref]buildpack.Detection{},
@@ -226,8 +226,8 @@ func (s *searcher) search(n *node, f *frame, at state) (*Resolution, set, error)
 			return nil, nil, err
 		case step.choice != nil:
 			return s.choose(*step.choice, f, at)
-		case step.twin >= 0:
-			if because := at.from[step.twin]; because != outermost {
+		case step.duplicate >= 0:
+			if because := at.from[step.duplicate]; because != outermost {
 				at.skipped = append(at.skipped, skipped{n, because, len(at.members)})
 			}
 		case step.module != nil:
@@ -245,7 +245,7 @@ func sameID(ref buildpack.Ref) func(Member) bool {
 }
 
 // choose tries the alternatives of a choice in order. Once one has failed for reasons to which this choice adds
-// nothing, the others must fail for the same; and what has been refuted once is not tried again. Such alternatives are
+// nothing, the others must fail for the same; and what is known to fail is not tried again. Such alternatives are
 // only walked, for what has to be known of their modules.
 func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, set, error) {
 	here := s.place(c.node, at.members)
@@ -263,7 +263,7 @@ func (s *searcher) choose(c choice, f *frame, at state) (*Resolution, set, error
 // place is a node with the members that stand before: all that decides about the candidates that go on there.
 type place struct {
 	node *node
-	// before are the numbers of the members' standings.
+	// before are the numbers of the members' occurrences.
 	before string
 }
 
@@ -271,7 +271,7 @@ type place struct {
 func (s *searcher) place(n *node, members []Member) place {
 	before := make([]byte, 0, 2*len(members))
 	for _, m := range members {
-		before = binary.AppendUvarint(before, uint64(s.noted[s.standing(m.Module.Ref, m.Optional)]))
+		before = binary.AppendUvarint(before, uint64(s.noted[s.occurrence(m.Module.Ref, m.Optional)]))
 	}
 	return place{n, string(before)}
 }
@@ -284,10 +284,10 @@ func (s *searcher) tryAll(c choice, f *frame, at state) (*Resolution, set, error
 	}
 	at.points = append(at.points, point{choice: c, outer: f.from(), position: len(at.members)})
 	inside := &frame{until: c.node.next, level: level, outer: f}
-	var clashes set
+	var conflicts set
 	for i := range c.count() {
 		at.points[level].chosen = i
-		clash, like, known := s.refuted(c, i, before.points)
+		conflict, like, known := s.findNogood(c, i, before.points)
 		if known {
 			s.passOver(c, i, i+1, like)
 			if err := s.reach(c.alternative(i), at.members); err != nil {
@@ -302,12 +302,12 @@ func (s *searcher) tryAll(c choice, f *frame, at state) (*Resolution, set, error
 				s.passOver(c, i+1, c.count(), s.evaluated)
 				return nil, why, s.reachOthers(c, i+1, at.members)
 			}
-			clash = why.without(level)
-			s.refute(c, i, clash, at.points)
+			conflict = why.without(level)
+			s.addNogood(c, i, conflict, at.points)
 		}
-		clashes = clashes.union(clash)
+		conflicts = conflicts.union(conflict)
 	}
-	return nil, s.blame(before).choice(c, f.from(), clashes), nil
+	return nil, s.blame(before).choice(c, f.from(), conflicts), nil
 }
 
 // reachOthers reaches the alternatives from the given one on.
@@ -325,8 +325,8 @@ type step struct {
 	choice   *choice
 	module   *buildpack.Module
 	optional bool
-	// twin is the index of the earlier module because of which this one is skipped, or -1.
-	twin int
+	// duplicate is the index of the earlier module because of which this one is skipped, or -1.
+	duplicate int
 }
 
 // step judges one node. find returns the index of the module of the same kind and id that already stands in the
@@ -336,25 +336,25 @@ func (s *searcher) step(n *node, find func(buildpack.Ref) int) (step, error) {
 		return step{}, s.tooHard()
 	}
 	if n.extensions != nil {
-		return step{twin: -1, choice: &choice{node: n, order: n.extensions, optional: true}}, nil
+		return step{duplicate: -1, choice: &choice{node: n, order: n.extensions, optional: true}}, nil
 	}
-	if twin := find(n.element.Ref); twin >= 0 {
-		return step{twin: twin}, nil
+	if duplicate := find(n.element.Ref); duplicate >= 0 {
+		return step{duplicate: duplicate}, nil
 	}
 	module, err := s.module(n.element.Ref)
 	if err != nil {
 		return step{}, err
 	}
 	if s.limits.excludes(n.element, module) {
-		return step{twin: -1}, nil
+		return step{duplicate: -1}, nil
 	}
 	if !module.IsComposite() {
-		return step{twin: -1, module: module, optional: n.element.Optional || module.IsExtension()}, nil
+		return step{duplicate: -1, module: module, optional: n.element.Optional || module.IsExtension()}, nil
 	}
 	if err := n.within.cycle(n.element.Ref); err != nil {
 		return step{}, err
 	}
-	return step{twin: -1, choice: &choice{node: n, module: module, order: module.Descriptor.Order, optional: n.element.Optional}}, nil
+	return step{duplicate: -1, choice: &choice{node: n, module: module, order: module.Descriptor.Order, optional: n.element.Optional}}, nil
 }
 
 // lookup is what became of looking up a module.

@@ -43,8 +43,8 @@ func (w *world) Detect(needs []Need, _ Ahead) ([]buildpack.Detection, error) {
 	return detections, nil
 }
 
-// hasty is a world in which modules end in random order, and run ahead of their time where that is proposed.
-type hasty struct {
+// hastySource is a world in which modules end in random order, and run ahead of their time where that is proposed.
+type hastySource struct {
 	*world
 	r       *rand.Rand
 	started map[buildpack.Ref]bool
@@ -52,11 +52,11 @@ type hasty struct {
 	ended   map[buildpack.Ref]bool
 }
 
-func newHasty(w *world, r *rand.Rand) *hasty {
-	return &hasty{world: w, r: r, started: map[buildpack.Ref]bool{}, ended: map[buildpack.Ref]bool{}}
+func newHastySource(w *world, r *rand.Rand) *hastySource {
+	return &hastySource{world: w, r: r, started: map[buildpack.Ref]bool{}, ended: map[buildpack.Ref]bool{}}
 }
 
-func (h *hasty) Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, error) {
+func (h *hastySource) Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, error) {
 	for _, need := range needs {
 		if !h.started[need.Module.Ref] {
 			h.start(need.Module)
@@ -64,8 +64,12 @@ func (h *hasty) Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, error)
 	}
 	for {
 		if h.r.IntN(2) == 0 {
-			if m := ahead(h.progress); m != nil {
+			proposals := h.r.IntN(3) + 1
+			for m := range ahead(h.progress) {
 				h.start(m)
+				if proposals--; proposals == 0 {
+					break
+				}
 			}
 		}
 		detections, enough := make([]buildpack.Detection, len(needs)), true
@@ -85,7 +89,7 @@ func (h *hasty) Detect(needs []Need, ahead Ahead) ([]buildpack.Detection, error)
 	}
 }
 
-func (h *hasty) start(m *buildpack.Module) {
+func (h *hastySource) start(m *buildpack.Module) {
 	if h.started[m.Ref] {
 		h.t.Errorf("bin/detect of %s would run twice", m.Ref)
 	}
@@ -93,7 +97,7 @@ func (h *hasty) start(m *buildpack.Module) {
 	h.running = append(h.running, m.Ref)
 }
 
-func (h *hasty) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+func (h *hastySource) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	if h.ended[ref] {
 		return h.detects[ref], true
 	}
@@ -108,7 +112,7 @@ func TestHasteChangesNothing(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed+2, uint64(i)))
 				w, order, extensions, limits := s.random(t, r)
 				want, wantFacts := told(Search(order, extensions, limits, w))
-				h := newHasty(w, r)
+				h := newHastySource(w, r)
 				got, gotFacts := told(Search(order, extensions, limits, h))
 				if got != want || !slices.Equal(gotFacts, wantFacts) {
 					t.Fatalf("instance %d\norder %v\nextensions %v\n got %s %q\nwant %s %q", i, order, extensions, got, gotFacts, want, wantFacts)
@@ -125,7 +129,7 @@ func told(r *Resolution, f *Failure, err error) (string, []string) {
 	}
 	var reasons []string
 	for _, a := range f.Attempts {
-		reasons = append(reasons, fmt.Sprintf("%d %d %v %v", a.Number, a.Group, a.Members, a.Clash))
+		reasons = append(reasons, fmt.Sprintf("%d %d %v %v", a.Number, a.Group, a.Members, a.Conflict))
 	}
 	return answer(r, f, err), reasons
 }
@@ -191,7 +195,7 @@ func (w *world) expand(todo []item, done candidate, limits Limits, each func(can
 		return w.expand(rest, append(slices.Clone(done), member), limits, each)
 	}
 	if at := slices.Index(first.within, ref); at >= 0 {
-		return true, &CycleError{Path: append(slices.Clone(first.within[at:]), ref)}
+		return true, &cycleError{Path: append(slices.Clone(first.within[at:]), ref)}
 	}
 	groups := slices.Clone(m.Descriptor.Order)
 	if first.element.Optional {
@@ -698,7 +702,7 @@ func TestNestedCompositesDoNotMultiply(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after %t", test.name, after), func(t *testing.T) {
 				w, order := nest(t, 30, after, test.plan)
-				r, f, err := Search(order, nil, Limits{}, newHasty(w, rand.New(rand.NewPCG(seed, 0))))
+				r, f, err := Search(order, nil, Limits{}, newHastySource(w, rand.New(rand.NewPCG(seed, 0))))
 				if err != nil || (r != nil) != test.passes {
 					t.Fatalf("found %v, error %v; want %t: %s", r, err, test.passes, test.why)
 				}
@@ -743,7 +747,7 @@ func TestCycleBetweenKnownModules(t *testing.T) {
 		}
 	}
 	_, _, err := Search(order, nil, Limits{}, w)
-	var cycle *CycleError
+	var cycle *cycleError
 	if !errors.As(err, &cycle) {
 		t.Errorf("%v, want a cycle", err)
 	}
@@ -764,7 +768,7 @@ func BenchmarkComposites(b *testing.B) {
 }
 
 // TestWhatAChoiceDependsOn: ways in which a choice made earlier is the reason for a failure without being part of
-// what clashes. Each order begins with a group that fails but makes everything known, so that not knowing is no reason.
+// what conflicts. Each order begins with a group that fails but makes everything known, so that not knowing is no reason.
 func TestWhatAChoiceDependsOn(t *testing.T) {
 	failed := buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
 	for _, test := range []struct {
@@ -805,7 +809,7 @@ func TestWhatAChoiceDependsOn(t *testing.T) {
 		want:       "x@1 r@1?",
 		why:        "r requires what x provides if x stands before it",
 	}, {
-		name:       "what clashes within may be skipped with another group around",
+		name:       "what conflicts within may be skipped with another group around",
 		composites: map[string][]string{"A@1": {"C@1", "x@2 C@1"}, "C@1": {"x@1"}},
 		known:      []string{"x@2", "y@1", "C@1", "A@1"},
 		group:      []string{"A@1"},
@@ -821,7 +825,7 @@ func TestWhatAChoiceDependsOn(t *testing.T) {
 		want:       "x@2",
 		why:        "with x@2 in front the other version of x is skipped",
 	}, {
-		name:       "what clashes within may not, with another module before it in the same group",
+		name:       "what conflicts within may not, with another module before it in the same group",
 		composites: map[string][]string{"A@1": {"C@1 p@1 C@1"}, "C@1": {"x@1", "y@1"}},
 		known:      []string{"y@1", "p@1", "x@1", "A@1"},
 		group:      []string{"A@1"},

@@ -5,9 +5,10 @@ import (
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/resolve/internal/sat"
 )
 
-// This file turns the rules of the build plan (contract, section 5) into clauses for the solver in sat.go.
+// This file turns the rules of the build plan (contract, section 5) into clauses for the solver of the package sat.
 //
 // The choice variable of (participant, alternative) says that the trial picks the alternative. Whether the participant is
 // in the trial with it is the same thing, except for the last alternative of an optional participant: that has a
@@ -18,7 +19,7 @@ import (
 //	           (requires) it is in;
 //	buildpack: some buildpack is in (B31).
 //
-// Demands speak of "somebody at or before m provides n" through variables that are linked in a chain along the
+// Demands say "somebody at or before m provides n" through variables that are linked in a chain along the
 // participants, so that the clauses grow with the input and not with its square.
 //
 // Once all alternatives are picked and nothing more follows, whatever is still open may become true: all clauses that
@@ -27,26 +28,26 @@ import (
 
 // Solve returns the first passing trial of a candidate – left to right, the last participant's alternatives change
 // fastest – or, if no trial passes, why (contract, section 5).
-func Solve(ps []Participant) (*Trial, *Clash) {
-	trial, clash, _ := solveWithin(0, ps)
-	return trial, clash
+func Solve(ps []Participant) (*Trial, *Conflict) {
+	trial, conflict, _ := solveWithin(0, ps)
+	return trial, conflict
 }
 
 // solveWithin is Solve, but it gives up beyond so many steps, if budget is positive; there is no answer then. It says how
 // many steps the answer took.
-func solveWithin(budget int, ps []Participant) (*Trial, *Clash, int) {
+func solveWithin(budget int, ps []Participant) (*Trial, *Conflict, int) {
 	p := newProblem(ps)
 	e := p.encode(p.allPremises())
-	switch e.solver.solve(budget) {
-	case satisfied:
-		return e.trial(), nil, e.solver.steps
-	case contradicted:
-		return nil, p.clash(p.shrink(e.solver.core(), e.solver.steps)), e.solver.steps
+	switch e.solver.Solve(budget) {
+	case sat.Satisfied:
+		return e.trial(), nil, e.solver.Steps()
+	case sat.Contradicted:
+		return nil, p.conflict(p.shrink(e.solver.Core(), e.solver.Steps())), e.solver.Steps()
 	}
-	return nil, nil, e.solver.steps
+	return nil, nil, e.solver.Steps()
 }
 
-// The two sides of a name: indexes of alternative.speaks and alternative.demands.
+// The two sides of a name: indexes of alternative.mentions and alternative.demands.
 const (
 	provided = 0
 	required = 1
@@ -62,8 +63,8 @@ type problem struct {
 
 // alternative is what an alternative of the build plan comes down to.
 type alternative struct {
-	// speaks are the names provided and the names required, each once, ascending.
-	speaks [2][]int32
+	// mentions are the names provided and the names required, each once, ascending.
+	mentions [2][]int32
 	// demands are the names that somebody must provide and that somebody must require for this alternative to be
 	// met: those that it does not answer itself.
 	demands [2][]demand
@@ -72,12 +73,12 @@ type alternative struct {
 // demand is a name, with the premise that nobody outside the candidate answers it.
 type demand struct{ name, premise int32 }
 
-// premise is what a clause may rest on and what a clash is made of.
+// premise is what a clause may rest on and what a conflict is made of.
 type premise struct {
 	kind premiseKind
 	// at is a participant; 0 for noBuildpack.
 	at int
-	// name and side are those of a closed premise: nobody but the participants speaks of this side of the name at or before
+	// name and side are those of a closed premise: nobody but the participants mentions this side of the name at or before
 	// (provided) or at or after (required) the participant.
 	name int32
 	side int
@@ -118,19 +119,19 @@ type numberer struct {
 func (n *numberer) participant(m int) []alternative {
 	alts := make([]alternative, len(n.participants[m].Alternatives))
 	for a, written := range n.participants[m].Alternatives {
-		speaks := &alts[a].speaks
+		mentions := &alts[a].mentions
 		for _, name := range written.Provides {
-			speaks[provided] = append(speaks[provided], n.number(name))
+			mentions[provided] = append(mentions[provided], n.number(name))
 		}
 		for _, r := range written.Requires {
-			speaks[required] = append(speaks[required], n.number(r.Name))
+			mentions[required] = append(mentions[required], n.number(r.Name))
 		}
-		for side, names := range speaks {
+		for side, names := range mentions {
 			slices.Sort(names)
-			speaks[side] = slices.Compact(names)
+			mentions[side] = slices.Compact(names)
 		}
-		alts[a].demands[provided] = n.demands(m, provided, speaks)
-		alts[a].demands[required] = n.demands(m, required, speaks)
+		alts[a].demands[provided] = n.demands(m, provided, mentions)
+		alts[a].demands[required] = n.demands(m, required, mentions)
 	}
 	return alts
 }
@@ -146,10 +147,10 @@ func (n *numberer) number(name string) int32 {
 	return number
 }
 
-func (n *numberer) demands(m, side int, speaks *[2][]int32) []demand {
+func (n *numberer) demands(m, side int, mentions *[2][]int32) []demand {
 	var demands []demand
-	for _, name := range speaks[1-side] {
-		if _, own := slices.BinarySearch(speaks[side], name); !own {
+	for _, name := range mentions[1-side] {
+		if _, own := slices.BinarySearch(mentions[side], name); !own {
 			demands = append(demands, demand{name, n.closed(m, side, name)})
 		}
 	}
@@ -181,22 +182,24 @@ func (p *problem) isBuildpack(m int) bool {
 // encoding is a problem, or the part of it that rests on some premises, in clauses.
 type encoding struct {
 	*problem
-	solver *solver
-	on     bitset
-	// in is true if the participant is in the trial with the alternative. It is empty for participants who have
-	// no part in the premises.
-	in [][]lit
+	solver *sat.Solver
+	// on says which premises count.
+	on []bool
+	// picked is true if the trial picks the participant's alternative, in is true if the participant is in the trial with
+	// it. Both are empty for participants who have no part in the premises.
+	picked, in [][]sat.Lit
 }
 
 func (p *problem) encode(premises []int) *encoding {
 	e := &encoding{
 		problem: p,
-		solver:  &solver{premises: len(p.premises)},
-		on:      make(bitset, len(p.premises)/64+1),
-		in:      make([][]lit, len(p.participants)),
+		solver:  sat.New(len(p.premises)),
+		on:      make([]bool, len(p.premises)),
+		picked:  make([][]sat.Lit, len(p.participants)),
+		in:      make([][]sat.Lit, len(p.participants)),
 	}
 	for _, f := range premises {
-		e.on.add(f)
+		e.on[f] = true
 	}
 	members := p.members(premises)
 	e.addChoices(members)
@@ -209,20 +212,18 @@ func (p *problem) encode(premises []int) *encoding {
 }
 
 // addChoices adds the choices, and that required participants make one. Optional ones need not be there for that: to
-// be absent is no different from being taken out. So the presence of an optional participant is never part of a clash.
+// be absent is no different from being taken out. So the presence of an optional participant is never part of a conflict.
 func (e *encoding) addChoices(members []int) {
 	for _, m := range members {
-		first := e.solver.choice(len(e.alternatives[m]))
-		for a := range e.alternatives[m] {
-			e.in[m] = append(e.in[m], first+lit(2*a))
-		}
+		e.picked[m] = e.solver.Choice(len(e.alternatives[m]))
+		e.in[m] = e.picked[m]
 	}
 	for _, m := range members {
 		switch {
 		case e.participants[m].Optional:
-			e.solver.add(noPremise, slices.Clone(e.in[m])...)
-		case e.on.has(m):
-			e.solver.add(m, slices.Clone(e.in[m])...)
+			e.solver.Add(sat.NoPremise, slices.Clone(e.picked[m])...)
+		case e.on[m]:
+			e.solver.Add(m, slices.Clone(e.picked[m])...)
 		}
 	}
 }
@@ -233,17 +234,17 @@ func (e *encoding) addTakenOut(members []int) {
 		if !e.participants[m].Optional {
 			continue
 		}
-		last := len(e.in[m]) - 1
-		in := e.solver.variable()
-		e.solver.add(noPremise, in.not(), e.in[m][last])
-		e.in[m][last] = in
+		last := len(e.picked[m]) - 1
+		in := e.solver.Variable()
+		e.solver.Add(sat.NoPremise, in.Not(), e.picked[m][last])
+		e.in[m] = append(slices.Clone(e.picked[m][:last]), in)
 	}
 }
 
 // addBuildpack adds that some buildpack is in, unless that follows from one being required.
 func (e *encoding) addBuildpack(members []int) {
 	none := len(e.participants)
-	var in []lit
+	var in []sat.Lit
 	for _, m := range members {
 		if !e.isBuildpack(m) {
 			continue
@@ -253,34 +254,34 @@ func (e *encoding) addBuildpack(members []int) {
 		}
 		in = append(in, e.in[m]...)
 	}
-	if e.on.has(none) {
-		e.solver.add(none, in...)
+	if e.on[none] {
+		e.solver.Add(none, in...)
 	}
 }
 
 // front is what is known of one side of a name on the way along the participants.
 type front struct {
-	// met is a literal that implies that somebody so far speaks of the name, those waiting not counted; noLit if
+	// met is a literal that implies that somebody so far mentions the name, those waiting not counted; noLit if
 	// there is nobody.
-	met     lit
-	waiting []lit
+	met     sat.Lit
+	waiting []sat.Lit
 }
 
 // addDemands adds the demands of one side. It walks the members so that those who count for a demand come before it.
 func (e *encoding) addDemands(members []int, side int) {
 	fronts := make([]front, len(e.names))
 	for i := range fronts {
-		fronts[i].met = noLit
+		fronts[i].met = sat.NoLit
 	}
 	for _, m := range members {
 		for a, alt := range e.alternatives[m] {
-			for _, name := range alt.speaks[side] {
+			for _, name := range alt.mentions[side] {
 				fronts[name].waiting = append(fronts[name].waiting, e.in[m][a])
 			}
 		}
 		for a, alt := range e.alternatives[m] {
 			for _, d := range alt.demands[side] {
-				if e.on.has(int(d.premise)) {
+				if e.on[d.premise] {
 					e.addDemand(e.in[m][a], e.meet(&fronts[d.name]), int(d.premise))
 				}
 			}
@@ -288,28 +289,28 @@ func (e *encoding) addDemands(members []int, side int) {
 	}
 }
 
-func (e *encoding) addDemand(in, met lit, premise int) {
-	if met == noLit {
-		e.solver.add(premise, in.not())
+func (e *encoding) addDemand(in, met sat.Lit, premise int) {
+	if met == sat.NoLit {
+		e.solver.Add(premise, in.Not())
 		return
 	}
-	e.solver.add(premise, in.not(), met)
+	e.solver.Add(premise, in.Not(), met)
 }
 
 // meet returns a literal that implies that one of those met or waiting is in; noLit if there is nobody.
-func (e *encoding) meet(f *front) lit {
+func (e *encoding) meet(f *front) sat.Lit {
 	switch {
 	case len(f.waiting) == 0:
 		return f.met
-	case len(f.waiting) == 1 && f.met == noLit:
+	case len(f.waiting) == 1 && f.met == sat.NoLit:
 		f.met = f.waiting[0]
 	default:
-		met := e.solver.variable()
-		lits := append([]lit{met.not()}, f.waiting...)
-		if f.met != noLit {
+		met := e.solver.Variable()
+		lits := append([]sat.Lit{met.Not()}, f.waiting...)
+		if f.met != sat.NoLit {
 			lits = append(lits, f.met)
 		}
-		e.solver.add(noPremise, lits...)
+		e.solver.Add(sat.NoPremise, lits...)
 		f.met = met
 	}
 	f.waiting = f.waiting[:0]
@@ -319,20 +320,18 @@ func (e *encoding) meet(f *front) lit {
 // trial reads the answer from the model.
 func (e *encoding) trial() *Trial {
 	t := &Trial{Chosen: make([]int, len(e.in)), Kept: make([]bool, len(e.in))}
-	v := 0
-	for m, in := range e.in {
-		for a := range in {
-			if e.solver.isTrue(lit(2 * v)) {
-				t.Chosen[m], t.Kept[m] = a, e.solver.possible(in[a])
+	for m, picked := range e.picked {
+		for a, pick := range picked {
+			if e.solver.IsTrue(pick) {
+				t.Chosen[m], t.Kept[m] = a, e.solver.Possible(e.in[m][a])
 			}
-			v++
 		}
 	}
 	return t
 }
 
 // members are the participants who have a part in the premises: those whose presence, buildpacks or demands they are, and
-// whoever speaks of a closed name where it counts.
+// whoever mentions a closed name where it counts.
 func (p *problem) members(premises []int) []int {
 	// first and last are, for each name, how far it is closed.
 	reach := make([][2]int, len(p.names))
@@ -360,21 +359,21 @@ func (p *problem) members(premises []int) []int {
 	}
 	var members []int
 	for m := range in {
-		if in[m] || p.speaksWithin(m, reach) {
+		if in[m] || p.mentionsWithin(m, reach) {
 			members = append(members, m)
 		}
 	}
 	return members
 }
 
-func (p *problem) speaksWithin(m int, reach [][2]int) bool {
+func (p *problem) mentionsWithin(m int, reach [][2]int) bool {
 	for _, alt := range p.alternatives[m] {
-		for _, name := range alt.speaks[provided] {
+		for _, name := range alt.mentions[provided] {
 			if m <= reach[name][provided] {
 				return true
 			}
 		}
-		for _, name := range alt.speaks[required] {
+		for _, name := range alt.mentions[required] {
 			if m >= reach[name][required] {
 				return true
 			}
@@ -384,7 +383,7 @@ func (p *problem) speaksWithin(m int, reach [][2]int) bool {
 }
 
 // shrink drops premises without which there is still no answer, as long as that takes little work in comparison with
-// the steps that the answer took. Later participants go first: a clash among the first ones rules out more candidates.
+// the steps that the answer took. Later participants go first: a conflict among the first ones rules out more candidates.
 func (p *problem) shrink(core []int, steps int) []int {
 	budget := steps/2 + 20_000
 	for _, f := range p.leastWanted(core) {
@@ -393,12 +392,12 @@ func (p *problem) shrink(core []int, steps int) []int {
 			continue
 		}
 		e := p.encode(slices.Delete(slices.Clone(core), i, i+1))
-		v := e.solver.solve(budget)
-		if budget -= e.solver.steps + len(p.premises); v == gaveUp || budget <= 0 {
+		v := e.solver.Solve(budget)
+		if budget -= e.solver.Steps() + len(p.premises); v == sat.GaveUp || budget <= 0 {
 			break
 		}
-		if v == contradicted {
-			core = e.solver.core()
+		if v == sat.Contradicted {
+			core = e.solver.Core()
 		}
 	}
 	return core
@@ -414,14 +413,14 @@ func (p *problem) leastWanted(core []int) []int {
 	return order
 }
 
-func (p *problem) clash(core []int) *Clash {
-	c := &Clash{Members: p.members(core)}
+func (p *problem) conflict(core []int) *Conflict {
+	c := &Conflict{Members: p.members(core)}
 	for _, f := range core {
 		switch f := p.premises[f]; f.kind {
 		case noBuildpack:
 			c.NoBuildpack = true
 		case closed:
-			c.Closed = append(c.Closed, Closed{Name: p.names[f.name], Required: f.side == required, At: f.at})
+			c.Closed = append(c.Closed, ClosedName{Name: p.names[f.name], Required: f.side == required, At: f.at})
 		}
 	}
 	return c

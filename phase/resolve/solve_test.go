@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/resolve/internal/sat"
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
@@ -63,8 +64,8 @@ func trialText(ps []Participant, t *Trial) string {
 	return strings.Join(words, " ")
 }
 
-// clashText writes a clash as "a b; nobody provides x for b; no buildpack".
-func clashText(ps []Participant, c *Clash) string {
+// conflictText writes a conflict as "a b; nobody provides x for b; no buildpack".
+func conflictText(ps []Participant, c *Conflict) string {
 	if c == nil {
 		return ""
 	}
@@ -88,11 +89,11 @@ func clashText(ps []Participant, c *Clash) string {
 
 func TestSolve(t *testing.T) {
 	for _, test := range []struct {
-		name  string
-		group string
-		want  string
-		clash string
-		why   string
+		name     string
+		group    string
+		want     string
+		conflict string
+		why      string
 	}{{
 		name:  "nothing to say",
 		group: "a:",
@@ -111,27 +112,27 @@ func TestSolve(t *testing.T) {
 		want:  "a.0",
 		why:   "the same module counts as before and as after itself",
 	}, {
-		name:  "names are compared whole",
-		group: "a: provides x requires X",
-		want:  "none",
-		clash: "a; nobody provides X for a",
-		why:   "x is not X; one of the two reasons is enough",
+		name:     "names are compared whole",
+		group:    "a: provides x requires X",
+		want:     "none",
+		conflict: "a; nobody provides X for a",
+		why:      "x is not X; one of the two reasons is enough",
 	}, {
 		name: "provider too late",
 		group: `
 			a: requires x
 			b?: provides x`,
-		want:  "none",
-		clash: "a; nobody provides x for a",
-		why:   "a provider counts at or before the module that requires; b has no part in the clash",
+		want:     "none",
+		conflict: "a; nobody provides x for a",
+		why:      "a provider counts at or before the module that requires; b has no part in the conflict",
 	}, {
 		name: "requirer too early",
 		group: `
 			a?: requires x
 			b: provides x`,
-		want:  "none",
-		clash: "b; nobody requires x for b",
-		why:   "a requirement meets a provided name at or after the provider",
+		want:     "none",
+		conflict: "b; nobody requires x for b",
+		why:      "a requirement meets a provided name at or after the provider",
 	}, {
 		name: "second alternative",
 		group: `
@@ -151,9 +152,9 @@ func TestSolve(t *testing.T) {
 		group: `
 			a: provides x | provides y
 			b: requires x requires y`,
-		want:  "none",
-		clash: "a b; nobody provides x for b; nobody provides y for b",
-		why:   "a provides x or y, never both",
+		want:     "none",
+		conflict: "a b; nobody provides x for b; nobody provides y for b",
+		why:      "a provides x or y, never both",
 	}, {
 		name: "optional taken out",
 		group: `
@@ -194,9 +195,9 @@ func TestSolve(t *testing.T) {
 		group: `
 			ext e: provides y | provides x provides y
 			b: requires x`,
-		want:  "none",
-		clash: "e b; nobody requires y for e; nobody provides x for b",
-		why:   "e provides x only along with y, which nobody requires, so it is taken out and b is left without",
+		want:     "none",
+		conflict: "e b; nobody requires y for e; nobody provides x for b",
+		why:      "e provides x only along with y, which nobody requires, so it is taken out and b is left without",
 	}, {
 		name: "one taken out takes out the next",
 		group: `
@@ -228,9 +229,9 @@ func TestSolve(t *testing.T) {
 		group: `
 			a?: provides x requires nothing
 			b: requires x`,
-		want:  "none",
-		clash: "a b; nobody provides nothing for a; nobody provides x for b",
-		why:   "a must go, and then b has nothing to stand on",
+		want:     "none",
+		conflict: "a b; nobody provides nothing for a; nobody provides x for b",
+		why:      "a must go, and then b has nothing to stand on",
 	}, {
 		name: "another provider is enough",
 		group: `
@@ -244,15 +245,15 @@ func TestSolve(t *testing.T) {
 		group: `
 			ext e: provides x requires x
 			b?: requires nothing`,
-		want:  "none",
-		clash: "b; nobody provides nothing for b; no buildpack",
-		why:   "b is taken out; a group without a buildpack fails, whatever extensions are left",
+		want:     "none",
+		conflict: "b; nobody provides nothing for b; no buildpack",
+		why:      "b is taken out; a group without a buildpack fails, whatever extensions are left",
 	}, {
-		name:  "B31 only extensions to begin with",
-		group: "ext e:",
-		want:  "none",
-		clash: "; no buildpack",
-		why:   "no buildpack takes part",
+		name:     "B31 only extensions to begin with",
+		group:    "ext e:",
+		want:     "none",
+		conflict: "; no buildpack",
+		why:      "no buildpack takes part",
 	}, {
 		name: "B31 another alternative keeps a buildpack",
 		group: `
@@ -298,42 +299,42 @@ func TestSolve(t *testing.T) {
 		want: "a.1 m1.0 m2.0 z.1",
 		why:  "z.0 requires z, so z.1 requires y, so a must provide y",
 	}, {
-		name: "clash far apart",
+		name: "conflict far apart",
 		group: `
 			a: provides x | provides y
 			m1: | provides p requires p
 			m2?: provides q | requires q
 			z: requires z`,
-		want:  "none",
-		clash: "z; nobody provides z for z",
-		why:   "whatever the others pick, z has no chance",
+		want:     "none",
+		conflict: "z; nobody provides z for z",
+		why:      "whatever the others pick, z has no chance",
 	}, {
-		name: "earlier members are enough for a clash",
+		name: "earlier members are enough for a conflict",
 		group: `
 			a: provides x
 			b: requires y
 			z: requires z`,
-		want:  "none",
-		clash: "b; nobody provides y for b",
-		why:   "there are three reasons; that of the smallest prefix rules out the most",
+		want:     "none",
+		conflict: "b; nobody provides y for b",
+		why:      "there are three reasons; that of the smallest prefix rules out the most",
 	}, {
-		name:  "nobody",
-		group: "",
-		want:  "none",
-		clash: "; no buildpack",
-		why:   "an empty group has no buildpack",
+		name:     "nobody",
+		group:    "",
+		want:     "none",
+		conflict: "; no buildpack",
+		why:      "an empty group has no buildpack",
 	}} {
 		t.Run(test.name, func(t *testing.T) {
 			ps := participants(t, test.group)
-			trial, clash := Solve(ps)
+			trial, conflict := Solve(ps)
 			if got := trialText(ps, trial); got != test.want {
 				t.Errorf("Solve: got %q, want %q: %s", got, test.want, test.why)
 			}
-			if got := clashText(ps, clash); got != test.clash {
-				t.Errorf("Clash: got %q, want %q: %s", got, test.clash, test.why)
+			if got := conflictText(ps, conflict); got != test.conflict {
+				t.Errorf("Conflict: got %q, want %q: %s", got, test.conflict, test.why)
 			}
-			if (trial == nil) == (clash == nil) {
-				t.Errorf("Solve: got trial %v and clash %v, want one of them", trial, clash)
+			if (trial == nil) == (conflict == nil) {
+				t.Errorf("Solve: got trial %v and conflict %v, want one of them", trial, conflict)
 			}
 		})
 	}
@@ -471,7 +472,7 @@ var classes = []class{
 // seed of all random instances. What is found with another belongs into TestSolve.
 const seed = 20
 
-// TestSolveAgainstEnumeration compares answer, group and plan with full enumeration, and tries to refute every clash.
+// TestSolveAgainstEnumeration compares answer, group and plan with full enumeration, and tries to refute every conflict.
 func TestSolveAgainstEnumeration(t *testing.T) {
 	total := 0
 	for i, c := range classes {
@@ -508,17 +509,17 @@ func TestSolveAgainstEnumeration(t *testing.T) {
 // compare checks Solve and Entries against what enumeration found.
 func compare(t *testing.T, ps []Participant, want *Trial) {
 	t.Helper()
-	got, clash := Solve(ps)
+	got, conflict := Solve(ps)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("Solve (-want +got):\n%s\n%s", diff, write(ps))
 	}
-	if (got == nil) == (clash == nil) {
-		t.Fatalf("Solve: trial %v and clash %v, want one of them\n%s", got, clash, write(ps))
+	if (got == nil) == (conflict == nil) {
+		t.Fatalf("Solve: trial %v and conflict %v, want one of them\n%s", got, conflict, write(ps))
 	}
 	if got == nil {
 		return
 	}
-	if diff := cmp.Diff(entries(ps, want), Entries(ps, got)); diff != "" {
+	if diff := cmp.Diff(entries(ps, want), planEntries(ps, got)); diff != "" {
 		t.Fatalf("Entries (-want +got):\n%s\n%s", diff, write(ps))
 	}
 }
@@ -556,66 +557,66 @@ func entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
 	return all
 }
 
-// refute makes other candidates that hold the members of the clash and nobody who breaks what it says of names and
-// buildpacks. If one of them passes, the clash is wrong.
+// refute makes other candidates that hold the members of the conflict and nobody who breaks what it says of names and
+// buildpacks. If one of them passes, the conflict is wrong.
 func refute(t *testing.T, r *rand.Rand, c class, ps []Participant) {
 	t.Helper()
-	_, clash := Solve(ps)
+	_, conflict := Solve(ps)
 	for range 3 {
-		other := confront(r, c, ps, clash)
+		other := confront(r, c, ps, conflict)
 		if len(other) > 7 {
 			continue // too many for the enumeration
 		}
 		if trial := enumerate(other); trial != nil {
-			t.Fatalf("the clash %q of\n%s\nis wrong, as this passes with %s:\n%s",
-				clashText(ps, clash), write(ps), trialText(other, trial), write(other))
+			t.Fatalf("the conflict %q of\n%s\nis wrong, as this passes with %s:\n%s",
+				conflictText(ps, conflict), write(ps), trialText(other, trial), write(other))
 		}
 	}
 }
 
-// TestClashIsSmall: in small candidates, no part of a clash can be left out, and it does not say that there is no other
+// TestClashIsSmall: in small candidates, no part of a conflict can be left out, and it does not say that there is no other
 // buildpack where that cannot matter.
-func TestClashIsSmall(t *testing.T) {
+func TestConflictIsSmall(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 2))
-	clashes := 0
+	conflicts := 0
 	for range 3000 {
 		ps := classes[r.IntN(len(classes))].random(r)
 		p := newProblem(ps)
 		s := p.encode(p.allPremises()).solver
-		if s.solve(0) == satisfied {
+		if s.Solve(0) == sat.Satisfied {
 			continue
 		}
-		clashes++
-		core := p.shrink(s.core(), s.steps)
+		conflicts++
+		core := p.shrink(s.Core(), s.Steps())
 		for i := range core {
 			less := slices.Delete(slices.Clone(core), i, i+1)
-			if p.encode(less).solver.solve(0) == contradicted {
-				t.Fatalf("the clash %q is more than is needed of\n%s", clashText(ps, p.clash(core)), write(ps))
+			if p.encode(less).solver.Solve(0) == sat.Contradicted {
+				t.Fatalf("the conflict %q is more than is needed of\n%s", conflictText(ps, p.conflict(core)), write(ps))
 			}
 		}
-		if _, got := Solve(ps); !cmp.Equal(got, p.clash(core)) {
-			t.Fatalf("Solve does not shrink the clash: %q, want %q, of\n%s", clashText(ps, got), clashText(ps, p.clash(core)), write(ps))
+		if _, got := Solve(ps); !cmp.Equal(got, p.conflict(core)) {
+			t.Fatalf("Solve does not shrink the conflict: %q, want %q, of\n%s", conflictText(ps, got), conflictText(ps, p.conflict(core)), write(ps))
 		}
 		needed := slices.ContainsFunc(ps, func(p Participant) bool { return !p.Optional && p.Ref.Kind == buildpack.KindBuildpack })
-		if p.clash(core).NoBuildpack && needed {
-			t.Fatalf("the clash %q speaks of other buildpacks, of\n%s", clashText(ps, p.clash(core)), write(ps))
+		if p.conflict(core).NoBuildpack && needed {
+			t.Fatalf("the conflict %q speaks of other buildpacks, of\n%s", conflictText(ps, p.conflict(core)), write(ps))
 		}
 	}
-	if clashes < 1000 {
-		t.Errorf("%d clashes of 3000, which shows too little", clashes)
+	if conflicts < 1000 {
+		t.Errorf("%d conflicts of 3000, which shows too little", conflicts)
 	}
 }
 
-// confront makes one such candidate. Optional members may be left out, as the clash does not depend on their being
+// confront makes one such candidate. Optional members may be left out, as the conflict does not depend on their being
 // there, and others of the candidate may stay.
-func confront(r *rand.Rand, c class, ps []Participant, clash *Clash) []Participant {
+func confront(r *rand.Rand, c class, ps []Participant, conflict *Conflict) []Participant {
 	members := map[string]bool{}
 	var other []Participant
 	for m, p := range ps {
 		for range r.IntN(3) {
 			other = append(other, c.participant(r, fmt.Sprintf("new%d", len(other))))
 		}
-		if slices.Contains(clash.Members, m) {
+		if slices.Contains(conflict.Members, m) {
 			members[p.Ref.ID] = true
 			if p.Optional && r.IntN(3) == 0 {
 				p.Alternatives = make([]buildpack.Alternative, 1) // a place for what is closed at it
@@ -632,19 +633,19 @@ func confront(r *rand.Rand, c class, ps []Participant, clash *Clash) []Participa
 	}
 	for i, p := range other {
 		if !members[p.Ref.ID] {
-			other[i] = obey(p, i, place, ps, clash)
+			other[i] = obey(p, i, place, ps, conflict)
 		}
 	}
 	return other
 }
 
-// obey takes out of a new participant whatever the clash forbids.
-func obey(p Participant, at int, place map[string]int, ps []Participant, clash *Clash) Participant {
-	if clash.NoBuildpack {
+// obey takes out of a new participant whatever the conflict forbids.
+func obey(p Participant, at int, place map[string]int, ps []Participant, conflict *Conflict) Participant {
+	if conflict.NoBuildpack {
 		p.Ref.Kind, p.Optional = buildpack.KindExtension, true
 	}
 	p.Alternatives = slices.Clone(p.Alternatives)
-	for _, c := range clash.Closed {
+	for _, c := range conflict.Closed {
 		border := place[ps[c.At].Ref.ID]
 		for a := range p.Alternatives {
 			alt := &p.Alternatives[a]

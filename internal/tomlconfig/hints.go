@@ -1,0 +1,68 @@
+package tomlconfig
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/cnb-prelude/prelude/internal/tidy"
+)
+
+// Hint is what to try; empty if nothing comes to mind.
+func (e *SyntaxError) Hint() string { return e.hint }
+
+var (
+	// header is a line that begins a table, or one of an array of tables.
+	header = pattern(`^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$`)
+	// scalar is a line with a value that is neither a table nor an array nor of several lines.
+	scalar = pattern(`^\s*([\w."-]+)\s*=\s*([^\s"'\[{#]+|"[^"\\]*"|'[^']*')\s*(?:#.*)?$`)
+	// mapping is a line of YAML.
+	mapping = pattern(`^\s*(?:- )?[\w-]+:(?:\s|$)`)
+)
+
+// pattern is a regular expression that is compiled when it is first needed, which is in the case of an error.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+// advise adds to an error what to try, from the message and the line that it is about.
+func (e *SyntaxError) advise(data []byte) {
+	start := bytes.TrimSpace(data)
+	line, value := header().FindStringSubmatch(e.Text), scalar().FindStringSubmatch(e.Text)
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		e.Message, e.hint = "this is UTF-16", "save the file as UTF-8"
+	case line != nil && line[1] == "[" && strings.HasSuffix(e.Message, "want array"):
+		e.hint = fmt.Sprintf("write [[%s]]: there can be several of it, and each begins with such a line", line[2])
+	case line != nil && line[1] == "[[" && strings.HasPrefix(e.Message, "expected table"):
+		e.hint = fmt.Sprintf("write [%s]: there is only one of it", line[2])
+	case value != nil && strings.HasSuffix(e.Message, "want string"):
+		e.hint = fmt.Sprintf("put the value in quotes: %s = %q", value[1], value[2])
+	case value != nil && strings.HasSuffix(e.Message, "want boolean"):
+		e.hint = fmt.Sprintf("leave the quotes out: %s = %s", value[1], strings.Trim(value[2], `"'`))
+	case strings.ContainsAny(e.Text, "“”„‘’"):
+		e.hint = `the quotes have to be plain ones: "`
+	case mapping().MatchString(e.Text):
+		e.hint = `this looks like YAML; in TOML it is key = "value"`
+	case bytes.HasPrefix(start, []byte("{")):
+		e.hint = "this looks like JSON; it has to be TOML"
+	case strings.HasSuffix(e.Message, "at start of value"):
+		e.hint = `text stands in quotes: key = "value"`
+	}
+}
+
+// longest is how much of a line is shown.
+const longest = 200
+
+// Shown is a line of a file as a message shows it: not the whole of a very long one, and nothing that a terminal would
+// obey.
+func Shown(line string) string {
+	line = strings.TrimSpace(line)
+	cut := ""
+	if len(line) > longest {
+		line, cut = line[:longest], "…"
+	}
+	return tidy.Text(strings.ToValidUTF8(line, "\uFFFD")) + cut
+}

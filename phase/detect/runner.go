@@ -1,0 +1,222 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// detect runs one bin/detect.
+type detect func(context.Context, *buildpack.Module) buildpack.Detection
+
+// runner executes each module's bin/detect once, several at the same time, and remembers the detections (contract, section
+// 3.8). Slots that the present candidate does not need run what coming candidates will need. It belongs to one goroutine;
+// the bin/detect run in others and report to it.
+type runner struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	detect detect
+	// slots is how many run at the same time at the most, each for what is needed and for what is ahead.
+	slots int
+	// idle says whether the machine has time for what is not needed yet; nil: nothing is run ahead.
+	idle func() bool
+	// burst is how many are run ahead before the load of the machine is looked at again.
+	burst int
+
+	// status shows how far it is; nil if that is not shown.
+	status *platform.Status
+
+	started map[buildpack.Ref]bool
+	known   map[buildpack.Ref]Run
+	done    chan Run
+}
+
+// newRunner runs at most parallel bin/detect at the same time; 0 means as many as are good for this machine, and 1 strictly
+// one after the other, in order, nothing ahead of its time.
+func newRunner(ctx context.Context, detect detect, parallel int) *runner {
+	r := &runner{
+		detect: detect, status: platform.StatusOf(ctx),
+		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
+	}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	cpus, limited := availableCPUs()
+	r.burst = 2 * cpus
+	var ahead bool
+	if r.slots, ahead = slots(parallel, cpus, invoke.MaxConcurrent()); ahead {
+		r.idle = idleMachine(cpus, limited)
+	}
+	r.done = make(chan Run, 2*r.slots)
+	return r
+}
+
+// slots is how many run at the same time for what is needed, and as many for what is ahead, if anything is run ahead: never
+// more than there is room for.
+func slots(parallel, cpus, room int) (each int, ahead bool) {
+	switch {
+	case parallel == 1 || room < 2:
+		return 1, false
+	case parallel == 0:
+		parallel = slotsPerCPU * cpus
+	}
+	return min(parallel, room/2), true
+}
+
+// Detect returns the detections of the modules that are needed, and runs those that have not been run yet. It returns as
+// soon as a required one is known not to pass. Its only error is that the phase was asked to end.
+func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
+	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
+	for i, need := range needs {
+		ref := need.Module.Ref
+		w.at[ref] = i
+		if run, known := r.known[ref]; known {
+			w.take(i, run.Detection)
+		} else if r.started[ref] {
+			w.running++
+		}
+	}
+	r.status.Candidate()
+	for {
+		more := r.startNeeded(&w) && r.idle != nil
+		if w.failed || w.known == len(needs) {
+			return w.detections, nil
+		}
+		if !more { // else needed modules come first, and in a moment the machine shows their load
+			more = r.startAhead(&w, ahead)
+		}
+		r.status.Running(len(r.known), len(r.started)-len(r.known))
+		run, err := r.wait(more)
+		if err != nil {
+			return nil, err
+		}
+		if run == nil {
+			continue
+		}
+		if i, needed := w.at[run.Module.Ref]; needed {
+			w.running--
+			w.take(i, run.Detection)
+		}
+	}
+}
+
+// waiting is what a candidate is waiting for.
+type waiting struct {
+	needs      []resolve.Need
+	detections []buildpack.Detection
+	at         map[buildpack.Ref]int
+	// known and running count; next is the first that has perhaps not been started.
+	known, running, next int
+	// failed says that a required one is known not to pass.
+	failed bool
+	// nothingAhead says that nothing is ahead that has not been started. That stays so while this waiting lasts.
+	nothingAhead bool
+}
+
+func (w *waiting) take(i int, d buildpack.Detection) {
+	w.detections[i] = d
+	w.known++
+	w.failed = w.failed || w.needs[i].Required && d.Outcome != buildpack.Passed
+}
+
+// startNeeded starts modules that are needed, in order, and says whether it has. Modules that run ahead do not count: they
+// must not be in the way.
+func (r *runner) startNeeded(w *waiting) (any bool) {
+	for ; w.next < len(w.needs); w.next++ {
+		m := w.needs[w.next].Module
+		if r.started[m.Ref] {
+			continue
+		}
+		if w.running >= r.slots {
+			break
+		}
+		r.start(m)
+		w.running++
+		any = true
+	}
+	return any
+}
+
+// startAhead starts modules that coming candidates will need, as long as slots are free and the machine is idle, a few at a
+// time: the load of those just started does not show yet. It says whether there is perhaps more to start in a moment.
+func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
+	free := r.slots - (len(r.started) - len(r.known))
+	if r.idle == nil || w.nothingAhead || free <= 0 {
+		return false
+	}
+	n := 0
+	for m := range ahead(r.progress) {
+		if n == r.burst || n == 0 && !r.idle() {
+			return true
+		}
+		r.start(m)
+		if n++; n == free {
+			return false
+		}
+	}
+	w.nothingAhead = true
+	return false
+}
+
+func (r *runner) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+	return r.known[ref].Detection, r.started[ref]
+}
+
+func (r *runner) start(m *buildpack.Module) {
+	r.started[m.Ref] = true
+	go func() {
+		from := time.Now()
+		d := r.detect(r.ctx, m)
+		r.done <- Run{Module: m, Detection: d, Started: from, Ended: time.Now()}
+	}()
+}
+
+// recheck is how long it takes until the runner looks again whether the machine is idle.
+const recheck = 2 * time.Millisecond
+
+// wait waits until a bin/detect has ended or, if there is more to start, for a moment: then it returns nil.
+func (r *runner) wait(more bool) (ended *Run, err error) {
+	var moment <-chan time.Time
+	if more {
+		moment = time.After(recheck)
+	}
+	select {
+	case run := <-r.done:
+		r.known[run.Module.Ref] = run
+		ended = &run
+	case <-moment:
+	case <-r.ctx.Done():
+		r.drain()
+	}
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	return ended, nil
+}
+
+// errEnough is why what still runs is ended when the answer is known.
+var errEnough = errors.New("no longer needed")
+
+// stop ends the modules that still run, and waits for that. Each has its time to end by itself.
+func (r *runner) stop() {
+	r.status.Stop()
+	r.cancel(errEnough)
+	r.drain()
+}
+
+func (r *runner) drain() {
+	for len(r.known) < len(r.started) {
+		run := <-r.done
+		r.known[run.Module.Ref] = run
+	}
+}
+
+// ended are those that have ended, in the order in which they were started.
+func (r *runner) ended() []Run {
+	return slices.SortedFunc(maps.Values(r.known), func(a, b Run) int { return a.Started.Compare(b.Started) })
+}

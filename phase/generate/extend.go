@@ -1,0 +1,126 @@
+package generate
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// Extension is one extension that was run, and what came of it.
+type Extension struct {
+	ExtensionOutput
+	// Static is true if it has no bin/generate, but brings what it leaves.
+	Static bool
+	// Given are the requirements that it was to provide.
+	Given []buildpack.Require
+	// Printed is what its bin/generate printed, of long outputs the beginning and the end.
+	Printed string
+	// Err says what went wrong, if something did.
+	Err error
+	// Started and Ended are when it did.
+	Started, Ended time.Time
+}
+
+// printedKept is how many bytes of what an extension prints are kept from the beginning, and how many from the end.
+const printedKept = 16 << 10
+
+// extendAll runs all extensions, in the order of the group.
+func (g Generator) extendAll(ctx context.Context, result *Result, out *outputs) error {
+	for i, m := range result.Request.Extensions {
+		result.Extensions = append(result.Extensions, Extension{Static: !invoke.HasGenerate(m), Given: result.Split.Given[i], Started: time.Now()})
+		e := &result.Extensions[i]
+		e.Module = m
+		e.Err = g.extend(ctx, e, out)
+		e.Ended = time.Now()
+		if e.Err != nil {
+			return e.Err
+		}
+	}
+	return unchanged(result.Extensions)
+}
+
+// extend runs one extension, or copies its static output, and checks what is there then.
+func (g Generator) extend(ctx context.Context, e *Extension, out *outputs) error {
+	dir, err := out.prepare(e.Module)
+	if err != nil {
+		return generationFailed(err)
+	}
+	before := findStrays(g.World.App)
+	if err := g.fill(ctx, e, dir); err != nil {
+		return err
+	}
+	e.ExtensionOutput, err = inspect(e.Module, dir)
+	e.Strays = findStrays(g.World.App).since(before, g.World.App)
+	if err != nil {
+		return generationFailed(err)
+	}
+	g.say(e.ExtensionOutput)
+	return nil
+}
+
+// fill has an extension's output made, by its bin/generate or as a copy of what it brings.
+func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
+	if e.Static {
+		if err := invoke.CopyStatic(e.Module, dir); err != nil {
+			return generationFailed(fmt.Errorf("extension %s: %w", e.Module.Ref, err))
+		}
+		return nil
+	}
+	printed := tidy.Excerpt{Keep: printedKept}
+	err := g.World.RunGenerate(ctx, invoke.GenerateRun{
+		Module: e.Module, Dir: dir, Requires: e.Given, Output: io.MultiWriter(&printed, g.Output), Timeout: g.Inputs.GenerateTimeout,
+	})
+	e.Printed = printed.Text()
+	if err == nil {
+		return nil
+	}
+	if ended := platform.Interrupted(ctx); ended != nil {
+		return ended
+	}
+	return &platform.Exit{Code: platform.CodeGenerateBuildpack, Action: "generate", Err: fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, err)}
+}
+
+// say tells what the author of an extension should know.
+func (g Generator) say(e ExtensionOutput) {
+	notes := slices.Concat(e.Notes, e.Strays)
+	if len(e.Contexts) > 0 && !byExtension(g.Inputs.PlatformAPI) {
+		notes = append(notes, buildpack.Note{
+			Text: fmt.Sprintf("it left a build context, which Platform API %s has no place for: the app directory will be the context", g.Inputs.PlatformAPI),
+			Hint: "contexts need Platform API 0.13 or newer",
+		})
+	}
+	for _, note := range notes {
+		level, text := slog.LevelWarn, fmt.Sprintf("extension %s: %s", e.Module.Ref, note.Text)
+		if note.Minor {
+			level = slog.LevelDebug
+		}
+		if note.Hint != "" {
+			text += "\nhint: " + note.Hint
+		}
+		g.Log.Log(context.Background(), level, text)
+	}
+}
+
+// unchanged demands that no extension has touched the output of one that came before it.
+func unchanged(all []Extension) error {
+	for _, e := range all[:max(0, len(all)-1)] { // nothing has run since the last one was checked
+		again, err := inspect(e.Module, e.Dir)
+		if err != nil {
+			return err
+		}
+		again.Strays = e.Strays
+		if !reflect.DeepEqual(e.ExtensionOutput, again) {
+			return fmt.Errorf("extension %s: its output was changed by an extension that came after it", e.Module.Ref)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+package generate
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// ExtendConfig is the file with build arguments that an extension may leave.
+const ExtendConfig = "extend-config.toml"
+
+// ExtensionOutput is what one extension left, checked.
+type ExtensionOutput struct {
+	Module *buildpack.Module
+	// Dir is its output directory.
+	Dir         string
+	Dockerfiles []Dockerfile // build first, then run
+	// Refused is the Dockerfile because of which the output is; nil if there is none.
+	Refused *Dockerfile
+	Config  buildpack.ExtendConfig
+	// Contexts are the names of the context directories, by kind of Dockerfile; none: the app directory.
+	Contexts map[buildpack.DockerfileKind]string
+	// Notes are what its author should know.
+	Notes []buildpack.Note
+	// Strays are about what it wrote to the app directory; they are found where it runs, not in its output.
+	Strays []buildpack.Note
+}
+
+// Dockerfile is one that an extension left.
+type Dockerfile struct {
+	buildpack.Dockerfile
+	// Text is what was checked, and Digest is that of its bytes.
+	Text   []byte
+	Digest string
+}
+
+// inspect checks the output of one extension (contract, section 6). What it left will be applied by a step with more
+// privileges, so nothing is taken that is not plainly a file or a directory of its own.
+func inspect(m *buildpack.Module, dir string) (ExtensionOutput, error) {
+	e := ExtensionOutput{Module: m, Dir: dir}
+	named := func(err error) error { return fmt.Errorf("extension %s: %w", m.Ref, err) }
+	if err := checkOutputDir(dir); err != nil {
+		return e, named(err)
+	}
+	for _, kind := range buildpack.DockerfileKinds() {
+		data, err := readOutput(dir, kind.File())
+		if err != nil {
+			return e, named(err)
+		}
+		if data == nil {
+			continue
+		}
+		d, err := buildpack.ParseDockerfile(kind, data)
+		if err != nil {
+			err = &refusal{err, kind.File(), data}
+			e.Refused = &Dockerfile{buildpack.Dockerfile{Kind: kind}, data, platform.Digest(data)}
+			return e, named(fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err))
+		}
+		e.Dockerfiles = append(e.Dockerfiles, Dockerfile{d, data, platform.Digest(data)})
+		e.Notes = append(e.Notes, d.Notes...)
+	}
+	if err := e.readConfig(); err != nil {
+		return e, named(err)
+	}
+	var err error
+	if e.Contexts, err = findContexts(dir); err != nil {
+		return e, named(err)
+	}
+	e.noteNothing()
+	return e, nil
+}
+
+// checkOutputDir refuses an output directory that the extension has put something else in place of. One that it has
+// removed holds nothing.
+func checkOutputDir(dir string) error {
+	info, err := os.Lstat(dir)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("its output directory is no longer a directory but a %s", files.TypeOf(info.Mode()))
+	}
+	return ignoring(fs.ErrNotExist, err)
+}
+
+func ignoring(expected, err error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
+
+func (e *ExtensionOutput) readConfig() error {
+	data, err := readOutput(e.Dir, ExtendConfig)
+	if err != nil {
+		return err
+	}
+	config, warnings, err := buildpack.ParseExtendConfig(data)
+	if err != nil {
+		err = &refusal{err, ExtendConfig, data}
+		return fmt.Errorf("%s: %w", ExtendConfig, err)
+	}
+	e.Config = config
+	for _, w := range warnings {
+		note := buildpack.Note{Text: fmt.Sprintf("%s: %s", ExtendConfig, w)}
+		if w.Nearest == "" {
+			note.Hint = "build arguments stand in [[build.args]] and [[run.args]], each with a name and a value"
+		}
+		e.Notes = append(e.Notes, note)
+	}
+	e.noteArgs(data)
+	return nil
+}
+
+// noteArgs says which build arguments nobody uses or sets. text is that of extend-config.toml, if there is one.
+func (e *ExtensionOutput) noteArgs(text []byte) {
+	for _, kind := range buildpack.DockerfileKinds() {
+		var of *buildpack.Dockerfile
+		for i := range e.Dockerfiles {
+			if e.Dockerfiles[i].Kind == kind {
+				of = &e.Dockerfiles[i].Dockerfile
+			}
+		}
+		e.Notes = append(e.Notes, e.Config.ArgNotes(kind, of, text)...)
+	}
+}
+
+// readOutput reads a file that an extension may have left; nil if it has not. Whatever is not a regular file of its own
+// is refused: a step with more privileges will read it (B43).
+func readOutput(dir, name string) ([]byte, error) {
+	path := filepath.Join(dir, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return nil, ignoring(fs.ErrNotExist, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file of its own but a %s", name, files.TypeOf(info.Mode()))
+	}
+	data, err := files.Read(path, files.Config)
+	if data == nil && err == nil {
+		data = []byte{}
+	}
+	return data, err
+}
+
+// findContexts finds the build contexts that an extension left. None means that the app directory is the context.
+func findContexts(dir string) (map[buildpack.DockerfileKind]string, error) {
+	const shared = "context"
+	found := map[buildpack.DockerfileKind]string{}
+	isShared, err := isContext(dir, shared)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range buildpack.DockerfileKinds() {
+		name := shared + "." + string(kind)
+		own, err := isContext(dir, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case own && isShared:
+			return nil, fmt.Errorf("it left both %s and %s: %s is for both Dockerfiles, so it must be the only one", shared, name, shared)
+		case own:
+			found[kind] = name
+		case isShared:
+			found[kind] = shared
+		}
+	}
+	return found, nil
+}
+
+// isContext says whether a context directory is there, and refuses what must not be used as one (B41, B43).
+func isContext(dir, name string) (bool, error) {
+	path := filepath.Join(dir, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false, ignoring(fs.ErrNotExist, err)
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%s is not a directory of its own but a %s", name, files.TypeOf(info.Mode()))
+	}
+	return true, checkContext(path)
+}
+
+// checkContext refuses devices, pipes and links that lead out of a context.
+func checkContext(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		shown := filepath.Join(filepath.Base(dir), name)
+		switch mode := info.Mode(); {
+		case mode.IsRegular() || mode.IsDir():
+			return nil
+		case mode&fs.ModeSymlink != 0:
+			return checkLink(root, name, shown)
+		}
+		return fmt.Errorf("%s is a %s, which must not be in a context", shown, files.TypeOf(info.Mode()))
+	})
+}
+
+// checkLink refuses a link that leads out of its context: by its words, which hold even for what does not exist, or by
+// way of other links, which the system has to follow.
+func checkLink(root *os.Root, name, shown string) error {
+	target, err := os.Readlink(filepath.Join(root.Name(), name))
+	if err != nil {
+		return err
+	}
+	if filepath.IsAbs(target) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), target)) {
+		return fmt.Errorf("%s is a link to %s, out of its context", shown, target)
+	}
+	if _, err := root.Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is a link to %s, which cannot be followed within its context: %w", shown, target, err)
+	}
+	return nil
+}

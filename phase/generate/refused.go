@@ -1,0 +1,69 @@
+package generate
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// refusedFile is where the text of a file is kept because of which generation has failed, below the layers directory. It
+// is not called Dockerfile, and does not end in .toml: nobody is to apply it.
+const refusedFile = "prelude-refused.txt"
+
+// refusal is an error about the text of a file that an extension left.
+type refusal struct {
+	error
+	name string
+	text []byte
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
+// keepRefused keeps the text that an error of generation is about, if it is about one, and says with the error where: the
+// generated tree has become what it was before. Another text from an earlier run is gone then.
+func keepRefused(in platform.Inputs, err error, log *slog.Logger) error {
+	var exit *platform.Exit
+	if !errors.As(err, &exit) || !exit.InGeneration() {
+		return err
+	}
+	var r *refusal
+	path := refusedPath(in)
+	if !errors.As(err, &r) || path == "" {
+		forgetRefused(in)
+		return err
+	}
+	if unwritten := platform.ReplaceFile(path, r.text); unwritten != nil {
+		log.Warn(fmt.Sprintf("the text of %s is not kept: %s", r.name, unwritten))
+		return err
+	}
+	return exit.WithHint(fmt.Sprintf("the whole %s is in %s", r.name, path))
+}
+
+// forgetRefused removes what keepRefused has kept in an earlier run. What it cannot have written, say a link, stays.
+func forgetRefused(in platform.Inputs) {
+	path := refusedPath(in)
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+		os.Remove(path) // where we may not do that, we have not written it either
+	}
+}
+
+// refusedPath is empty if the layers directory is below the generated one, where nothing is to be that nobody has checked.
+func refusedPath(in platform.Inputs) string {
+	layers, generated := resolved(in.LayersDir), resolved(in.GeneratedDir)
+	if below, err := filepath.Rel(generated, layers); err == nil && filepath.IsLocal(below) {
+		return ""
+	}
+	return filepath.Join(in.LayersDir, refusedFile)
+}
+
+// resolved is a path without links, as far as it leads somewhere.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}

@@ -1,0 +1,77 @@
+package generate
+
+import (
+	"slices"
+
+	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// runDockerfile is what has to be known of a run.Dockerfile to decide about the run image.
+type runDockerfile struct {
+	extension string
+	// from is the image that it switches to; empty if it extends the base_image argument.
+	from string
+	// instructions after FROM.
+	instructions int
+}
+
+// RunImage is which run image the generated Dockerfiles ask for (contract, section 6, "Which run image").
+type RunImage struct {
+	// Image is what a run.Dockerfile switches to, and SwitchedBy is the id of the extension that left it; empty if none does.
+	Image, SwitchedBy string
+	// Known says whether run.toml has the image that is switched to.
+	Known bool
+	// Extend is true if a run.Dockerfile that counts has something to apply.
+	Extend bool
+	// Dockerfiles is how many run.Dockerfiles there are.
+	Dockerfiles int
+	// Ignored are the ids of the extensions whose run.Dockerfiles come before the one that switches, Extending those of others
+	// whose run.Dockerfiles have instructions after FROM.
+	Ignored, Extending []string
+}
+
+// decideRunImage walks the run.Dockerfiles, in group order, from last to first: the last one that switches decides.
+func decideRunImage(dockerfiles []runDockerfile, known platform.RunImages) RunImage {
+	decision := RunImage{Dockerfiles: len(dockerfiles)}
+	for _, d := range slices.Backward(dockerfiles) {
+		switch {
+		case decision.Switches():
+			decision.Ignored = append(decision.Ignored, d.extension)
+			continue
+		case d.instructions > 0:
+			decision.Extend = true
+			decision.Extending = append(decision.Extending, d.extension)
+		}
+		if d.from != "" {
+			decision.Image, decision.SwitchedBy, decision.Known = d.from, d.extension, known.Knows(d.from)
+		}
+	}
+	slices.Reverse(decision.Ignored)
+	slices.Reverse(decision.Extending)
+	return decision
+}
+
+// Switches says whether the run image is to be another one.
+func (d RunImage) Switches() bool { return d.Image != "" }
+
+// ignores says whether the run.Dockerfile of an index is overruled: all of them come before the one that switches.
+func (d RunImage) ignores(index int) bool { return index < len(d.Ignored) }
+
+// replaces says whether the run image becomes another one than analyzed.toml has.
+func (d RunImage) replaces(a platform.Analyzed, at api.Version) bool {
+	same := at.AtLeast(api.V(0, 12)) && a.NamesRunImage() && a.RunImage.Image == d.Image
+	return d.Switches() && !same
+}
+
+// rewrite is analyzed.toml with the decision in it. Where it names no run image and none is switched to, nothing is
+// written about one.
+func (d RunImage) rewrite(a platform.Analyzed, at api.Version) platform.Analyzed {
+	if d.replaces(a, at) {
+		a = a.SwitchedTo(d.Image)
+	}
+	if !a.NamesRunImage() {
+		return a
+	}
+	return a.ExtendingRun(d.Extend)
+}

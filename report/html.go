@@ -1,0 +1,241 @@
+package report
+
+import (
+	"bytes"
+	_ "embed" // the page's template
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/platform"
+)
+
+// This file makes the page for people. What is in the page comes from the report alone; all escaping is html/template's,
+// and the page itself forbids scripts and requests. The pictures are laid out in svg.go.
+
+//go:embed page.tmpl.html
+var pageTemplate string
+
+// HTML is the form for people: one page that needs nothing but itself.
+func (r Report) HTML() ([]byte, error) {
+	t, err := template.New("report").Funcs(template.FuncMap{
+		"tidy": tidy.Text, "took": took, "count": tidy.Count, "json": inline, "inc": func(i int) int { return i + 1 },
+		"outcome": outcomeWord, "web": isWeb, "at": func(p *int) int { return *p }, "is": func(p *int, i int) bool { return p != nil && *p == i },
+	}).Parse(pageTemplate)
+	if err != nil {
+		return nil, err
+	}
+	var text bytes.Buffer
+	err = t.Execute(&text, newPage(r))
+	return text.Bytes(), err
+}
+
+// page is what the template shows.
+type page struct {
+	Report
+	Failed   bool
+	Headline string
+	Glance   []glance
+	// Why are the reasons why earlier candidates failed, the first ones, if one passed.
+	Why []Failure
+	// Closest are the groups that were closest, if none passed, ClosestPlan the build plan of the first of them as far as it
+	// came, and Others the other groups.
+	Closest     []Failure
+	ClosestPlan *planPicture
+	Others      []Failure
+	Failures    []Candidate // candidates that failed, the first ones
+	More        int         // how many failed candidates are not among these
+	Members     bool        // whether candidates show their members
+	Plan        *planPicture
+	Entries     []Entry
+	Times       *timePicture
+	Started     string
+}
+
+// glance is one thing to see at a glance.
+type glance struct {
+	Term, Text, Note string
+}
+
+// What is shown of many candidates.
+const (
+	reasonsShown          = 5
+	candidatesShown       = 50
+	candidateMembersShown = 3000
+)
+
+func newPage(r Report) page {
+	p := page{
+		Report: r, Failed: r.Outcome.ExitCode != 0, Headline: headline(r), Glance: glances(r),
+		Plan: newPlanPicture(r), Entries: r.Plan, Times: newTimePicture(r), Started: r.Timings.Started.UTC().Format("2 January 2006, 15:04:05 MST"),
+	}
+	members := 0
+	for _, c := range r.Candidates {
+		if c.Passed {
+			continue
+		}
+		members += len(c.Members)
+		if len(p.Failures) < candidatesShown {
+			p.Failures = append(p.Failures, c)
+		}
+	}
+	if e := r.Explanation; e != nil && len(r.Group) > 0 {
+		p.Why = e.Failures[:min(len(e.Failures), reasonsShown)]
+	} else if e != nil {
+		p.Others = e.Failures
+		if e.Recognised && len(e.Failures) > 0 {
+			p.Closest, p.Others = e.Failures[:1], e.Failures[1:]
+			p.ClosestPlan = newFailurePicture(r)
+		}
+	}
+	p.Members = members <= candidateMembersShown
+	p.More = r.failedCandidates() - len(p.Failures)
+	return p
+}
+
+// failedCandidates is how many were evaluated and failed.
+func (r Report) failedCandidates() int {
+	if len(r.Group) > 0 && r.Evaluated > 0 {
+		return r.Evaluated - 1
+	}
+	return r.Evaluated
+}
+
+// headline says in one line what was decided.
+func headline(r Report) string {
+	switch code := r.Outcome.ExitCode; {
+	case code == 0 && r.Phase == platform.Generator:
+		return tidy.Count(len(r.Group), "extension") + " generated"
+	case code == 0 && len(r.Dropped) > 0:
+		return fmt.Sprintf("%d of %s take part", len(r.Group), tidy.Count(len(r.Group)+len(r.Dropped), "module"))
+	case code == 0:
+		return tidy.Count(len(r.Group), "module") + " " + tidy.Plural(len(r.Group), "takes", "take") + " part"
+	case code == platform.CodeNoGroup:
+		return "No group passed detection"
+	case code == platform.CodeNoGroupWithError:
+		return "No group passed detection, and a module ended with an error"
+	case code == platform.CodeIncompatibleBuildpack:
+		return "A module cannot be used"
+	case code == platform.CodeGenerateBuildpack, code == platform.CodeGenerate:
+		return "Generation failed"
+	case code == platform.CodeHungUp, code == platform.CodeInterrupted, code == platform.CodeTerminated:
+		return "Ended before it was done"
+	case r.Phase == platform.Generator:
+		return "Generation failed"
+	}
+	return "Detection failed"
+}
+
+// glances are the decisions, and what they came from.
+func glances(r Report) []glance {
+	var all []glance
+	add := func(term, text, note string) { all = append(all, glance{term, text, note}) }
+	switch failed := r.failedCandidates(); {
+	case r.Evaluated > 0 && len(r.Group) > 0 && failed == 0:
+		add("Group", "the first candidate", "nothing had to be tried before it")
+	case r.Evaluated > 0 && len(r.Group) > 0:
+		add("Group", fmt.Sprintf("candidate %d", r.Evaluated), tidy.Count(failed, "candidate")+" failed before it")
+	case r.Evaluated > 0:
+		add("Group", "none", tidy.Count(failed, "candidate")+" failed")
+	}
+	if len(r.Plan) > 0 {
+		given := 0
+		for _, entry := range r.Plan {
+			if entry.GivenTo != nil {
+				given++
+			}
+		}
+		add("Build plan", tidy.Plural(len(r.Plan), "1 dependency", fmt.Sprintf("%d dependencies", len(r.Plan))), fmt.Sprintf("%d given to extensions, %d left for buildpacks", given, len(r.Plan)-given))
+	}
+	if g := r.Generation; g != nil && g.RunImage != nil {
+		image := g.RunImage.Image
+		if image == "" {
+			image = "not known"
+		}
+		note := "as it was"
+		if g.RunImage.SwitchedBy != "" {
+			note = "switched by " + g.RunImage.SwitchedBy
+		}
+		if g.RunImage.Extend {
+			note += ", to be extended"
+		}
+		add("Run image", image, note)
+		build, note := "as it is", "no build.Dockerfile"
+		if g.BuildImage.Extend {
+			n := 0
+			for _, e := range g.Extensions {
+				for _, d := range e.Dockerfiles {
+					if d.Kind == "build" {
+						n++
+					}
+				}
+			}
+			build, note = "to be extended", "by "+tidy.Count(n, "Dockerfile")
+		}
+		add("Build image", build, note)
+	}
+	if t := r.Target; t != nil {
+		add("Target", strings.Join(words(t.OS, t.Arch, t.Variant), "/"), strings.Join(words(t.Distro, t.DistroVersion), " "))
+	}
+	var steps []string
+	if s := r.Timings.Detect; s != nil {
+		steps = append(steps, "detection "+took(s.DurationMS))
+	}
+	if s := r.Timings.Generate; s != nil {
+		steps = append(steps, "generation "+took(s.DurationMS))
+	}
+	add("Took", took(r.Timings.TotalMS), strings.Join(steps, ", "))
+	return all
+}
+
+func words(all ...string) []string {
+	return slices.DeleteFunc(all, func(word string) bool { return word == "" })
+}
+
+// took is a duration for people.
+func took(ms float64) string {
+	switch d := time.Duration(ms * float64(time.Millisecond)); {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", ms)
+	case d < time.Second:
+		return fmt.Sprintf("%.0f ms", ms)
+	case d < time.Minute:
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	default:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+}
+
+// outcomeWord is a module's outcome for people.
+func outcomeWord(outcome string) string {
+	switch outcome {
+	case "pass":
+		return "passed"
+	case "fail":
+		return "did not pass"
+	case "err":
+		return "error"
+	case "mismatch":
+		return "wrong target"
+	}
+	return "not known"
+}
+
+// inline is a value as JSON on one line.
+func inline(value any) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(text.String())
+}
+
+func isWeb(url string) bool {
+	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
+}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// metadata is that of a requirement, in values that JSON has.
+func metadata(table map[string]any) map[string]any {
+	if len(table) == 0 {
+		return nil
+	}
+	return plain(table).(map[string]any)
+}
+
+// plain is a value of TOML as one that JSON has: dates and times, infinity and what is no number become strings.
+func plain(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		table := make(map[string]any, len(v))
+		for key, value := range v {
+			table[key] = plain(value)
+		}
+		return table
+	case []map[string]any:
+		array := make([]any, len(v))
+		for i, value := range v {
+			array[i] = plain(value)
+		}
+		return array
+	case []any:
+		array := make([]any, len(v))
+		for i, value := range v {
+			array[i] = plain(value)
+		}
+		return array
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return strings.TrimPrefix(strings.ToLower(fmt.Sprint(v)), "+")
+		}
+	case time.Time:
+		return timeText(v)
+	}
+	return value
+}
+
+// timeText is one of TOML's four kinds of date and time, as TOML writes it. Those without an offset have a location that
+// tells the kind.
+func timeText(t time.Time) string {
+	switch t.Location().String() {
+	case "datetime-local":
+		return t.Format("2006-01-02T15:04:05.999999999")
+	case "date-local":
+		return t.Format("2006-01-02")
+	case "time-local":
+		return t.Format("15:04:05.999999999")
+	}
+	return t.Format(time.RFC3339Nano)
+}
