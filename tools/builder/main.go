@@ -1,5 +1,5 @@
-// Command builder puts Prelude's detector and generator into a builder image, as one layer more, without making the builder anew;
-// or takes them out again. Images are in a registry, in a Docker daemon, or OCI layouts on disk.
+// Command builder puts Prelude's detector and generator into a builder image, or the image of a lifecycle, as one layer more, without
+// making it anew; or takes them out again. Images are in a registry, in a Docker daemon, or OCI layouts on disk.
 package main
 
 import (
@@ -22,7 +22,7 @@ An image is one of
   daemon:<name>      in Docker
   layout:<directory> an OCI layout on disk
 
-All images of an image index are changed. Everything else in the builder stays as it is.
+It may be a builder, or the image of a lifecycle. All images of an image index are changed. Everything else stays as it is.
 
 `
 

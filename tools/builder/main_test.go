@@ -36,8 +36,8 @@ import (
 // normal is the time that files of builders have.
 var normal = time.Date(1980, 1, 1, 0, 0, 1, 0, time.UTC)
 
-// apis is a label with the APIs that a lifecycle promises.
-func apis(platform string) string {
+// promises is a label with the APIs that a lifecycle promises.
+func promises(platform string) string {
 	return `{"description":"<tiny> & \"quoted\"","lifecycle":{"version":"0.21.17","apis":{"buildpack":{"deprecated":[],"supported":["0.7","0.12"]},"platform":{"deprecated":[],"supported":["` + platform + `"]}}}}`
 }
 
@@ -101,7 +101,7 @@ func newBuilder(t *testing.T, arch string, labels map[string]string) v1.Image {
 }
 
 func good() map[string]string {
-	return map[string]string{metadata: apis("0.13"), "io.buildpacks.buildpack.order": "[]"}
+	return map[string]string{metadata: promises("0.13"), "io.buildpacks.buildpack.order": "[]"}
 }
 
 func check(t *testing.T, err error) {
@@ -253,10 +253,11 @@ func TestRefused(t *testing.T) {
 		ours  []string
 		want  string
 	}{
-		{"no builder", newBuilder(t, "amd64", map[string]string{"a": "b"}), false, amd64, "it is no builder: it has no label " + metadata},
+		{"no builder", newBuilder(t, "amd64", map[string]string{"a": "b"}), false, amd64, "it is no builder and no lifecycle: it has no label " + metadata},
 		{"a label that is no JSON", newBuilder(t, "amd64", map[string]string{metadata: "{"}), false, amd64, "label " + metadata + ": unexpected end"},
 		{"another architecture", newBuilder(t, "arm64", good()), false, amd64, "it is for linux/arm64, and there are executables for linux/amd64 only; say with -executables"},
-		{"newer APIs", newBuilder(t, "amd64", map[string]string{metadata: apis("0.99")}), false, amd64, "it promises Platform API 0.99, but Prelude has 0.7, "},
+		{"newer APIs", newBuilder(t, "amd64", map[string]string{metadata: promises("0.99")}), false, amd64, "it promises Platform API 0.99, but Prelude has 0.7, "},
+		{"a lifecycle with newer APIs", newBuilder(t, "amd64", map[string]string{apis: `{"buildpack":{"supported":["0.99"]},"platform":{"supported":["0.7"]}}`}), false, amd64, "it promises Buildpack API 0.99, but"},
 		{"no APIs", newBuilder(t, "amd64", map[string]string{metadata: "{}"}), false, amd64, "it does not list the Buildpack APIs"},
 		{"no lifecycle", noLifecycle, false, amd64, "it has no /cnb/lifecycle/detector in any layer"},
 		{"nothing to undo", newBuilder(t, "amd64", good()), true, nil, "Prelude was not put into it by this program"},
@@ -288,6 +289,12 @@ func TestRefused(t *testing.T) {
 	if err := run("layout:"+toLayout(t, newBuilder(t, "amd64", good())), "layout:"+dir, false, amd64, io.Discard); err == nil || !strings.Contains(err.Error(), "is there and no OCI layout") {
 		t.Errorf("a directory that is no layout: %v", err)
 	}
+}
+
+// TestLifecycle: the image of a lifecycle will do as well, as kpack takes it.
+func TestLifecycle(t *testing.T) {
+	from := toLayout(t, newBuilder(t, "amd64", map[string]string{apis: `{"buildpack":{"deprecated":[],"supported":["0.7"]},"platform":{"deprecated":[],"supported":["0.7"]}}`}))
+	check(t, run("layout:"+from, "layout:"+filepath.Join(t.TempDir(), "x"), false, []string{fakes(t, "amd64")}, io.Discard))
 }
 
 // made is a layout with a builder that has Prelude in it.

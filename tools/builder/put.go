@@ -23,12 +23,14 @@ const (
 	// label says what was put into a builder.
 	label = "io.github.cnb-prelude.builder"
 	// metadata is the label that makes an image a builder.
-	metadata  = "io.buildpacks.builder.metadata"
+	metadata = "io.buildpacks.builder.metadata"
+	// apis is the label that makes an image that of a lifecycle, as kpack takes it.
+	apis      = "io.buildpacks.lifecycle.apis"
 	lifecycle = "cnb/lifecycle/"
 )
 
 // putInto returns the builder with the executables of its architecture in it, in the place of those of an earlier time, and what
-// there is to say about it. It refuses what is no builder, an architecture for which there are no executables, and a builder that
+// there is to say about it. It refuses what is no builder and no lifecycle, an architecture for which there are no executables, and a builder that
 // promises APIs which Prelude does not have.
 func (ours executables) putInto(image v1.Image) (v1.Image, string, error) {
 	config, err := image.ConfigFile()
@@ -42,7 +44,7 @@ func (ours executables) putInto(image v1.Image) (v1.Image, string, error) {
 			return nil, "", err
 		}
 	}
-	if err := isBuilder(config.Config.Labels); err != nil {
+	if err := fits(config.Config.Labels); err != nil {
 		return nil, "", err
 	}
 	files, ok := ours[config.Architecture]
@@ -71,20 +73,22 @@ func (ours executables) platforms() string {
 	return strings.Join(names, ", ")
 }
 
-// isBuilder demands the label that builders have, and that Prelude has all APIs which the builder promises.
-func isBuilder(labels map[string]string) error {
-	text, ok := labels[metadata]
-	if !ok {
-		return fmt.Errorf("it is no builder: it has no label %s", metadata)
+// fits demands the label that builders have, or images of a lifecycle, and that Prelude has all APIs which it promises.
+func fits(labels map[string]string) error {
+	var theirs release.Descriptor
+	name, into := metadata, any(&struct{ Lifecycle *release.Descriptor }{&theirs})
+	if labels[metadata] == "" {
+		name, into = apis, &theirs.APIs
 	}
-	var theirs struct {
-		Lifecycle release.Descriptor `json:"lifecycle"`
+	if labels[name] == "" {
+		return fmt.Errorf("it is no builder and no lifecycle: it has no label %s or %s", metadata, apis)
 	}
-	if err := json.Unmarshal([]byte(text), &theirs); err != nil {
-		return fmt.Errorf("label %s: %w", metadata, err)
+	err := json.Unmarshal([]byte(labels[name]), into)
+	if err == nil {
+		err = release.Missing(theirs.APIs)
 	}
-	if err := release.Missing(theirs.Lifecycle.APIs); err != nil {
-		return fmt.Errorf("label %s: %w", metadata, err)
+	if err != nil {
+		return fmt.Errorf("label %s: %w", name, err)
 	}
 	return nil
 }
