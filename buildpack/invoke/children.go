@@ -105,7 +105,6 @@ func (f *childTracker) begin() {
 	f.running = map[int]bool{}
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
 	closeOnExec()
-	ignoreEnds()
 	_, any := f.ended()
 	f.ours = os.Getpid() != 1 && !any
 }
@@ -133,14 +132,6 @@ func (f *childTracker) worker() {
 	for do := range f.work {
 		do()
 	}
-}
-
-// ignoreEnds has the kernel not tell us by a signal of every child that stops or ends, which is its default. Go's runtime
-// has a handler for each signal; this one would wake up a thread twice for each executable, and nobody asks for it.
-func ignoreEnds() {
-	var byDefault [8]uint64 // as much as the system reads, and more: all zeros, on every architecture
-	const set = 8           // bytes of a set of signals; a system with larger ones refuses, and goes on telling us
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&byDefault)), 0, set, 0, 0)
 }
 
 // closeOnExec keeps from our children what we have inherited ourselves without asking for it: whatever the platform had
