@@ -57,7 +57,7 @@ func WriteFile(path string, data []byte) error {
 }
 
 // ReplaceFile puts a new file in the place of whatever has that name, a link included, unless that is a directory. In the
-// meantime what was there stays as it is. It is for files that nobody has chosen the place of.
+// meantime what was there stays as it is. It is for files whose place no user has chosen.
 func ReplaceFile(path string, data []byte) error {
 	f, err := createBeside(path)
 	if err != nil {
@@ -78,7 +78,7 @@ func ReplaceFile(path string, data []byte) error {
 // of any. Permissions are what the umask leaves (B12).
 //
 // What a link leads to is written; the link stays. Three kinds of target cannot be replaced, so they are written in
-// place by Commit: what is not a regular file, such as /dev/stdout or a pipe that somebody reads from; and a file that is
+// place by Commit: what is not a regular file, such as /dev/stdout or a pipe with a reader; and a file that is
 // a mount of its own, as container platforms make them.
 func Stage(outputs ...Output) (*Staged, error) {
 	s := &Staged{}
@@ -325,7 +325,7 @@ func (o *staged) replace(info fs.FileInfo) (undo func() error, err error) {
 	return nil, err
 }
 
-// keepOld keeps a file under another name beside it: by a link to it; where there are no links, or it is somebody else's,
+// keepOld keeps a file under another name beside it: by a link to it; where there are no links, or it is another user's,
 // as a copy, which we can remove in any directory; or, if it may not be read either, by moving it there, for which moment
 // it is gone.
 func keepOld(path string, info fs.FileInfo) (kept string, err error) {

@@ -48,7 +48,7 @@ type Report struct {
 	Explanation *Explanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []Module `json:"modules"`
-	// Group is who takes part, extensions first.
+	// Group are the modules that take part, extensions first.
 	Group []Member `json:"group"`
 	// Dropped are the members of the group's candidate that don't take part.
 	Dropped []Dropped `json:"dropped"`
@@ -134,7 +134,7 @@ type Explanation struct {
 	Recognised bool `json:"recognised"`
 	// Failures are the groups, in each of the variants that their composites make of them, the closest first.
 	Failures []Failure `json:"failures"`
-	// Advice is for whoever composes the builder, in words; none if a group passed.
+	// Advice is for the author of the builder, in words; none if a group passed.
 	Advice []string `json:"advice"`
 	// Text is the explanation in the words of the log, line by line; empty if a group passed.
 	Text []string `json:"text"`
@@ -395,7 +395,7 @@ type Context struct {
 type RunImage struct {
 	// Before is the run image of analyzed.toml; empty if it names none.
 	Before string `json:"before,omitempty"`
-	// Image is the run image now; empty if nobody knows.
+	// Image is the run image now; empty if it is not known.
 	Image string `json:"image,omitempty"`
 	// SwitchedBy is the id of the extension that switched it; empty if none did.
 	SwitchedBy string `json:"switchedBy,omitempty"`
@@ -408,7 +408,7 @@ type RunImage struct {
 
 // BuildImage is what is to become of the build image.
 type BuildImage struct {
-	// Image is empty if nobody knows.
+	// Image is empty if it is not known.
 	Image  string `json:"image,omitempty"`
 	Extend bool   `json:"extend"`
 }

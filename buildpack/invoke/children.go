@@ -69,7 +69,7 @@ func (f *childTracker) start(ctx context.Context, c command, output int) (pid in
 	<-started
 	if err != nil {
 		l.close()
-		f.clean(ctx) // nobody else may come who does
+		f.clean(ctx) // no other start or end may follow that does
 		return 0, nil, err
 	}
 	if l.isDropped() && c.debug != nil {
@@ -149,7 +149,7 @@ func closeOnExec() {
 }
 
 // reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not. An error
-// says that nobody knows how the executable ended.
+// says that how the executable ended is not known.
 func (f *childTracker) reap(ctx context.Context, pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
 	status, err := reapOne(pid)

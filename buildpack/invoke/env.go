@@ -24,7 +24,7 @@ type World struct {
 	ExecEnv string
 	// Environ is our own environment, "NAME=value" each; only what modules may see of it is handed on.
 	Environ []string
-	// Debug takes what only somebody who looks closely wants to know, from several goroutines; it may be nil.
+	// Debug takes messages for the debug level, from several goroutines; it may be nil.
 	Debug func(message string)
 
 	// once is what has been read for all modules; nil in a world that does not remember.

@@ -120,7 +120,7 @@ func (l *launcher) losesPrivileges(pid int) bool {
 	file := "/proc/" + strconv.Itoa(pid) + "/exe" // of a script it is the interpreter's
 	var stat unix.Stat_t
 	if unix.Stat(file, &stat) != nil || stat.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
-		return true // or nobody knows
+		return true // or that is not known
 	}
 	this := program{uint64(stat.Dev), stat.Ino, stat.Ctim}
 	l.mu.Lock()

@@ -18,7 +18,7 @@ import (
 const (
 	// grace is how long a process group has to end after SIGTERM before it gets SIGKILL.
 	grace = 2 * time.Second
-	// shortPause is how long we wait before we look again whether somebody has ended, and longPause what that grows to.
+	// shortPause is the time between two looks whether processes have ended, and longPause what that grows to.
 	shortPause, longPause = 100 * time.Microsecond, 20 * time.Millisecond
 	// killTimeout is for what ought to be immediate: that a killed process is gone, that a pipe without writers is at its
 	// end, that the phase's own output is read although it has been asked to end.
@@ -31,7 +31,7 @@ type command struct {
 	args []string
 	dir  string
 	env  []string
-	// output takes what it prints, stdout and stderr as they come, and without delay if somebody reads it live.
+	// output takes what it prints, stdout and stderr as they come, and without delay if it is shown live.
 	output io.Writer
 	live   bool
 	// debug is the World's.

@@ -1,4 +1,4 @@
-// Package files reads files that somebody else wrote, and removes directories that somebody else filled, without
+// Package files reads files that other programs and people write, and removes directories that modules fill, without
 // trusting either to be what it should be.
 //
 // It is a room of its own because platform, buildpack/store, buildpack/invoke and phase/generate all read such files, and none

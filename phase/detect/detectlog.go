@@ -35,7 +35,7 @@ func (t *detectLog) descriptor(m *buildpack.Module) {
 	}
 }
 
-// success says who takes part (contract, section 1, "Logging"), what went wrong with others of the same candidate, and why
+// success says which modules take part (contract, section 1, "Logging"), what went wrong with others of the same candidate, and why
 // the build plan left some out (B49). What was found about earlier candidates is for debug level: how much that is depends
 // on which module was the first to end.
 func (t *detectLog) success(r *resolve.Resolution) {

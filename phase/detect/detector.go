@@ -129,7 +129,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 // limits say which modules the Platform API leaves out.
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
-	// Whoever reads every trace at debug level, or a report, wants the same ones each time.
+	// The traces at debug level, and reports, are to be the same each time.
 	limits := resolve.Limits{Deterministic: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.World.Target

@@ -3,7 +3,7 @@
 //
 // It is pure and has two layers. The facts come first: explain.go makes one Failure of each group of the order, in each of
 // the variants that its composites make of it, and puts the closest first; diagnosis.go finds out why the build plan of one
-// candidate does not work out; advice.go what whoever composes the builder can do about that. words.go words them, and
+// candidate does not work out; advice.go what the author of the builder can do about that. words.go words them, and
 // nothing else does: the log, the report in JSON and the report's page show the same values.
 package explain
 
@@ -23,7 +23,7 @@ type Explanation struct {
 	Groups int
 	// Failures are the groups of the order and their variants, the closest first, none of them twice.
 	Failures []Failure
-	// Advice is for whoever composes the builder; nil if there is something to do about the app.
+	// Advice is for the author of the builder; nil if there is something to do about the app.
 	Advice []Advice
 }
 

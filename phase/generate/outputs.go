@@ -158,7 +158,7 @@ func (o *outputs) makeParents(dir string) error {
 		return err
 	}
 	o.undo = append(o.undo, func() error {
-		os.Remove(dir) // unless somebody else has put something in it
+		os.Remove(dir) // unless it is not empty
 		return nil
 	})
 	return nil

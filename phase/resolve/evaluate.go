@@ -17,7 +17,7 @@ func (s *searcher) evaluate(at state) (*Resolution, set, error) {
 	}
 	if i := slices.IndexFunc(at.members, Member.fails); i >= 0 {
 		s.record(Attempt{Members: at.members})
-		return nil, s.blame(at).loss(i), nil
+		return nil, s.blame(at).requiredFails(i), nil
 	}
 	var passing []int
 	var participants []Participant

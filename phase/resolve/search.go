@@ -160,7 +160,7 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 }
 
 // state is the way to a candidate. It is handed down by value, and its slices grow in place: what one alternative has
-// appended is overwritten by the next. Whoever keeps something of it copies it.
+// appended is overwritten by the next. To keep something of it is to copy it.
 type state struct {
 	members []Member
 	// from are, for each member, the level of the innermost choice that it came out of, or outermost.
