@@ -61,13 +61,10 @@ func candidateMember(m resolve.Member) CandidateMember {
 
 // why explains the candidates that failed.
 func (r *Record) why() explain.Explanation {
-	var composites [][]buildpack.Ref
-	if res, f := r.resolution(), r.failure(); res != nil {
-		composites = res.Composites
-	} else if f != nil {
-		composites = f.Composites
+	if r.Detection == nil {
+		return explain.Explanation{}
 	}
-	return explain.Why(r.attempts(), composites)
+	return r.Detection.Explanation
 }
 
 // explanation is why candidates failed; nil if none did.
@@ -297,11 +294,10 @@ func (r *Record) group() []Member {
 
 func (r *Record) dropped() []Dropped {
 	all := []Dropped{}
-	res := r.resolution()
-	if res == nil {
+	if r.Detection == nil {
 		return all
 	}
-	for _, left := range explain.WhyLeftOut(res) {
+	for _, left := range r.Detection.LeftOut {
 		report := Dropped{Ref: refReport(left.Member.Module.Ref), Reason: left.String()}
 		if left.Fact != nil {
 			fact := factReport(*left.Fact, linksOfDropout)
