@@ -71,7 +71,7 @@ type Outcome struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// Target is the operating system, the architecture and the distribution of an image. What is empty is not known.
+// Target is the operating system, the architecture and the distribution of an image. An empty field is not known.
 type Target struct {
 	OS            string `json:"os,omitempty"`
 	Arch          string `json:"arch,omitempty"`
@@ -325,7 +325,7 @@ type Extension struct {
 	Static bool `json:"static"`
 	// Given are the names of the plan's entries that it is to provide.
 	Given []string `json:"given"`
-	// Checks are what was found and looked at; only the last one may have failed.
+	// Checks are those of its output, in order; only the last one may have failed.
 	Checks      []Check      `json:"checks"`
 	Dockerfiles []Dockerfile `json:"dockerfiles"`
 	Contexts    []Context    `json:"contexts"`
@@ -406,7 +406,7 @@ type RunImage struct {
 	Reasons []string `json:"reasons"`
 }
 
-// BuildImage is what is to become of the build image.
+// BuildImage is the build image, and whether it is to be extended.
 type BuildImage struct {
 	// Image is empty if it is not known.
 	Image  string `json:"image,omitempty"`

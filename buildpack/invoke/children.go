@@ -45,7 +45,7 @@ type childTracker struct {
 	// coming counts the executables that are to be started; running are those that have been, and are not reaped yet.
 	coming  int
 	running map[int]bool
-	// ours says that all children are our own making.
+	// ours says that this tracker has started all children of the process.
 	ours bool
 }
 
@@ -96,7 +96,7 @@ func (f *childTracker) startOnThread(c command, output int, l *lifetimePipe) (pi
 	return pid, err
 }
 
-// begin is what there is to do before the first executable is started.
+// begin prepares the process, before the first executable is started.
 func (f *childTracker) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,8 +134,8 @@ func (f *childTracker) worker() {
 	}
 }
 
-// closeOnExec keeps from our children what we have inherited ourselves without asking for it: whatever the platform had
-// open when it started us. Our own descriptors are marked already.
+// closeOnExec keeps from children the descriptors that this process has inherited: whatever the platform had open when it
+// started it. The descriptors that this process has opened are marked already.
 func closeOnExec() {
 	if unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return
@@ -245,7 +245,7 @@ func reapOne(pid int) (status unix.WaitStatus, err error) {
 	}
 }
 
-// state is what there is to know of a child that has ended or is stopped.
+// state is that of a child that has ended or is stopped.
 type state struct {
 	pid int
 	// signal is the one that it is stopped for, as one that is traced; 0 if it has ended.

@@ -24,7 +24,7 @@ func newDetectLog(log *slog.Logger) *detectLog {
 	return &detectLog{log: log, descriptors: map[buildpack.Ref]bool{}}
 }
 
-// descriptor says what is unknown in a module's descriptor.
+// descriptor warns of unknown keys in a module's descriptor.
 func (t *detectLog) descriptor(m *buildpack.Module) {
 	if t.descriptors[m.Ref] {
 		return
@@ -35,9 +35,9 @@ func (t *detectLog) descriptor(m *buildpack.Module) {
 	}
 }
 
-// success says which modules take part (contract, section 1, "Logging"), what went wrong with others of the same candidate, and why
-// the build plan left some out (B49). What was found about earlier candidates is for debug level: how much that is depends
-// on which module was the first to end.
+// success says which modules take part (contract, section 1, "Logging"), what went wrong with others of the same candidate,
+// and why the build plan left some out (B49). Findings about earlier candidates are for debug level: how many there are
+// depends on which module was the first to end.
 func (t *detectLog) success(answer *Result) {
 	r := answer.Resolution
 	t.debug(r)
@@ -145,7 +145,7 @@ func (t *detectLog) failure(answer *Result) *platform.Exit {
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
 }
 
-// warnings says what is unknown in a module's descriptor and in its build plan.
+// warnings warns of unknown keys in a module's descriptor and in its build plan.
 func (t *detectLog) warnings(m resolve.Member) {
 	t.descriptor(m.Module)
 	for _, warning := range m.Detection.Warnings {

@@ -138,8 +138,8 @@ func Why(attempts []resolve.Attempt, composites [][]buildpack.Ref) Explanation {
 }
 
 // closer puts first where the app was recognised most (contract, section 5): groups that recognised it by how many modules
-// did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others those come first in which a module errored, because that
-// decides the exit code. Equal ones stay in the order.
+// did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others
+// those come first in which a module errored, because that decides the exit code. Equal ones stay in the order.
 func closer(a, b Failure) int {
 	x, y := a.Recognition, b.Recognition
 	if !x.Enough() && !y.Enough() {
@@ -309,7 +309,7 @@ func newFailure(a resolve.Attempt, known *known) Failure {
 	return f
 }
 
-// recognitionOf counts what is known before the build plan is looked at.
+// recognitionOf counts the facts that are known before the build plan is looked at.
 func recognitionOf(members []resolve.Member) Recognition {
 	var r Recognition
 	provided := map[string]bool{}

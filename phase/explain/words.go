@@ -116,7 +116,7 @@ func (w *writer) reasons(f Failure, limit int) {
 	}
 }
 
-// advice stands right below what it is about.
+// advice stands right below the group that it is about.
 func (w *writer) advice(list []Advice) {
 	for _, a := range firstOf(list, adviceShown, w.all) {
 		w.line("  For who composes the builder: %s", a)

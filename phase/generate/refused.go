@@ -47,7 +47,7 @@ func keepRefused(in platform.Inputs, err error, log *slog.Logger) error {
 func forgetRefused(in platform.Inputs) {
 	path := refusedPath(in)
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
-		os.Remove(path) // where we may not do that, we have not written it either
+		os.Remove(path) // where that is not allowed, keepRefused has not written it either
 	}
 }
 

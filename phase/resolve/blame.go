@@ -38,8 +38,8 @@ func put(list []int, at, value int) []int {
 	return list
 }
 
-// requiredFails is why required member i, which does not pass, stands in the candidate: the choice that it came out of, and those that
-// could put something else of its id before it. Where it stands does not matter.
+// requiredFails is why required member i, which does not pass, stands in the candidate: the choice that it came out of, and
+// those that could put something else of its id before it. Where it stands does not matter.
 func (b *blame) requiredFails(i int) set {
 	own := b.occurrence(b.members[i].Module.Ref, b.members[i].Optional)
 	return b.contributors(levelsFrom(b.from[i]), upTo(i), func(other occurrence, _ int) bool {

@@ -20,8 +20,8 @@ type effort struct {
 	steps int
 }
 
-// mostEffort is what may be spent on one group of the order. The largest orders of public builders take less than a
-// thousandth of it; on a busy machine with two CPUs it took 14 to 59 s.
+// mostEffort is the most effort that may be spent on one group of the order. The largest orders of public builders take less
+// than a thousandth of it; on a busy machine with two CPUs it took 14 to 59 s.
 var mostEffort = effort{candidates: 10_000, steps: 20_000_000}
 
 // mostChoices is how many choices one candidate may take; composites that are nested and name each other twice make

@@ -4,8 +4,8 @@ import "github.com/cnb-prelude/prelude/buildpack"
 
 // This file is about candidates that are known to fail. They need not be evaluated, but full evaluation would come across
 // their modules: it would run those that have not been run yet, and end where something is wrong with one. So reach walks
-// there, too – but only where a module stands in a candidate for the first time, which an outlook says beforehand. So there are hardly more walks
-// than modules.
+// there, too – but only where a module stands in a candidate for the first time, which an outlook says beforehand. So there
+// are hardly more walks than modules.
 
 // reach looks up the modules of all candidates that go on at n, after the members that stand before, and notes those
 // modules as reached.

@@ -83,7 +83,7 @@ func (s *searcher) composites() [][]buildpack.Ref {
 	return all
 }
 
-// searcher holds what is learned on the way.
+// searcher holds all that a search learns on its way.
 type searcher struct {
 	source Source
 	limits Limits
@@ -114,7 +114,8 @@ type searcher struct {
 	failed map[place]int
 	// scopes caches what each composite can contribute.
 	scopes map[buildpack.Ref]*scope
-	// numbers of ids, and those that components have and that composites have, in the first groups of the order, as many as collected says.
+	// numbers of ids, and those that components have and that composites have, in the first groups of the order, as many as
+	// collected says.
 	numbers                    map[buildpack.Ref]int
 	componentIDs, compositeIDs set
 	collected                  int
@@ -180,7 +181,7 @@ type skipped struct {
 	position int
 }
 
-// outermost stands for the level of what comes out of no choice.
+// outermost stands for the level of members that come out of no choice.
 const outermost = -1
 
 // point is a choice on the way to a candidate.

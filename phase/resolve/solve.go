@@ -259,7 +259,7 @@ func (e *encoding) addBuildpack(members []int) {
 	}
 }
 
-// front is what is known of one side of a name on the way along the participants.
+// front is the state of one side of a name on the way along the participants.
 type front struct {
 	// met is a literal that implies that a participant so far mentions the name, those waiting not counted; NoLit if
 	// none does.
