@@ -98,7 +98,7 @@ func (d Dockerfile) unused(place, name string, set []Arg) Note {
 }
 
 // unset are arguments that are declared and have no value. That is how a Dockerfile says that one may be set or not, so it
-// is of interest only to who looks for it.
+// is only for a reader who looks for it.
 func (d Dockerfile) unset(set map[string]bool) []Note {
 	var notes []Note
 	for _, arg := range d.Args {

@@ -25,7 +25,7 @@ type Detection struct {
 	ExitCode int
 	// Alternatives of its build plan, at least one if it passed: the top level of the file first, then each "or".
 	Alternatives []Alternative
-	// Output is what it printed, stdout and stderr as they came.
+	// Output is all that it printed, stdout and stderr as they came.
 	Output []byte
 	// Cause says what went wrong if it errored or mismatched; nil otherwise.
 	Cause error

@@ -33,7 +33,7 @@ func DockerfileKinds() []DockerfileKind { return []DockerfileKind{BuildDockerfil
 // File is the name of the Dockerfile in an extension's output: "build.Dockerfile" or "run.Dockerfile".
 func (k DockerfileKind) File() string { return string(k) + ".Dockerfile" }
 
-// Dockerfile is what has to be known of a generated Dockerfile that passed its checks.
+// Dockerfile is a generated Dockerfile that passed its checks, as far as generation has to know it.
 type Dockerfile struct {
 	Kind DockerfileKind
 	// From is the image after FROM if the Dockerfile switches the run image; empty if it extends the base_image argument.
@@ -95,7 +95,7 @@ type source struct {
 	stage  instructions.Stage
 }
 
-// ParseDockerfile checks a generated Dockerfile (contract, section 6) and says what has to be known of it. Its errors
+// ParseDockerfile checks a generated Dockerfile (contract, section 6) and returns what generation has to know of it. Its errors
 // are *DockerfileError.
 func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
 	s, err := readDockerfile(kind, data)
@@ -196,7 +196,7 @@ func printable(word string) bool {
 
 // expand removes quotes as an extend step would, and says which variables a word uses.
 func (s source) expand(word string) (text string, variables []string, err error) {
-	if !printable(word) { // the lexer complains about such to our stderr
+	if !printable(word) { // the lexer complains about such to the process's stderr
 		return "", nil, fmt.Errorf("%q is not text", word)
 	}
 	expanded, err := shell.NewLex(s.escape).ProcessWordWithMatches(word, shell.EnvsFromSlice(nil))

@@ -15,7 +15,7 @@ type Note struct {
 	Text string
 	// Hint is what to try; empty if nothing comes to mind.
 	Hint string
-	// Minor notes are of interest only to who looks for them.
+	// Minor notes are said at debug level only.
 	Minor bool
 }
 

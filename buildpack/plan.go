@@ -20,7 +20,7 @@ type Provider struct {
 	Extension bool   `toml:"extension,omitempty"`
 }
 
-// PlanEntry is one dependency of the resolved build plan: who provides it, and what is asked of them.
+// PlanEntry is one dependency of the resolved build plan: its providers, and what is required of them.
 type PlanEntry struct {
 	Providers []Provider `toml:"providers"`
 	Requires  []Require  `toml:"requires"`

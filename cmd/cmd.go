@@ -64,7 +64,7 @@ func (p process) run(phase platform.Phase) int {
 	defer stop()
 	colour := p.terminal && !in.NoColor && p.getenv("NO_COLOR") == "" // B07
 	level, _ := platform.ParseLevel(in.LogLevel)                      // a bad one is among Parse's errors
-	// Of those who want no colours, nobody wants what moves.
+	// Where there are no colours, there is no status line either.
 	var status *platform.Status
 	if colour && level == slog.LevelInfo && p.getenv("TERM") != "dumb" {
 		status = platform.NewStatus(p.stdout, p.columns)

@@ -34,7 +34,7 @@ type Generated struct {
 
 // GeneratedRunImage says what run image to extend, or to use as it is.
 type GeneratedRunImage struct {
-	// Image is empty if nobody knows.
+	// Image is empty if it is not known.
 	Image string `toml:"image,omitempty"`
 	// SwitchedBy is the id of the extension that switched it; empty if none did.
 	SwitchedBy string `toml:"switched-by,omitempty"`
@@ -43,7 +43,7 @@ type GeneratedRunImage struct {
 
 // GeneratedBuildImage says what build image to extend.
 type GeneratedBuildImage struct {
-	// Reference is empty if nobody knows.
+	// Reference is empty if it is not known.
 	Reference string `toml:"reference,omitempty"`
 	Extend    bool   `toml:"extend"`
 }

@@ -56,7 +56,7 @@ type Inputs struct {
 
 	// SkipGenerate ends detector after detection.
 	SkipGenerate bool
-	// Parallel is how many bin/detect run at the same time at the most; 0: as many as there are CPUs for us, and more.
+	// Parallel is how many bin/detect run at the same time at the most; 0: as many as there are CPUs for this process, and more.
 	Parallel int
 	// DetectTimeout and GenerateTimeout are for each executable; 0 means none.
 	DetectTimeout   time.Duration
@@ -74,7 +74,7 @@ type Inputs struct {
 type Input struct {
 	// Flag is the name without "-"; empty if there is only a variable.
 	Flag string
-	// Env is the environment variable. Those of the specification begin with CNB_, ours, which modules never see, with
+	// Env is the environment variable. Those of the specification begin with CNB_, Prelude's own, which modules never see, with
 	// PRELUDE_: platforms inside builders cannot pass flags that they do not know.
 	Env string
 	// Default as it is documented; "<layers>" stands for the final value of -layers. Empty means none.
@@ -194,7 +194,7 @@ func asks(args []string, name string) bool {
 }
 
 // flags fills the inputs with their defaults and what the environment says, and returns the flags that override them.
-// The error is about a variable of ours; those of the specification are never malformed, for what is neither true nor
+// The error is about a variable of Prelude's own; those of the specification are never malformed, for what is neither true nor
 // false counts as unset.
 func flags(in *Inputs, getenv func(string) string) (*flag.FlagSet, error) {
 	set := flag.NewFlagSet(string(in.Phase), flag.ContinueOnError)

@@ -144,7 +144,7 @@ func (l ociLayout) image(digest string) (LayoutImage, error) {
 	return LayoutImage{}, fmt.Errorf("%s: more than %d indexes within each other", what, deepest)
 }
 
-// choose picks a manifest of an index: the one with the digest, else the first for our own platform – linux, on the
+// choose picks a manifest of an index: the one with the digest, else the first for this platform – linux, on the
 // machine's architecture –, else the first. What is no image, as attestations are, doesn't count.
 func (l ociLayout) choose(manifests []v1.Descriptor, digest string) (v1.Descriptor, error) {
 	for _, m := range manifests {

@@ -17,7 +17,7 @@ type Status struct {
 	// first is how long nothing is shown, next how long a line stays as it is.
 	first, next time.Duration
 
-	// count guards what the line is made of, draw what is on the terminal. Who counts never waits for the terminal, which
+	// count guards what the line is made of, draw what is on the terminal. Counting never waits for the terminal, which
 	// may be stopped.
 	count, draw              sync.Mutex
 	since                    time.Time
@@ -34,7 +34,7 @@ func NewStatus(terminal io.Writer, columns func() int) *Status {
 // statusKey is the key of a context's value.
 type statusKey struct{}
 
-// WithStatus hands the status line down to whoever knows how far it is.
+// WithStatus hands the status line down to the code that knows how far it is.
 func WithStatus(ctx context.Context, s *Status) context.Context {
 	return context.WithValue(ctx, statusKey{}, s)
 }
@@ -87,7 +87,7 @@ func (s *Status) show() {
 		return
 	}
 	s.shown = true
-	io.WriteString(s.terminal, start+s.text()+toEnd) //nolint:errcheck // who cannot be told cannot be told that either
+	io.WriteString(s.terminal, start+s.text()+toEnd) //nolint:errcheck // there is no other place to say so
 	s.count.Lock()
 	defer s.count.Unlock()
 	s.timer.Reset(s.next)

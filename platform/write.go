@@ -57,7 +57,7 @@ func WriteFile(path string, data []byte) error {
 }
 
 // ReplaceFile puts a new file in the place of whatever has that name, a link included, unless that is a directory. In the
-// meantime what was there stays as it is. It is for files that nobody has chosen the place of.
+// meantime what was there stays as it is. It is for files whose place no user has chosen.
 func ReplaceFile(path string, data []byte) error {
 	f, err := createBeside(path)
 	if err != nil {
@@ -78,7 +78,7 @@ func ReplaceFile(path string, data []byte) error {
 // of any. Permissions are what the umask leaves (B12).
 //
 // What a link leads to is written; the link stays. Three kinds of target cannot be replaced, so they are written in
-// place by Commit: what is not a regular file, such as /dev/stdout or a pipe that somebody reads from; and a file that is
+// place by Commit: what is not a regular file, such as /dev/stdout or a pipe with a reader; and a file that is
 // a mount of its own, as container platforms make them.
 func Stage(outputs ...Output) (*Staged, error) {
 	s := &Staged{}
@@ -241,7 +241,7 @@ func (o *staged) discard() {
 
 // Commit brings all outputs to their places. If one cannot be, those before it are taken back.
 func (s *Staged) Commit() error {
-	defer s.Discard() // after a commit, what is beside is what was there before
+	defer s.Discard() // after a commit, the files beside are the old ones
 	var done []*staged
 	var undo []func() error
 	for _, inPlace := range []bool{true, false} { // first what may fail for want of space or a reader
@@ -317,7 +317,7 @@ func (o *staged) replace(info fs.FileInfo) (undo func() error, err error) {
 	case err == nil:
 		o.beside = ""
 		return undo, nil
-	case errors.Is(err, syscall.EBUSY): // a mount, on a system that does not tell us so
+	case errors.Is(err, syscall.EBUSY): // a mount, on a system that does not tell so
 		return overwrite(o.target, o.Data)
 	case gone != nil:
 		err = errors.Join(err, takeBack([]*staged{o}, []func() error{undo}))
@@ -325,9 +325,9 @@ func (o *staged) replace(info fs.FileInfo) (undo func() error, err error) {
 	return nil, err
 }
 
-// keepOld keeps a file under another name beside it: by a link to it; where there are no links, or it is somebody else's,
-// as a copy, which we can remove in any directory; or, if it may not be read either, by moving it there, for which moment
-// it is gone.
+// keepOld keeps a file under another name beside it: by a link to it; where there are no links, or it is another user's,
+// as a copy, which this process can remove in any directory; or, if it may not be read either, by moving it there, for which
+// moment it is gone.
 func keepOld(path string, info fs.FileInfo) (kept string, err error) {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == os.Geteuid() {
 		kept, err = nameBeside(path, func(name string) error { return unix.Linkat(unix.AT_FDCWD, path, unix.AT_FDCWD, name, 0) })
@@ -345,7 +345,7 @@ func keepOld(path string, info fs.FileInfo) (kept string, err error) {
 	return kept, err
 }
 
-// copyBeside copies a file, with its mode and, as far as we may, its owner.
+// copyBeside copies a file, with its mode and, as far as that is allowed, its owner.
 func copyBeside(path string) (name string, err error) {
 	from, err := os.Open(path)
 	if err != nil {
@@ -407,7 +407,7 @@ func appendTo(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// openToAppend opens such a thing. What we have open ourselves is not opened again: we may not be allowed to.
+// openToAppend opens such a thing. A descriptor of this process is duplicated, not opened again, which may not be allowed.
 func openToAppend(path string) (*os.File, error) {
 	if own, ok := strings.CutPrefix(path, fmt.Sprintf("/proc/%d/fd/", os.Getpid())); ok {
 		number, err := strconv.Atoi(own)

@@ -61,13 +61,10 @@ func candidateMember(m resolve.Member) CandidateMember {
 
 // why explains the candidates that failed.
 func (r *Record) why() explain.Explanation {
-	var composites [][]buildpack.Ref
-	if res, f := r.resolution(), r.failure(); res != nil {
-		composites = res.Composites
-	} else if f != nil {
-		composites = f.Composites
+	if r.Detection == nil {
+		return explain.Explanation{}
 	}
-	return explain.Why(r.attempts(), composites)
+	return r.Detection.Explanation
 }
 
 // explanation is why candidates failed; nil if none did.
@@ -119,8 +116,8 @@ func refReports(refs []buildpack.Ref) []Ref {
 	return all
 }
 
-// How many links of a chain there are in the report: of a reason, and of that for which somebody dropped out – the links
-// of the latter are mostly about others who dropped out, who have a reason of their own.
+// How many links of a chain there are in the report: of a reason, and of that for which a module dropped out – the links
+// of the latter are mostly about other modules that dropped out, with a reason of their own.
 const (
 	linksOfReason  = 200
 	linksOfDropout = 10
@@ -297,11 +294,10 @@ func (r *Record) group() []Member {
 
 func (r *Record) dropped() []Dropped {
 	all := []Dropped{}
-	res := r.resolution()
-	if res == nil {
+	if r.Detection == nil {
 		return all
 	}
-	for _, left := range explain.WhyLeftOut(res) {
+	for _, left := range r.Detection.LeftOut {
 		report := Dropped{Ref: refReport(left.Member.Module.Ref), Reason: left.String()}
 		if left.Fact != nil {
 			fact := factReport(*left.Fact, linksOfDropout)
@@ -322,7 +318,7 @@ func (r *Record) plan() []buildpack.PlanEntry {
 	return nil
 }
 
-// entries are those of the build plan, with who asks for each as far as that is known.
+// entries are those of the build plan, with the modules that require each as far as that is known.
 func (r *Record) entries() []Entry {
 	all := []Entry{}
 	givenTo := map[int]*Ref{}
@@ -357,7 +353,7 @@ func (r *Record) entries() []Entry {
 	return all
 }
 
-// requirers are who requires a name, in the order of the group: as often as each of them does, as in the plan.
+// requirers are the modules that require a name, in the order of the group: as often as each of them does, as in the plan.
 func (r *Record) requirers(name string) []*Ref {
 	var all []*Ref
 	res := r.resolution()

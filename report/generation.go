@@ -62,7 +62,7 @@ func (r *Record) extension(e generate.Extension) Extension {
 	return report
 }
 
-// checks are what was looked at of an extension's output, and found.
+// checks are those of an extension's output, with their results.
 func checks(e generate.Extension) []Check {
 	all := []Check{}
 	passed := func(what, text string) { all = append(all, Check{What: what, Passed: true, Text: text}) }
@@ -101,7 +101,7 @@ func describe(d buildpack.Dockerfile) string {
 	return what + ", " + tidy.Count(d.Instructions, "instruction")
 }
 
-// dockerfile is a Dockerfile, and what has become of it if generation went well.
+// dockerfile is a Dockerfile, with its place if generation went well.
 func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerfile {
 	report := Dockerfile{
 		Kind: string(d.Kind), Digest: d.Digest, From: d.From, Instructions: d.Instructions,

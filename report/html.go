@@ -14,7 +14,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// This file makes the page for people. What is in the page comes from the report alone; all escaping is html/template's,
+// This file makes the page for people. The page shows the report and nothing else; all escaping is html/template's,
 // and the page itself forbids scripts and requests. The pictures are laid out in svg.go.
 
 //go:embed page.tmpl.html
@@ -61,7 +61,7 @@ type glance struct {
 	Term, Text, Note string
 }
 
-// What is shown of many candidates.
+// How many are shown of many candidates.
 const (
 	reasonsShown          = 5
 	candidatesShown       = 50

@@ -15,7 +15,7 @@ func metadata(table map[string]any) map[string]any {
 	return plain(table).(map[string]any)
 }
 
-// plain is a value of TOML as one that JSON has: dates and times, infinity and what is no number become strings.
+// plain is a value of TOML as one that JSON has: dates and times, infinity and NaN become strings.
 func plain(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -48,7 +48,7 @@ type Report struct {
 	Explanation *Explanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []Module `json:"modules"`
-	// Group is who takes part, extensions first.
+	// Group are the modules that take part, extensions first.
 	Group []Member `json:"group"`
 	// Dropped are the members of the group's candidate that don't take part.
 	Dropped []Dropped `json:"dropped"`
@@ -71,7 +71,7 @@ type Outcome struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// Target is the operating system, the architecture and the distribution of an image. What is empty is not known.
+// Target is the operating system, the architecture and the distribution of an image. An empty field is not known.
 type Target struct {
 	OS            string `json:"os,omitempty"`
 	Arch          string `json:"arch,omitempty"`
@@ -134,7 +134,7 @@ type Explanation struct {
 	Recognised bool `json:"recognised"`
 	// Failures are the groups, in each of the variants that their composites make of them, the closest first.
 	Failures []Failure `json:"failures"`
-	// Advice is for whoever composes the builder, in words; none if a group passed.
+	// Advice is for the author of the builder, in words; none if a group passed.
 	Advice []string `json:"advice"`
 	// Text is the explanation in the words of the log, line by line; empty if a group passed.
 	Text []string `json:"text"`
@@ -325,7 +325,7 @@ type Extension struct {
 	Static bool `json:"static"`
 	// Given are the names of the plan's entries that it is to provide.
 	Given []string `json:"given"`
-	// Checks are what was found and looked at; only the last one may have failed.
+	// Checks are those of its output, in order; only the last one may have failed.
 	Checks      []Check      `json:"checks"`
 	Dockerfiles []Dockerfile `json:"dockerfiles"`
 	Contexts    []Context    `json:"contexts"`
@@ -395,7 +395,7 @@ type Context struct {
 type RunImage struct {
 	// Before is the run image of analyzed.toml; empty if it names none.
 	Before string `json:"before,omitempty"`
-	// Image is the run image now; empty if nobody knows.
+	// Image is the run image now; empty if it is not known.
 	Image string `json:"image,omitempty"`
 	// SwitchedBy is the id of the extension that switched it; empty if none did.
 	SwitchedBy string `json:"switchedBy,omitempty"`
@@ -406,9 +406,9 @@ type RunImage struct {
 	Reasons []string `json:"reasons"`
 }
 
-// BuildImage is what is to become of the build image.
+// BuildImage is the build image, and whether it is to be extended.
 type BuildImage struct {
-	// Image is empty if nobody knows.
+	// Image is empty if it is not known.
 	Image  string `json:"image,omitempty"`
 	Extend bool   `json:"extend"`
 }

@@ -199,7 +199,7 @@ func (f Fact) addMissing(missing map[string]bool) {
 	}
 }
 
-// planColumns are the members of the candidate that passed or, in generator, the extensions and who else is in the plan.
+// planColumns are the members of the candidate that passed or, in generator, the extensions and the other modules of the plan.
 func planColumns(r Report) []planColumn {
 	var columns []planColumn
 	add := func(ref Ref, note int) {
@@ -294,7 +294,7 @@ func newPlanLane(entry Entry, at map[string]int) planLane {
 	return lane
 }
 
-// parts lists who does something to a dependency.
+// parts lists the modules that do something to a dependency.
 func parts(what string, who []string) string {
 	if len(who) == 0 {
 		return what + "nothing"

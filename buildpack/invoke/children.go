@@ -45,7 +45,7 @@ type childTracker struct {
 	// coming counts the executables that are to be started; running are those that have been, and are not reaped yet.
 	coming  int
 	running map[int]bool
-	// ours says that all children are our own making.
+	// ours says that this tracker has started all children of the process.
 	ours bool
 }
 
@@ -69,7 +69,7 @@ func (f *childTracker) start(ctx context.Context, c command, output int) (pid in
 	<-started
 	if err != nil {
 		l.close()
-		f.clean(ctx) // nobody else may come who does
+		f.clean(ctx) // no other start or end may follow that does
 		return 0, nil, err
 	}
 	if l.isDropped() && c.debug != nil {
@@ -96,7 +96,7 @@ func (f *childTracker) startOnThread(c command, output int, l *lifetimePipe) (pi
 	return pid, err
 }
 
-// begin is what there is to do before the first executable is started.
+// begin prepares the process, before the first executable is started.
 func (f *childTracker) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -105,7 +105,6 @@ func (f *childTracker) begin() {
 	f.running = map[int]bool{}
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
 	closeOnExec()
-	ignoreEnds()
 	_, any := f.ended()
 	f.ours = os.Getpid() != 1 && !any
 }
@@ -135,16 +134,8 @@ func (f *childTracker) worker() {
 	}
 }
 
-// ignoreEnds has the kernel not tell us by a signal of every child that stops or ends, which is its default. Go's runtime
-// has a handler for each signal; this one would wake up a thread twice for each executable, and nobody asks for it.
-func ignoreEnds() {
-	var byDefault [8]uint64 // as much as the system reads, and more: all zeros, on every architecture
-	const set = 8           // bytes of a set of signals; a system with larger ones refuses, and goes on telling us
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&byDefault)), 0, set, 0, 0)
-}
-
-// closeOnExec keeps from our children what we have inherited ourselves without asking for it: whatever the platform had
-// open when it started us. Our own descriptors are marked already.
+// closeOnExec keeps from children the descriptors that this process has inherited: whatever the platform had open when it
+// started it. The descriptors that this process has opened are marked already.
 func closeOnExec() {
 	if unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return
@@ -158,7 +149,7 @@ func closeOnExec() {
 }
 
 // reap reaps an executable that has ended, and orphans that have; if it was the last, it ends those that have not. An error
-// says that nobody knows how the executable ended.
+// says that how the executable ended is not known.
 func (f *childTracker) reap(ctx context.Context, pid int) (unix.WaitStatus, error) {
 	f.mu.Lock()
 	status, err := reapOne(pid)
@@ -254,7 +245,7 @@ func reapOne(pid int) (status unix.WaitStatus, err error) {
 	}
 }
 
-// state is what there is to know of a child that has ended or is stopped.
+// state is that of a child that has ended or is stopped.
 type state struct {
 	pid int
 	// signal is the one that it is stopped for, as one that is traced; 0 if it has ended.

@@ -8,7 +8,7 @@ import (
 
 // Computing counts, up to limit, what could use a CPU now of the executables that run and all that they have started: the
 // threads that are running or waiting for a CPU, rather than for anything else. It is not known where the kernel does not
-// tell whose children are whose.
+// list the children of a thread.
 func Computing(limit int) (n int, known bool) {
 	if _, err := os.Stat("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/children"); err != nil {
 		return 0, false

@@ -5,10 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -119,20 +116,5 @@ func TestLeftUntilNothingIsComing(t *testing.T) {
 	if !isGone(left) {
 		gone(t, "at the end", left)
 		t.Error("it was not ended")
-	}
-}
-
-// Nobody wakes up for a signal because a child has ended.
-func TestEndsAreNoSignals(t *testing.T) {
-	w, m := scripted(t, "")
-	w.RunDetect(t.Context(), m, 0)
-	status, err := os.ReadFile("/proc/self/status")
-	check(t, err)
-	_, rest, _ := strings.Cut(string(status), "SigCgt:")
-	mask, _, _ := strings.Cut(rest, "\n")
-	caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
-	check(t, err)
-	if caught&(1<<(syscall.SIGCHLD-1)) != 0 || caught == 0 {
-		t.Errorf("signals that are caught: %x", caught)
 	}
 }

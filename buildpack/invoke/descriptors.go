@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How many descriptors are needed, besides those that are open when we begin.
+// How many descriptors are needed, besides those that are open at the start.
 const (
 	// least is for Go's runtime, and to start one executable, without a lifetime pipe.
 	least = 6
@@ -42,7 +42,7 @@ func MaxConcurrent() int {
 	return max(1, (limit()-len(open)-spare)/most)
 }
 
-// limit is how many descriptors we may have open. Go's runtime has raised it to what may be had at all.
+// limit is how many descriptors this process may have open. Go's runtime has raised the soft limit to the hard one.
 func limit() int {
 	var rlimit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &rlimit); err != nil {

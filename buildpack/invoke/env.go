@@ -22,12 +22,12 @@ type World struct {
 	Target buildpack.Target
 	// ExecEnv is the execution environment.
 	ExecEnv string
-	// Environ is our own environment, "NAME=value" each; only what modules may see of it is handed on.
+	// Environ is the environment of this process, "NAME=value" each; modules get only the variables that they may see.
 	Environ []string
-	// Debug takes what only somebody who looks closely wants to know, from several goroutines; it may be nil.
+	// Debug takes messages for the debug level, from several goroutines; it may be nil.
 	Debug func(message string)
 
-	// once is what has been read for all modules; nil in a world that does not remember.
+	// once holds the values that were read for all modules; nil in a world that does not remember.
 	once *[2]inherited
 }
 
@@ -46,7 +46,7 @@ type inherited struct {
 	err  error
 }
 
-// handedOn says whether a variable of our own environment is for modules to see. Everything else – registry
+// handedOn says whether modules see a variable of this process's environment. Everything else – registry
 // credentials above all – stays out (contract, section 4).
 func handedOn(name string) bool {
 	switch name {
@@ -66,7 +66,7 @@ func isPathList(name string) bool {
 	return false
 }
 
-// environment is the environment of a module's executable: from our own, from <platform>/env, from <build-config>/env,
+// environment is the environment of a module's executable: from this process's, from <platform>/env, from <build-config>/env,
 // and then what the specification sets. An unreadable file is an error.
 func (w World) environment(m *buildpack.Module, specified map[string]string) ([]string, error) {
 	shared, err := w.inherited(m.Descriptor.ClearEnv)

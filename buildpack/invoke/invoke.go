@@ -145,7 +145,7 @@ func printsPlan(output []byte) bool {
 }
 
 // exists says whether there is something of that name. What cannot be looked at counts, and so does a link that leads
-// nowhere: whoever uses it then learns what is wrong with it.
+// nowhere: what is wrong with it comes out when it is used.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)

@@ -14,8 +14,8 @@ import (
 
 // launcher makes processes of executables, several at the same time, each on one of the child tracker's threads.
 type launcher struct {
-	// terminal says that we have one. Executables then get a session of their own rather than just a process group, which
-	// is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
+	// terminal says that this process has one. Executables then get a session of their own rather than just a process group,
+	// which is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
 	terminal bool
 	// unheld says that the kernel does not let this process hold them until their lifetime pipes are armed: there are
 	// containers whose rules forbid it, emulators that cannot, and this process may be traced itself.
@@ -25,7 +25,7 @@ type launcher struct {
 
 	// mu is for what follows.
 	mu sync.Mutex
-	// null is what they read; -1 until it is open.
+	// null is the descriptor of /dev/null, their input; -1 until it is open.
 	null int
 	// plain are programs known to be without capabilities of their own.
 	plain map[program]bool
@@ -120,7 +120,7 @@ func (l *launcher) losesPrivileges(pid int) bool {
 	file := "/proc/" + strconv.Itoa(pid) + "/exe" // of a script it is the interpreter's
 	var stat unix.Stat_t
 	if unix.Stat(file, &stat) != nil || stat.Mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
-		return true // or nobody knows
+		return true // or that is not known
 	}
 	this := program{uint64(stat.Dev), stat.Ino, stat.Ctim}
 	l.mu.Lock()

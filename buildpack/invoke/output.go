@@ -59,7 +59,7 @@ func copyTree(from, to string) error {
 	if err != nil {
 		return err
 	}
-	// Now that all is in them: a directory that nobody may write in would have kept us from filling it.
+	// Now that all is in them: a directory without write permission could not have been filled.
 	for _, dir := range slices.Backward(directories) {
 		if err := os.Chmod(dir.path, dir.mode); err != nil {
 			return err

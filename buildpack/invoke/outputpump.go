@@ -17,7 +17,7 @@ const pumpDelay = 5 * time.Millisecond
 // outputPump takes what an executable prints from a pipe to a writer.
 type outputPump struct {
 	to io.Writer
-	// end is our end of the pipe, and file too, once copying has begun.
+	// end is the read end of the pipe, and file too, once copying has begun.
 	end  int
 	file *os.File
 	// later begins copying; nil if it has begun at once.
@@ -98,7 +98,7 @@ func (i *outputPump) stop(ctx context.Context) bool {
 	}
 }
 
-// drain takes what is in the pipe now: a MiB at the most. A descendant that goes on printing is not waited for.
+// drain takes the bytes that are in the pipe now: a MiB at the most. A descendant that goes on printing is not waited for.
 func (i *outputPump) drain() {
 	buffer := buffers.Get().(*[4 << 10]byte)
 	defer buffers.Put(buffer)

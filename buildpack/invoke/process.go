@@ -14,11 +14,11 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// How long we wait.
+// Timeouts and pauses.
 const (
 	// grace is how long a process group has to end after SIGTERM before it gets SIGKILL.
 	grace = 2 * time.Second
-	// shortPause is how long we wait before we look again whether somebody has ended, and longPause what that grows to.
+	// shortPause is the time between two looks whether processes have ended, and longPause what that grows to.
 	shortPause, longPause = 100 * time.Microsecond, 20 * time.Millisecond
 	// killTimeout is for what ought to be immediate: that a killed process is gone, that a pipe without writers is at its
 	// end, that the phase's own output is read although it has been asked to end.
@@ -31,7 +31,7 @@ type command struct {
 	args []string
 	dir  string
 	env  []string
-	// output takes what it prints, stdout and stderr as they come, and without delay if somebody reads it live.
+	// output takes what it prints, stdout and stderr as they come, and without delay if it is shown live.
 	output io.Writer
 	live   bool
 	// debug is the World's.
@@ -47,7 +47,7 @@ type exitError struct {
 
 func (e *exitError) Error() string { return e.text }
 
-// Hint is what may be behind it; empty if nothing comes to mind.
+// Hint is a likely cause; empty if none is known.
 func (e *exitError) Hint() string { return e.hint }
 
 // run runs the executable in a process group of its own and ends all that it started: when the executable is done, and when
@@ -93,9 +93,9 @@ func (c command) start(ctx context.Context, output int) (int, *lifetimePipe, err
 	}
 }
 
-// await waits until the executable has ended, and ends what is left of all that it has started; it is left to be reaped: as
-// long as it is not, its number is that of its group and of nothing else. If the context is done first, it is ended as well,
-// and await returns the context's cause.
+// await waits until the executable has ended, and ends all processes that are left of those that it has started. The executable
+// is not reaped: as long as it is not, its number is that of its group and of nothing else. If the context is done first, it
+// is ended as well, and await returns the context's cause.
 func await(ctx context.Context, pid int, l *lifetimePipe) error {
 	all := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

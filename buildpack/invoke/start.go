@@ -67,7 +67,7 @@ func (c command) obstacle(err error) string {
 	return ""
 }
 
-// missing says what there is in place of an executable.
+// missing says what is in place of a missing executable.
 func missing(path string) string {
 	if target, err := os.Readlink(path); err == nil {
 		return fmt.Sprintf("it is a link to %s, which is not there", target)
@@ -190,7 +190,7 @@ func largest(env []string) (name string, size int) {
 	return name, size
 }
 
-// advice is what may be behind the way in which an executable has ended; empty if nothing comes to mind. What a shell's
+// advice is a likely cause of the way in which an executable has ended; empty if none is known. What a shell's
 // child has died of is the shell's exit code, less 128.
 func (c command) advice(status unix.WaitStatus) string {
 	signal := unix.Signal(status.ExitStatus() - 128)

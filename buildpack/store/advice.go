@@ -71,7 +71,7 @@ func few(names []string) string {
 
 func names(dir string) []string {
 	var list []string
-	entries, _ := os.ReadDir(dir) // what cannot be read has nothing to offer
+	entries, _ := os.ReadDir(dir) // a directory that cannot be read has no names to offer
 	for _, entry := range entries {
 		list = append(list, entry.Name())
 	}

@@ -1,4 +1,4 @@
-// Package files reads files that somebody else wrote, and removes directories that somebody else filled, without
+// Package files reads files that other programs and people write, and removes directories that modules fill, without
 // trusting either to be what it should be.
 //
 // It is a room of its own because platform, buildpack/store, buildpack/invoke and phase/generate all read such files, and none
@@ -23,12 +23,13 @@ const (
 	Config = 4 << 20
 	// Plan is for what one bin/detect writes.
 	Plan = 16 << 20
-	// Result is for what a phase of ours has put together from many of those: plan.toml and generated.toml.
+	// Result is for files that a phase makes from many of those: plan.toml and generated.toml.
 	Result = 64 << 20
 )
 
 // Read reads a regular file of at most limit bytes. It never waits: a pipe, a device or a directory is an error that says
-// what it is; /dev/null is an empty file. A file that may not be read is an error that says whose it is, and who we are.
+// what it is; /dev/null is an empty file. A file that may not be read is an error that names its owner, and the user of this
+// process.
 func Read(path string, limit int64) ([]byte, error) {
 	// Looking first keeps devices from being opened at all, which can have effects. Then the file that was opened is
 	// looked at, which may be another one.
@@ -106,8 +107,9 @@ func TypeOf(mode fs.FileMode) string {
 	return "device"
 }
 
-// Explain adds to an error about a path what its own text leaves out: for want of permission, whose the file is – or the
-// directory on the way that stopped us –, its mode, and who we are; for a link that leads nowhere, where it leads.
+// Explain adds to an error about a path what its own text leaves out: where permission is missing, the owner and mode of the file
+// – or of the directory on the way that may not be searched – and the user of this process; for a link that leads nowhere,
+// where it leads.
 func Explain(err error) error {
 	var about *fs.PathError
 	switch {
@@ -123,7 +125,7 @@ func Explain(err error) error {
 	return err
 }
 
-// stopper is the first directory on the way to a path that we may not look into, or else the path itself.
+// stopper is the first directory on the way to a path that may not be searched, or else the path itself.
 func stopper(path string) string {
 	way := []string{path}
 	for dir := filepath.Dir(path); dir != way[len(way)-1]; dir = filepath.Dir(dir) {
@@ -137,7 +139,7 @@ func stopper(path string) string {
 	return path
 }
 
-// Whose says whose a file or a directory is, its mode, and who we are.
+// Whose names the owner and the mode of a file or a directory, and the user of this process.
 func Whose(path string) string {
 	we := fmt.Sprintf("we are uid %d, gid %d", os.Geteuid(), os.Getegid())
 	info, err := os.Stat(path)
@@ -160,8 +162,8 @@ func SizeLimit() string {
 	return fmt.Sprintf("the limit is %d bytes; raise it where the process is started (ulimit -f, or the container's RLIMIT_FSIZE)", limit.Cur)
 }
 
-// Remove removes a path and all below it, also directories whose owner – that is us, or we could not remove them anyway –
-// has taken the permissions from. A path that is not there is fine. Links are not followed.
+// Remove removes a path and all below it, also directories of this process's user without
+// permissions. A path that is not there is fine. Links are not followed.
 func Remove(path string) error {
 	if os.RemoveAll(path) == nil {
 		return nil

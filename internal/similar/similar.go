@@ -1,7 +1,7 @@
-// Package similar finds names that look like another one: what somebody has probably meant who mistyped a name.
+// Package similar finds names that look like another one: what was probably meant by a mistyped name.
 //
 // It is a room of its own because everything that reads what people write asks such questions, from TOML keys to names of
-// a build plan. However long and many the names are, an answer takes no more than milliseconds: those that nobody mistypes
+// a build plan. However long and many the names are, an answer takes no more than milliseconds: very long ones
 // are not compared at all, most others are told apart by which letters they have, and there is a most that is done.
 package similar
 
@@ -22,8 +22,8 @@ const (
 	fewest = 3
 )
 
-// Closest finds the name that somebody has probably meant who wrote one that is not among those that there are, of which
-// there are few: keys of a table, say, or names of files. Case and punctuation do not count, and one letter in three may
+// Closest finds the name that was probably meant by one that is not among the existing ones, of which there are few: keys of
+// a table, say, or names of files. Case and punctuation do not count, and one letter in three may
 // be wrong; the first of several that are as close is taken.
 func Closest(name string, among []string) (closest string, found bool) {
 	wrong := plain(name)

@@ -121,7 +121,7 @@ func describe(err error) described {
 	return d
 }
 
-// locate reads the data with the library that knows places, into a value that nobody needs.
+// locate reads the data with the library that knows places, into a value that is not used.
 func locate(data []byte, into reflect.Type) error {
 	data = bytes.TrimPrefix(data, mark())
 	return located.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(reflect.New(into.Elem()).Interface())

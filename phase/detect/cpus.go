@@ -14,8 +14,8 @@ import (
 // own children, for files – much more than they compute. docs/performance.md has the measurements.
 const slotsPerCPU = 16
 
-// availableCPUs is the number of CPUs that we may use: what the scheduler grants, or less if the control group has a
-// quota of CPU time. limited says whether it has one.
+// availableCPUs is the number of CPUs that this process may use: those that the scheduler grants, or less if the control
+// group has a quota of CPU time. limited says whether it has one.
 func availableCPUs() (cpus int, limited bool) {
 	cpus = runtime.GOMAXPROCS(0)
 	for _, read := range []func() (quota, period string){quotaV2, quotaV1} {
@@ -81,7 +81,7 @@ func idleMachine(cpus int, limited bool) func() bool {
 	}
 }
 
-// running is how many could run now on the whole machine – in a container, too – and that counts us. The line is
+// running is how many could run now on the whole machine – in a container, too –, this process included. The line is
 // "0.20 0.18 0.12 1/80 11206": the fourth field is what could run, of all that there is.
 func running(loadavg string) int {
 	fields := strings.Fields(loadavg)
@@ -96,7 +96,7 @@ func running(loadavg string) int {
 	return n
 }
 
-// onlineCPUs is how many the machine has, of which we may be allowed to use fewer: "0-3,6".
+// onlineCPUs is how many the machine has, of which this process may be allowed to use fewer: "0-3,6".
 func onlineCPUs(list string) int {
 	n := 0
 	for part := range strings.SplitSeq(list, ",") {

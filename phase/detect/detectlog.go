@@ -24,7 +24,7 @@ func newDetectLog(log *slog.Logger) *detectLog {
 	return &detectLog{log: log, descriptors: map[buildpack.Ref]bool{}}
 }
 
-// descriptor says what is unknown in a module's descriptor.
+// descriptor warns of unknown keys in a module's descriptor.
 func (t *detectLog) descriptor(m *buildpack.Module) {
 	if t.descriptors[m.Ref] {
 		return
@@ -35,10 +35,11 @@ func (t *detectLog) descriptor(m *buildpack.Module) {
 	}
 }
 
-// success says who takes part (contract, section 1, "Logging"), what went wrong with others of the same candidate, and why
-// the build plan left some out (B49). What was found about earlier candidates is for debug level: how much that is depends
-// on which module was the first to end.
-func (t *detectLog) success(r *resolve.Resolution) {
+// success says which modules take part (contract, section 1, "Logging"), what went wrong with others of the same candidate,
+// and why the build plan left some out (B49). Findings about earlier candidates are for debug level: how many there are
+// depends on which module was the first to end.
+func (t *detectLog) success(answer *Result) {
+	r := answer.Resolution
 	t.debug(r)
 	for _, m := range r.Candidate {
 		t.warnings(m)
@@ -48,7 +49,7 @@ func (t *detectLog) success(r *resolve.Resolution) {
 		}
 	}
 	if len(r.Group) < len(r.Candidate) {
-		for _, left := range explain.WhyLeftOut(r) {
+		for _, left := range answer.LeftOut {
 			if left.Member.Passed() {
 				t.log.Info("left out: " + left.String())
 			}
@@ -120,7 +121,8 @@ func inErrorOf(r *resolve.Resolution, m resolve.Member) bool {
 }
 
 // failure says what every module said, how it went and why no group passed, and returns how the phase ends.
-func (t *detectLog) failure(f *resolve.Failure) *platform.Exit {
+func (t *detectLog) failure(answer *Result) *platform.Exit {
+	f := answer.Failure
 	for _, m := range f.Members {
 		t.warnings(m)
 		t.output(m, slog.LevelInfo)
@@ -132,7 +134,7 @@ func (t *detectLog) failure(f *resolve.Failure) *platform.Exit {
 	}
 	t.candidates(f.Attempts, f.PassedOver, f.Composites)
 	t.log.Info("======== Why ========")
-	for _, line := range explain.Why(f.Attempts, f.Composites).Lines(t.debugs()) {
+	for _, line := range answer.Explanation.Lines(t.debugs()) {
 		t.log.Info(line)
 	}
 	t.log.Error("No buildpack groups passed detection.")
@@ -143,7 +145,7 @@ func (t *detectLog) failure(f *resolve.Failure) *platform.Exit {
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
 }
 
-// warnings says what is unknown in a module's descriptor and in its build plan.
+// warnings warns of unknown keys in a module's descriptor and in its build plan.
 func (t *detectLog) warnings(m resolve.Member) {
 	t.descriptor(m.Module)
 	for _, warning := range m.Detection.Warnings {

@@ -14,6 +14,7 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack/store"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/phase"
+	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -32,6 +33,10 @@ type Result struct {
 	// Resolution or Failure is the answer. Both are nil after an error.
 	Resolution *resolve.Resolution
 	Failure    *resolve.Failure
+	// Explanation is why candidates failed: of a failure, and where a report is asked for also of a success.
+	Explanation explain.Explanation
+	// LeftOut are the members of the candidate that passed which do not take part, and why.
+	LeftOut []explain.LeftOut
 	// TargetsJudged says whether modules that do not support the target of the run image were left out: older Platform APIs
 	// do not have targets.
 	TargetsJudged bool
@@ -113,6 +118,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 	}
 	var err error
 	result.Resolution, result.Failure, err = resolve.Search(order.Buildpacks, order.Extensions, d.limits(ctx), s)
+	d.explain(result)
 	if interrupted := platform.Interrupted(ctx); interrupted != nil {
 		return result, interrupted
 	}
@@ -120,16 +126,33 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 	case err != nil:
 		return result, &platform.Exit{Code: phase.LookupCode(err, platform.CodeDetect), Action: "detect", Err: err}
 	case result.Failure != nil:
-		return result, say.failure(result.Failure)
+		return result, say.failure(result)
 	}
-	say.success(result.Resolution)
+	say.success(result)
 	return result, nil
+}
+
+// explain says why candidates failed, and members were left out.
+func (d Detector) explain(result *Result) {
+	if f := result.Failure; f != nil {
+		result.Explanation = explain.Why(f.Attempts, f.Composites)
+	}
+	res := result.Resolution
+	if res == nil {
+		return
+	}
+	if d.Inputs.ReportPath != "" {
+		result.Explanation = explain.Why(res.Before, res.Composites)
+	}
+	if len(res.Group) < len(res.Candidate) {
+		result.LeftOut = explain.WhyLeftOut(res)
+	}
 }
 
 // limits say which modules the Platform API leaves out.
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
-	// Whoever reads every trace at debug level, or a report, wants the same ones each time.
+	// The traces at debug level, and reports, are to be the same each time.
 	limits := resolve.Limits{Deterministic: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.World.Target

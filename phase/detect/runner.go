@@ -23,9 +23,9 @@ type runner struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	detect detect
-	// slots is how many run at the same time at the most, each for what is needed and for what is ahead.
+	// slots is how many run at the same time at the most: as many modules that are needed, and as many ahead.
 	slots int
-	// idle says whether the machine has time for what is not needed yet; nil: nothing is run ahead.
+	// idle says whether the machine has time for modules that are not needed yet; nil: none is run ahead.
 	idle func() bool
 	// burst is how many are run ahead before the load of the machine is looked at again.
 	burst int
@@ -56,7 +56,7 @@ func newRunner(ctx context.Context, detect detect, parallel int) *runner {
 	return r
 }
 
-// slots is how many run at the same time for what is needed, and as many for what is ahead, if anything is run ahead: never
+// slots is how many needed modules run at the same time, and as many ahead, if any are run ahead: never
 // more than there is room for.
 func slots(parallel, cpus, room int) (each int, ahead bool) {
 	switch {

@@ -7,7 +7,7 @@ import (
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
-// AdviceKind tells what whoever composes the builder can do.
+// AdviceKind is something that the author of the builder can do.
 type AdviceKind string
 
 const (
@@ -19,7 +19,7 @@ const (
 	Add AdviceKind = "add"
 )
 
-// Advice is what whoever composes the builder can do. There is none unless every required module of the closest group
+// Advice is what the author of the builder can do. There is none unless every required module of the closest group
 // passed, and nothing that an app developer reads could be done about the app instead.
 type Advice struct {
 	Kind AdviceKind

@@ -3,7 +3,7 @@
 //
 // It is pure and has two layers. The facts come first: explain.go makes one Failure of each group of the order, in each of
 // the variants that its composites make of it, and puts the closest first; diagnosis.go finds out why the build plan of one
-// candidate does not work out; advice.go what whoever composes the builder can do about that. words.go words them, and
+// candidate does not work out; advice.go what the author of the builder can do about that. words.go words them, and
 // nothing else does: the log, the report in JSON and the report's page show the same values.
 package explain
 
@@ -23,7 +23,7 @@ type Explanation struct {
 	Groups int
 	// Failures are the groups of the order and their variants, the closest first, none of them twice.
 	Failures []Failure
-	// Advice is for whoever composes the builder; nil if there is something to do about the app.
+	// Advice is for the author of the builder; nil if there is something to do about the app.
 	Advice []Advice
 }
 
@@ -138,8 +138,8 @@ func Why(attempts []resolve.Attempt, composites [][]buildpack.Ref) Explanation {
 }
 
 // closer puts first where the app was recognised most (contract, section 5): groups that recognised it by how many modules
-// did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others those come first in which a module errored, because that
-// decides the exit code. Equal ones stay in the order.
+// did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others
+// those come first in which a module errored, because that decides the exit code. Equal ones stay in the order.
 func closer(a, b Failure) int {
 	x, y := a.Recognition, b.Recognition
 	if !x.Enough() && !y.Enough() {
@@ -309,7 +309,7 @@ func newFailure(a resolve.Attempt, known *known) Failure {
 	return f
 }
 
-// recognitionOf counts what is known before the build plan is looked at.
+// recognitionOf counts the facts that are known before the build plan is looked at.
 func recognitionOf(members []resolve.Member) Recognition {
 	var r Recognition
 	provided := map[string]bool{}

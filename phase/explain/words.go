@@ -104,7 +104,7 @@ func (w *writer) line(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf(format, args...))
 }
 
-// reasons says why one group failed: who did not pass, or what is wrong with the build plan.
+// reasons says why one group failed: which modules did not pass, or what is wrong with the build plan.
 func (w *writer) reasons(f Failure, limit int) {
 	lines := f.Reasons()
 	shown := firstOf(lines, limit, w.all)
@@ -116,7 +116,7 @@ func (w *writer) reasons(f Failure, limit int) {
 	}
 }
 
-// advice stands right below what it is about.
+// advice stands right below the group that it is about.
 func (w *writer) advice(list []Advice) {
 	for _, a := range firstOf(list, adviceShown, w.all) {
 		w.line("  For who composes the builder: %s", a)

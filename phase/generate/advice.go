@@ -59,7 +59,7 @@ func instead(m *buildpack.Module) string {
 // misnamed are about files and directories that were probably meant to be one of those that are read.
 func misnamed(dir string) []buildpack.Note {
 	var notes []buildpack.Note
-	entries, _ := os.ReadDir(dir) // what cannot be read has been an error before
+	entries, _ := os.ReadDir(dir) // a directory that cannot be read has been an error before
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 	}

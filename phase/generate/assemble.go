@@ -56,7 +56,7 @@ func extendsBuild(all []Extension) bool {
 	return false
 }
 
-// analyzed is analyzed.toml as generation leaves it, and warns of what is odd about the run image.
+// analyzed is analyzed.toml as generation leaves it, and warns of oddities of the run image.
 func (g Generator) analyzed(result *Result) (platform.Analyzed, error) {
 	before, decision, at := result.Request.Analyzed, result.RunImage, g.Inputs.PlatformAPI
 	if len(result.Request.Extensions) == 0 {

@@ -18,7 +18,7 @@ import (
 // Extension is one extension that was run, and what came of it.
 type Extension struct {
 	ExtensionOutput
-	// Static is true if it has no bin/generate, but brings what it leaves.
+	// Static is true if it has no bin/generate, but brings its output as files.
 	Static bool
 	// Given are the requirements that it was to provide.
 	Given []buildpack.Require
@@ -48,7 +48,7 @@ func (g Generator) extendAll(ctx context.Context, result *Result, out *outputs) 
 	return unchanged(result.Extensions)
 }
 
-// extend runs one extension, or copies its static output, and checks what is there then.
+// extend runs one extension, or copies its static output, and checks the output.
 func (g Generator) extend(ctx context.Context, e *Extension, out *outputs) error {
 	dir, err := out.prepare(e.Module)
 	if err != nil {
@@ -67,7 +67,7 @@ func (g Generator) extend(ctx context.Context, e *Extension, out *outputs) error
 	return nil
 }
 
-// fill has an extension's output made, by its bin/generate or as a copy of what it brings.
+// fill has an extension's output made, by its bin/generate or as a copy of its own files.
 func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
 	if e.Static {
 		if err := invoke.CopyStatic(e.Module, dir); err != nil {
@@ -89,7 +89,7 @@ func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
 	return &platform.Exit{Code: platform.CodeGenerateBuildpack, Action: "generate", Err: fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, err)}
 }
 
-// say tells what the author of an extension should know.
+// say logs the notes for the author of an extension.
 func (g Generator) say(e ExtensionOutput) {
 	notes := slices.Concat(e.Notes, e.Strays)
 	if len(e.Contexts) > 0 && !byExtension(g.Inputs.PlatformAPI) {

@@ -115,7 +115,7 @@ func (e *ExtensionOutput) readConfig() error {
 	return nil
 }
 
-// noteArgs says which build arguments nobody uses or sets. text is that of extend-config.toml, if there is one.
+// noteArgs says which build arguments are not used or not set. text is that of extend-config.toml, if there is one.
 func (e *ExtensionOutput) noteArgs(text []byte) {
 	for _, kind := range buildpack.DockerfileKinds() {
 		var of *buildpack.Dockerfile

@@ -26,7 +26,8 @@ type outputs struct {
 	at  api.Version
 	// undo takes the changes back, from last to first.
 	undo []func() error
-	// backup is the directory of what was set aside; empty until something is. It lies within dir, so that moving is renaming.
+	// backup is the directory with the paths that were set aside; empty until one is. It lies within dir, so that moving is
+	// renaming.
 	backup string
 	// emptied are directories that may have nothing left in them, because something was set aside from there.
 	emptied []string
@@ -158,7 +159,7 @@ func (o *outputs) makeParents(dir string) error {
 		return err
 	}
 	o.undo = append(o.undo, func() error {
-		os.Remove(dir) // unless somebody else has put something in it
+		os.Remove(dir) // unless it is not empty
 		return nil
 	})
 	return nil
@@ -261,7 +262,7 @@ func (o *outputs) clear(dir *string) error {
 	return err
 }
 
-// move renames, even a directory that we may not write in: extensions may leave such.
+// move renames, even a directory without write permission: extensions may leave such.
 func move(from, to string) error {
 	err := os.Rename(from, to)
 	if !errors.Is(err, fs.ErrPermission) {

@@ -11,7 +11,7 @@ import (
 )
 
 // refusedFile is where the text of a file is kept because of which generation has failed, below the layers directory. It
-// is not called Dockerfile, and does not end in .toml: nobody is to apply it.
+// is not called Dockerfile, and does not end in .toml: it is not to be applied.
 const refusedFile = "prelude-refused.txt"
 
 // refusal is an error about the text of a file that an extension left.
@@ -47,11 +47,11 @@ func keepRefused(in platform.Inputs, err error, log *slog.Logger) error {
 func forgetRefused(in platform.Inputs) {
 	path := refusedPath(in)
 	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
-		os.Remove(path) // where we may not do that, we have not written it either
+		os.Remove(path) // where that is not allowed, keepRefused has not written it either
 	}
 }
 
-// refusedPath is empty if the layers directory is below the generated one, where nothing is to be that nobody has checked.
+// refusedPath is empty if the layers directory is below the generated one, which holds only what has been checked.
 func refusedPath(in platform.Inputs) string {
 	layers, generated := resolved(in.LayersDir), resolved(in.GeneratedDir)
 	if below, err := filepath.Rel(generated, layers); err == nil && filepath.IsLocal(below) {

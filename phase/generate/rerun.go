@@ -142,7 +142,7 @@ func DetectedPlan(in platform.Inputs, r Request) ([]byte, error) {
 	}
 	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
 	if err != nil || earlier == nil || earlier.Rerun == nil {
-		return text, nil // what cannot be read is an error of whoever needs it
+		return text, nil // what cannot be read is an error where it is needed
 	}
 	notes := earlier.Rerun
 	if len(notes.Entries) > 0 && notes.Plan == platform.Digest(text) && slices.Equal(notes.Extensions, refs(r.Extensions)) {

@@ -7,7 +7,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// runDockerfile is what has to be known of a run.Dockerfile to decide about the run image.
+// runDockerfile is a run.Dockerfile, as far as the decision about the run image depends on it.
 type runDockerfile struct {
 	extension string
 	// from is the image that it switches to; empty if it extends the base_image argument.

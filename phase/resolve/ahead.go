@@ -7,7 +7,7 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// errNoFurther says that there is nothing to look ahead to: what comes next ends the search.
+// errNoFurther says that there is nothing to look ahead to: the next node ends the search.
 var errNoFurther = errors.New("the search would end here")
 
 // ahead proposes the modules that coming candidates will need, in that order: it walks on, depth first, past modules that have

@@ -9,9 +9,9 @@ import (
 // This file says why a candidate fails, in terms of the choices that led to it: a set of levels such that every candidate
 // fails for which these choices are made alike, whatever the others are. The fewer, the more candidates that rules out.
 //
-// What a candidate fails for are facts of two kinds: that some members stand in it, one before the other, and that nobody
-// else stands in some part of it who would make a difference. The first depends on the choices that the members
-// came out of. The second depends on every choice whose other alternatives could bring somebody who would: that is
+// What a candidate fails for are facts of two kinds: that some members stand in it, one before the other, and that no other
+// module stands in some part of it that would make a difference. The first depends on the choices that the members
+// came out of. The second depends on every choice whose other alternatives could bring such a module: that is
 // what contributors finds, and where most of the work is.
 
 // blame is about one failed candidate.
@@ -38,9 +38,9 @@ func put(list []int, at, value int) []int {
 	return list
 }
 
-// loss is why required member i, which fails, stands in the candidate: the choice that it came out of, and those that
-// could put something else of its id before it. Where it stands does not matter.
-func (b *blame) loss(i int) set {
+// requiredFails is why required member i, which does not pass, stands in the candidate: the choice that it came out of, and
+// those that could put something else of its id before it. Where it stands does not matter.
+func (b *blame) requiredFails(i int) set {
 	own := b.occurrence(b.members[i].Module.Ref, b.members[i].Optional)
 	return b.contributors(levelsFrom(b.from[i]), upTo(i), func(other occurrence, _ int) bool {
 		return other.id == own.id && other != own
@@ -93,8 +93,8 @@ func (b *blame) unknown() set {
 	})
 }
 
-// nobody is why no buildpack can take part, as far as is known with the levels of why: whoever could would be somebody.
-func (b *blame) nobody(why set, counts func(buildpack.Ref) bool) set {
+// noBuildpack is why no buildpack can take part for which counts holds, as far as is known with the levels of why.
+func (b *blame) noBuildpack(why set, counts func(buildpack.Ref) bool) set {
 	return b.contributors(why, everywhere, func(other occurrence, _ int) bool {
 		return other.ref.Kind == buildpack.KindBuildpack && counts(other.ref)
 	})
@@ -103,7 +103,7 @@ func (b *blame) nobody(why set, counts func(buildpack.Ref) bool) set {
 // noParticipant is why no module of the candidate passed.
 func (b *blame) noParticipant() set {
 	unknown := b.unknown()
-	return b.nobody(unknown, b.feasible(unknown).has)
+	return b.noBuildpack(unknown, b.feasible(unknown).has)
 }
 
 // noTrial is why no trial of the participants passes, whose members have the given indexes.
@@ -114,7 +114,7 @@ func (b *blame) noTrial(conflict *Conflict, participants []Participant, indexes 
 	some, of := h.among(participants, indexes)
 	var closely set
 	if len(some) == 0 {
-		closely = b.nobody(unknown, h.has)
+		closely = b.noBuildpack(unknown, h.has)
 	} else {
 		_, conflict := Solve(some)
 		closely = b.conflict(unknown, conflict, of, h.alternatives)
@@ -143,7 +143,7 @@ func (b *blame) conflict(why set, conflict *Conflict, indexes []int, alternative
 		})
 	}
 	if conflict.NoBuildpack {
-		why = b.nobody(why, func(ref buildpack.Ref) bool {
+		why = b.noBuildpack(why, func(ref buildpack.Ref) bool {
 			all, known := alternatives(ref)
 			return !known || len(all) > 0
 		})

@@ -10,7 +10,7 @@ import (
 // To find the first candidate that passes is NP-hard, twice: what groups of composites to take is – of the versions of an id
 // the first one stands, which makes choices depend on each other as the clauses of a formula do – and so is what
 // alternatives of the build plans. So there are orders for which every known way takes time that doubles with each
-// element. They do not come up unless somebody makes them; the search gives up on them rather than never end.
+// element. They do not come up in practice; the search gives up on them rather than never end.
 
 // effort is work, counted so that it is the same on every machine.
 type effort struct {
@@ -20,8 +20,8 @@ type effort struct {
 	steps int
 }
 
-// mostEffort is what may be spent on one group of the order. The largest orders of public builders take less than a
-// thousandth of it; on a busy machine with two CPUs it took 14 to 59 s.
+// mostEffort is the most effort that may be spent on one group of the order. The largest orders of public builders take less
+// than a thousandth of it; on a busy machine with two CPUs it took 14 to 59 s.
 var mostEffort = effort{candidates: 10_000, steps: 20_000_000}
 
 // mostChoices is how many choices one candidate may take; composites that are nested and name each other twice make

@@ -17,7 +17,7 @@ func (s *searcher) evaluate(at state) (*Resolution, set, error) {
 	}
 	if i := slices.IndexFunc(at.members, Member.fails); i >= 0 {
 		s.record(Attempt{Members: at.members})
-		return nil, s.blame(at).loss(i), nil
+		return nil, s.blame(at).requiredFails(i), nil
 	}
 	var passing []int
 	var participants []Participant
@@ -62,14 +62,14 @@ func (s *searcher) detect(members []Member) error {
 	return s.ask(members, !s.limits.Deterministic)
 }
 
-// fill copies what is known: from the detections so far, and from the targets.
+// fill copies known detections: from those so far, and from the targets.
 func (s *searcher) fill(members []Member) {
 	for i, m := range members {
 		members[i].Detection, _ = s.detection(m.Module.Ref)
 	}
 }
 
-// detection is what is known of a module that can be looked up.
+// detection is that of a module that can be looked up, if it is known.
 func (s *searcher) detection(ref buildpack.Ref) (buildpack.Detection, bool) {
 	d, known := s.seen[ref]
 	if known {

@@ -7,9 +7,9 @@ import (
 )
 
 // This file finds the alternatives of build plans that are met in no candidate, as long as some choices stay as they are:
-// nobody could ever provide (require) a name that they require (provide). That somebody has such an alternative makes no
+// no module could ever provide (require) a name that they require (provide). That a module has such an alternative makes no
 // difference, so it is no reason for a failure. Without that, composites of modules none of which can take part would
-// have to be tried in all combinations, for none of them alone is why nobody does.
+// have to be tried in all combinations, for none of them alone is why none does.
 
 // feasible are the alternatives that may be met, of the modules that have passed.
 type feasible map[buildpack.Ref][]buildpack.Alternative
@@ -107,7 +107,7 @@ func (b *blame) places(fixed set) map[buildpack.Ref]stretch {
 	return places
 }
 
-// among is the part of participants that may be met, and the indexes that belong to it. Whoever is required stays in any
+// among is the part of participants that may be met, and the indexes that belong to it. A required participant stays in any
 // case.
 func (h feasible) among(participants []Participant, indexes []int) (some []Participant, of []int) {
 	for i, p := range participants {

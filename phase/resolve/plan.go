@@ -6,7 +6,7 @@ import "github.com/cnb-prelude/prelude/buildpack"
 // required, in the order in which the names are first required; in it, the providers and the requirements in the order
 // of the group. Each provider is listed once, requirements are repeated as often as they are written.
 //
-// In a passing trial nobody who is kept provides a name that is not required at or after, or requires one that is
+// In a passing trial no participant that is kept provides a name that is not required at or after, or requires one that is
 // not provided at or before. So every kept provider counts, and no entry is without one.
 func planEntries(ps []Participant, t *Trial) []buildpack.PlanEntry {
 	var entries []buildpack.PlanEntry

@@ -3,9 +3,9 @@ package resolve
 import "github.com/cnb-prelude/prelude/buildpack"
 
 // This file is about candidates that are known to fail. They need not be evaluated, but full evaluation would come across
-// their modules: it would run those that nobody has run yet, and end where something is wrong with one. So we walk
-// there, too – but only where a module stands in a candidate for the first time, which an outlook says beforehand. So there are hardly more walks
-// than modules.
+// their modules: it would run those that have not been run yet, and end where something is wrong with one. So reach walks
+// there, too – but only where a module stands in a candidate for the first time, which an outlook says beforehand. So there
+// are hardly more walks than modules.
 
 // reach looks up the modules of all candidates that go on at n, after the members that stand before, and notes those
 // modules as reached.
@@ -177,7 +177,7 @@ type scope struct {
 }
 
 // scope collects what a composite, or the extensions' order, can contribute. It looks up what that takes, also modules that
-// the search has not reached. If one of them cannot be had, it contributes nothing: whoever reaches it gets the error.
+// the search has not reached. If one of them cannot be had, it contributes nothing: the error comes when the search reaches it.
 func (s *searcher) scope(ref buildpack.Ref, order buildpack.Order) *scope {
 	if sc := s.scopes[ref]; sc != nil {
 		return sc

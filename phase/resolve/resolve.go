@@ -48,7 +48,7 @@ type Limits struct {
 	Deterministic bool
 }
 
-// Resolution is the answer: who takes part, with what build plan.
+// Resolution is the answer: which modules take part, with what build plan.
 type Resolution struct {
 	// GroupOfOrder is the index of the group of the order that the candidate came from.
 	GroupOfOrder int
@@ -112,7 +112,7 @@ type Attempt struct {
 	// Group is the index of the group of the order that it came from.
 	Group   int
 	Members []Member
-	// Conflict is nil if the candidate failed before any trial: a required member did not pass, or nobody did. Its
+	// Conflict is nil if the candidate failed before any trial: a required member did not pass, or no member did. Its
 	// indexes are those of the passing members, in order.
 	Conflict *Conflict
 }
@@ -157,7 +157,7 @@ type Participant struct {
 	Alternatives []buildpack.Alternative
 }
 
-// Trial picks one alternative for each participant and says who is left once nobody has anything unmet.
+// Trial picks one alternative for each participant and says which are left once none has anything unmet.
 type Trial struct {
 	// Chosen is the index of each participant's alternative.
 	Chosen []int
@@ -169,11 +169,11 @@ type Trial struct {
 // hold. The fewer, the more candidates the search can pass over, so it is kept small, but it need not be minimal.
 type Conflict struct {
 	// Members are the indexes of the participants who have a part in the conflict, ascending: those whose being there
-	// is part of it, and all who mention a closed name where it would count – so whoever else does that in another
-	// candidate is "somebody else". An optional one is always of the second sort: to be absent is no different for the
+	// is part of it, and all that mention a closed name where it would count – so any other module that does in another
+	// candidate is none of them. An optional one is always of the second sort: to be absent is no different for the
 	// others from being taken out, so the conflict also holds without it.
 	Members []int
-	// Closed are the names of which it matters that nobody else provides or requires them.
+	// Closed are the names of which it matters that no other module provides or requires them.
 	Closed []ClosedName
 	// NoBuildpack is true if it matters that the candidate has no further buildpack.
 	NoBuildpack bool

@@ -83,7 +83,7 @@ func (s *searcher) composites() [][]buildpack.Ref {
 	return all
 }
 
-// searcher holds what is learned on the way.
+// searcher holds all that a search learns on its way.
 type searcher struct {
 	source Source
 	limits Limits
@@ -114,7 +114,8 @@ type searcher struct {
 	failed map[place]int
 	// scopes caches what each composite can contribute.
 	scopes map[buildpack.Ref]*scope
-	// numbers of ids, and those that components have and that composites have, in the first groups of the order, as many as collected says.
+	// numbers of ids, and those that components have and that composites have, in the first groups of the order, as many as
+	// collected says.
 	numbers                    map[buildpack.Ref]int
 	componentIDs, compositeIDs set
 	collected                  int
@@ -160,7 +161,7 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 }
 
 // state is the way to a candidate. It is handed down by value, and its slices grow in place: what one alternative has
-// appended is overwritten by the next. Whoever keeps something of it copies it.
+// appended is overwritten by the next. To keep something of it is to copy it.
 type state struct {
 	members []Member
 	// from are, for each member, the level of the innermost choice that it came out of, or outermost.
@@ -180,7 +181,7 @@ type skipped struct {
 	position int
 }
 
-// outermost stands for the level of what comes out of no choice.
+// outermost stands for the level of members that come out of no choice.
 const outermost = -1
 
 // point is a choice on the way to a candidate.

@@ -15,11 +15,11 @@ import (
 // variable of its own, because it may be picked and yet be taken out. The clauses are
 //
 //	presence:  each participant picks an alternative;
-//	demand:    in with an alternative that requires (provides) a name → somebody at or before (after) who provides
+//	demand:    in with an alternative that requires (provides) a name → a participant at or before (after) that provides
 //	           (requires) it is in;
 //	buildpack: some buildpack is in (B31).
 //
-// Demands say "somebody at or before m provides n" through variables that are linked in a chain along the
+// Demands say "a participant at or before m provides n" through variables that are linked in a chain along the
 // participants, so that the clauses grow with the input and not with its square.
 //
 // Once all alternatives are picked and nothing more follows, whatever is still open may become true: all clauses that
@@ -65,12 +65,12 @@ type problem struct {
 type alternative struct {
 	// mentions are the names provided and the names required, each once, ascending.
 	mentions [2][]int32
-	// demands are the names that somebody must provide and that somebody must require for this alternative to be
+	// demands are the names that some participant must provide and that some must require for this alternative to be
 	// met: those that it does not answer itself.
 	demands [2][]demand
 }
 
-// demand is a name, with the premise that nobody outside the candidate answers it.
+// demand is a name, with the premise that no module outside the candidate answers it.
 type demand struct{ name, premise int32 }
 
 // premise is what a clause may rest on and what a conflict is made of.
@@ -78,7 +78,7 @@ type premise struct {
 	kind premiseKind
 	// at is a participant; 0 for noBuildpack.
 	at int
-	// name and side are those of a closed premise: nobody but the participants mentions this side of the name at or before
+	// name and side are those of a closed premise: no module but the participants mentions this side of the name at or before
 	// (provided) or at or after (required) the participant.
 	name int32
 	side int
@@ -186,7 +186,7 @@ type encoding struct {
 	// on says which premises count.
 	on []bool
 	// picked is true if the trial picks the participant's alternative, in is true if the participant is in the trial with
-	// it. Both are empty for participants who have no part in the premises.
+	// it. Both are empty for participants that have no part in the premises.
 	picked, in [][]sat.Lit
 }
 
@@ -259,15 +259,15 @@ func (e *encoding) addBuildpack(members []int) {
 	}
 }
 
-// front is what is known of one side of a name on the way along the participants.
+// front is the state of one side of a name on the way along the participants.
 type front struct {
-	// met is a literal that implies that somebody so far mentions the name, those waiting not counted; noLit if
-	// there is nobody.
+	// met is a literal that implies that a participant so far mentions the name, those waiting not counted; NoLit if
+	// none does.
 	met     sat.Lit
 	waiting []sat.Lit
 }
 
-// addDemands adds the demands of one side. It walks the members so that those who count for a demand come before it.
+// addDemands adds the demands of one side. It walks the members so that those that count for a demand come before it.
 func (e *encoding) addDemands(members []int, side int) {
 	fronts := make([]front, len(e.names))
 	for i := range fronts {
@@ -297,7 +297,7 @@ func (e *encoding) addDemand(in, met sat.Lit, premise int) {
 	e.solver.Add(premise, in.Not(), met)
 }
 
-// meet returns a literal that implies that one of those met or waiting is in; noLit if there is nobody.
+// meet returns a literal that implies that one of those met or waiting is in; NoLit if there are none.
 func (e *encoding) meet(f *front) sat.Lit {
 	switch {
 	case len(f.waiting) == 0:
@@ -330,8 +330,8 @@ func (e *encoding) trial() *Trial {
 	return t
 }
 
-// members are the participants who have a part in the premises: those whose presence, buildpacks or demands they are, and
-// whoever mentions a closed name where it counts.
+// members are the participants that have a part in the premises: those whose presence, buildpacks or demands they are, and
+// those that mention a closed name where it counts.
 func (p *problem) members(premises []int) []int {
 	// first and last are, for each name, how far it is closed.
 	reach := make([][2]int, len(p.names))

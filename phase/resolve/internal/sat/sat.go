@@ -404,7 +404,7 @@ func (s *Solver) second() int {
 	return int(s.levels[s.lits[1].variable()])
 }
 
-// store keeps what was learned.
+// store keeps the learned clause.
 func (s *Solver) store() int32 {
 	var at int32
 	if n := len(s.free); n > 0 {
