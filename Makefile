@@ -8,7 +8,7 @@ STAMP := github.com/cnb-prelude/prelude/cmd
 LDFLAGS := -s -w -X $(STAMP).Version=$(or $(VERSION),0.0.0) -X $(STAMP).Commit=$(COMMIT)
 ENTRYPOINT := examples/extensions/samples_entrypoint/1.1.0/bin
 
-.PHONY: help build examples demo test unit acceptance lint vulncheck fuzz bench compare long soak docs dist image clean
+.PHONY: help build examples demo test unit acceptance lint vulncheck fuzz bench compare long platforms soak docs dist image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ unit: gcc peers ## unit tests, with the race detector wherever there are gorouti
 	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -E '/acceptance|$(PURE)')
 
 acceptance: peers ## the built executables, end to end, as a user without privileges
-	$(GO) test -count=1 -parallel 4 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend)
+	$(GO) test -count=1 -parallel 4 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend -e /platforms)
 	cd acceptance/extend && $(GO) test -count=1 -timeout 20m
 
 release: peers ## the tools that make releases
@@ -74,6 +74,15 @@ bench: ## whole processes beside others that do the same (PEER_DETECTOR: another
 
 compare: ## beside PEER_DETECTOR=<another detector>, on random orders, or on your own: ORDER= BUILDPACKS= EXTENSIONS= APP=
 	@$(GO) run ./acceptance/compare $(COMPARE)
+
+# A platform's test is called TestPlatform… if it is not in acceptance/platforms.
+platforms: export PACK := $(abspath $(PACK))
+platforms: export LIFECYCLE := $(abspath $(LIFECYCLE))
+platforms: peers ## pack and the phases of a lifecycle with our detector: PACK=<pack> LIFECYCLE=<archive, .tgz>
+	$(GO) test -count=1 -v -timeout 30m ./acceptance/platforms
+	$(GO) test -count=1 -v ./acceptance/containers
+	@cd tools && found=$$(grep -rl '^func TestPlatform' --include='*_test.go' . | xargs -r -n 1 dirname | sort -u) && \
+	if [ -n "$$found" ]; then $(GO) test -count=1 -v -timeout 30m -run '^TestPlatform' $$found; fi
 
 docs: peers ## the picture of a report in docs/images, from the examples
 	PICTURE=$(CURDIR)/docs/images/report.png $(GO) test -count=1 -run TestPicture ./acceptance/report

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var refusable = map[string]uintptr{"renameat2": unix.SYS_RENAMEAT2, "linkat": unix.SYS_LINKAT}
+var refusable = map[string]uintptr{"renameat2": unix.SYS_RENAMEAT2, "linkat": unix.SYS_LINKAT, "prctl": unix.SYS_PRCTL, "ptrace": unix.SYS_PTRACE}
 
 // Refuse makes system calls fail from now on in this process and in all that it starts, as file systems and containers
 // that do not have them do. The calls are given as "renameat2=EINVAL,linkat=EPERM". There is no way back.

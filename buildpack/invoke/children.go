@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,7 +30,11 @@ type childTracker struct {
 	begun sync.Once
 	// saidDropped is for saying once that an executable has no lifetime pipe.
 	saidDropped sync.Once
+	// saidMissing is for saying once what else is missing.
+	saidMissing sync.Once
 	launcher    *launcher
+	// noProc says that there is no /proc, and noSubreaper that orphans do not become children of this process.
+	noProc, noSubreaper bool
 	// work is what the threads that start executables are to do.
 	work chan func()
 
@@ -45,6 +50,8 @@ type childTracker struct {
 	// coming counts the executables that are to be started; running are those that have been, and are not reaped yet.
 	coming  int
 	running map[int]bool
+	// last is the number of the one that was started last.
+	last int
 	// ours says that this tracker has started all children of the process.
 	ours bool
 }
@@ -55,6 +62,9 @@ const maxThreads = 4
 // start starts an executable that prints to a descriptor, with a lifetime pipe, and returns its process number.
 func (f *childTracker) start(ctx context.Context, c command, output int) (pid int, l *lifetimePipe, err error) {
 	f.begun.Do(f.begin)
+	if c.debug != nil {
+		f.saidMissing.Do(func() { f.sayMissing(c.debug) })
+	}
 	l = newLifetimePipe(f.launcher.lifetimeFD)
 	f.mu.Lock()
 	f.coming++
@@ -87,7 +97,7 @@ func (f *childTracker) startOnThread(c command, output int, l *lifetimePipe) (pi
 	f.mu.Lock()
 	f.coming--
 	if err == nil {
-		f.running[pid] = true
+		f.running[pid], f.last = true, pid
 	}
 	f.mu.Unlock()
 	if held {
@@ -103,10 +113,22 @@ func (f *childTracker) begin() {
 	f.launcher = newLauncher()
 	f.work = make(chan func())
 	f.running = map[int]bool{}
-	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) //nolint:errcheck // without it orphans go to process 1, as ever
+	f.noSubreaper = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != nil // then orphans go to process 1, as ever
+	_, err := os.Stat("/proc/self/fd")
+	f.noProc = err != nil
 	closeOnExec()
 	_, any := f.ended()
 	f.ours = os.Getpid() != 1 && !any
+}
+
+// sayMissing says what this process does without.
+func (f *childTracker) sayMissing(debug func(string)) {
+	if f.noProc {
+		debug("there is no /proc: what a module leaves running outside of its process group is ended when no module runs any more")
+	}
+	if f.noSubreaper {
+		debug("what modules leave running goes to process 1, for the system refuses that it comes to this one (prctl)")
+	}
 }
 
 // dispatch gives work to a thread that has none, to a new one if there are few, or else to the first that is done.
@@ -160,6 +182,12 @@ func (f *childTracker) reap(ctx context.Context, pid int) (unix.WaitStatus, erro
 		f.clean(ctx)
 	}
 	return status, err
+}
+
+func (f *childTracker) anyRunning() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.running) > 0
 }
 
 // idle says that no executable runs, or is about to.
@@ -216,8 +244,8 @@ func (f *childTracker) untilNone(limit time.Duration, force <-chan struct{}, sig
 			delete(told, pid)
 			continue
 		}
-		for _, pid := range processes() {
-			if _, parent := procStat(statOf(pid)); told[pid] || parent != os.Getpid() { // no other process reaps it: its number is its own
+		for _, pid := range f.pidsOfAll() {
+			if told[pid] { // no other process reaps it: its number is its own
 				continue
 			}
 			told[pid] = true
@@ -234,6 +262,42 @@ func (f *childTracker) untilNone(limit time.Duration, force <-chan struct{}, sig
 			return false
 		}
 	}
+}
+
+// pidsOfAll are the numbers of all children.
+func (f *childTracker) pidsOfAll() []int {
+	if f.noProc {
+		return probe(os.Getpid(), f.last)
+	}
+	return slices.DeleteFunc(processes(), func(pid int) bool {
+		_, parent := procStat(statOf(pid))
+		return parent != os.Getpid()
+	})
+}
+
+// probed is how many numbers behind those that are known are asked for.
+const probed = 1 << 14
+
+// probe finds children by asking for the numbers that they may have: the kernel counts on from our own, over those of the
+// executables to the last that was started and what came after it, and begins again when it is at its end.
+func probe(own, last int) (pids []int) {
+	spans := [][2]int{{own, last + probed}, {1, probed}}
+	if last < own {
+		spans = [][2]int{{own, own + probed}, {1, last + probed}}
+	}
+	for _, span := range spans {
+		for pid := span[0] + 1; pid < span[1]; pid++ {
+			if isChild(pid) && !slices.Contains(pids, pid) {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// isChild says whether a process is a child of ours, alive or waiting to be reaped.
+func isChild(pid int) bool {
+	return unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil) == nil
 }
 
 // reapOne reaps a child that has ended.

@@ -3,7 +3,6 @@ package invoke
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,13 +32,6 @@ func CheckDescriptors() error {
 		}
 	}
 	return nil
-}
-
-// MaxConcurrent is how many executables can run at the same time with the descriptors that this process may have, one at
-// least.
-func MaxConcurrent() int {
-	open, _ := os.ReadDir("/proc/self/fd")
-	return max(1, (limit()-len(open)-spare)/most)
 }
 
 // limit is how many descriptors this process may have open. Go's runtime has raised the soft limit to the hard one.

@@ -17,9 +17,8 @@ type launcher struct {
 	// terminal says that this process has one. Executables then get a session of their own rather than just a process group,
 	// which is more work for the kernel: they cannot ask at the terminal for a password, or be stopped for trying.
 	terminal bool
-	// unheld says that the kernel does not let this process hold them until their lifetime pipes are armed: there are
-	// containers whose rules forbid it, emulators that cannot, and this process may be traced itself.
-	unheld atomic.Bool
+	// allowed is the index of the first of startModes that the kernel allows.
+	allowed atomic.Int32
 	// lifetimeFD is the number that lifetime pipes get in executables.
 	lifetimeFD int
 
@@ -30,6 +29,18 @@ type launcher struct {
 	// plain are programs known to be without capabilities of their own.
 	plain map[program]bool
 }
+
+// startMode is how an executable is started.
+type startMode struct {
+	// held until its lifetime pipe is armed. There are containers whose rules forbid it, emulators that cannot, and this process
+	// may be traced itself.
+	held bool
+	// deathSignal says that it gets SIGKILL when this process ends. The rules of a container may forbid to ask for that, too.
+	deathSignal bool
+}
+
+// startModes are all that there are, the best one first.
+var startModes = [...]startMode{{held: true, deathSignal: true}, {deathSignal: true}, {held: true}, {}}
 
 // program is a file in a state that it has not left if all this is the same.
 type program struct {
@@ -55,34 +66,54 @@ func (l *launcher) launch(c command, output int, pipe *lifetimePipe) (pid int, h
 	if err != nil {
 		return 0, false, err
 	}
-	fork := func(held bool) (int, error) {
-		pid, err := c.fork(input, output, pipe, l.attributes(held))
+	fork := func(mode startMode) (int, error) {
+		pid, err := c.fork(input, output, pipe, l.attributes(mode))
 		if noDescriptor(err) && !pipe.isDropped() {
 			pipe.drop() // with what it took, or without the number that it wanted, there may be enough
-			pid, err = c.fork(input, output, pipe, l.attributes(held))
+			pid, err = c.fork(input, output, pipe, l.attributes(mode))
 		}
 		return pid, err
 	}
-	held = !l.unheld.Load()
-	pid, err = fork(held)
-	switch {
-	case held && (errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)): // to hold it, or to run it?
-		held = false
-		pid, err = fork(held)
-		if err == nil {
-			l.unheld.Store(true)
+	at := l.allowed.Load()
+	pid, err = fork(startModes[at])
+	for refused(err) && int(at) < len(startModes)-1 { // the mode, or the executable?
+		at++
+		if pid, err = fork(startModes[at]); err == nil {
+			l.allow(at, c.debug)
 		}
-	case held && err == nil && l.losesPrivileges(pid):
-		held = false
+	}
+	mode := startModes[at]
+	if err == nil && mode.held && l.losesPrivileges(pid) {
+		mode.held = false
 		unix.Kill(pid, unix.SIGKILL)
 		reapOne(pid)
-		pid, err = fork(held)
+		pid, err = fork(mode)
 	}
 	if err != nil {
 		return 0, false, &fs.PathError{Op: "fork/exec", Path: c.path, Err: err}
 	}
 	pipe.arm(pid)
-	return pid, held, nil
+	return pid, mode.held, nil
+}
+
+// refused says that the kernel, or the rules of a container, do not allow something.
+func refused(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)
+}
+
+// allow keeps in mind that the kernel refuses all modes before one, and says once what that means.
+func (l *launcher) allow(at int32, debug func(string)) {
+	const left = "; should it be killed by SIGKILL, what they have started may be left"
+	before := l.allowed.Swap(at)
+	if debug == nil || before == at {
+		return
+	}
+	if !startModes[at].held {
+		debug("modules are not held until they are tied to this process, for the system refuses that (ptrace)" + left)
+	}
+	if !startModes[at].deathSignal {
+		debug("modules do not end with this process by themselves, for the system refuses that (prctl)" + left)
+	}
 }
 
 // input is a descriptor of what executables read: nothing.
@@ -98,8 +129,12 @@ func (l *launcher) input() (fd int, err error) {
 }
 
 // attributes are those of the processes to make.
-func (l *launcher) attributes(held bool) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Pdeathsig: syscall.SIGKILL, Ptrace: held}
+func (l *launcher) attributes(mode startMode) *syscall.SysProcAttr {
+	attributes := &syscall.SysProcAttr{Setsid: l.terminal, Setpgid: !l.terminal, Ptrace: mode.held}
+	if mode.deathSignal {
+		attributes.Pdeathsig = syscall.SIGKILL
+	}
+	return attributes
 }
 
 func (c command) fork(input, output int, pipe *lifetimePipe, attributes *syscall.SysProcAttr) (int, error) {

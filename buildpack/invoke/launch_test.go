@@ -24,7 +24,7 @@ func launched(t *testing.T, script string, test func(l *launcher, c command, pip
 	t.Helper()
 	w, m := scripted(t, script)
 	w.RunDetect(t.Context(), m, 0) // the child tracker begins
-	if children.launcher.unheld.Load() {
+	if !startModes[children.launcher.allowed.Load()].held {
 		t.Skip("nothing can be traced here")
 	}
 	pipe := newLifetimePipe(lifetimeFD)
@@ -47,7 +47,7 @@ func TestHeldUntilArmed(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		pid, err := c.fork(l.null, l.null, pipe, l.attributes(true))
+		pid, err := c.fork(l.null, l.null, pipe, l.attributes(startModes[0]))
 		if err != nil {
 			t.Error(err)
 			return
@@ -76,7 +76,7 @@ func TestHeldUntilArmed(t *testing.T) {
 // One that is killed while it is held is reaped like any other.
 func TestKilledWhileHeld(t *testing.T) {
 	launched(t, "", func(l *launcher, c command, pipe *lifetimePipe) {
-		pid, err := c.fork(l.null, l.null, pipe, l.attributes(true))
+		pid, err := c.fork(l.null, l.null, pipe, l.attributes(startModes[0]))
 		if err != nil {
 			t.Error(err)
 			return

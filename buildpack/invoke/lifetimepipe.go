@@ -82,6 +82,9 @@ func (l *lifetimePipe) close() {
 // killHolders kills every process that holds the pipe, until none does; it gives up after a while, for there may be some
 // that this process cannot see or that cannot die.
 func (l *lifetimePipe) killHolders() {
+	if children.noProc {
+		return // they end as orphans do
+	}
 	deadline := time.Now().Add(killTimeout)
 	for pause := shortPause; l.held() && time.Now().Before(deadline); pause = min(2*pause, longPause) {
 		if pause > time.Millisecond { // those of the group, which are the most, have had the time to go by themselves

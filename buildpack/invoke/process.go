@@ -82,12 +82,17 @@ func (c command) run(ctx context.Context) error {
 	return c.exitOf(status)
 }
 
-// start starts the executable. One that is still open for writing, or was until a moment ago, is tried again for a while.
+// start starts the executable. One that is still being written, or has just been, is tried again for a while, and one for which no
+// process is left now as well; as long as others run, they may leave one.
 func (c command) start(ctx context.Context, output int) (int, *lifetimePipe, error) {
-	for try := 0; ; try++ {
+	for try := 0; ; {
 		pid, pipe, err := children.start(ctx, c, output)
-		if !errors.Is(err, syscall.ETXTBSY) || try == 20 || ctx.Err() != nil {
+		again := errors.Is(err, syscall.ETXTBSY) || errors.Is(err, syscall.EAGAIN)
+		if !again || try == 20 || ctx.Err() != nil {
 			return pid, pipe, err
+		}
+		if !errors.Is(err, syscall.EAGAIN) || !children.anyRunning() {
+			try++
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -142,11 +147,12 @@ func terminate(group int, l *lifetimePipe, force <-chan struct{}) {
 }
 
 // anyLeft says whether a process of a group is alive, or another one that holds the lifetime pipe. Of the group it sees those
-// whose parents are alive in the group or have ended, which makes them children of this process.
+// whose parents are alive in the group or have ended, which makes them children of this process. Without /proc nobody can name
+// those that hold a pipe, so nobody waits for them.
 func anyLeft(group int, l *lifetimePipe) bool {
 	// Asked for children that stop, the kernel has none to tell of where all in the group have ended.
 	_, err := look(unix.P_PGID, group, unix.WSTOPPED|unix.WNOHANG)
-	return err == nil || l.held()
+	return err == nil || !children.noProc && l.held()
 }
 
 // untilEnded waits until a child has ended and does not reap it. Where the kernel has descriptors of processes that can be

@@ -61,6 +61,8 @@ func (c command) obstacle(err error) string {
 		return fmt.Sprintf("%s: its environment is too large, and the largest variable is %s with %d bytes", err, name, size)
 	case noDescriptor(err):
 		return withLimit(err).Error()
+	case errors.Is(err, syscall.EAGAIN):
+		return fmt.Sprintf("%s: no process is left for it, by the limit of a user (ulimit -u) or of a container (pids.max)", err)
 	case errors.Is(err, syscall.ETXTBSY):
 		return fmt.Sprintf("%s: somebody is still writing it", err)
 	}
