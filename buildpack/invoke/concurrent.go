@@ -16,7 +16,7 @@ const (
 	threads = 8
 	// memoryEach and memoryOwn are bytes.
 	memoryEach = 4 << 20
-	memoryOwn = 16 << 20
+	memoryOwn  = 16 << 20
 )
 
 // MaxConcurrent is how many executables can run at the same time with the descriptors that this process may have and with the
