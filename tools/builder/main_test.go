@@ -260,7 +260,7 @@ func TestRefused(t *testing.T) {
 		{"a lifecycle with newer APIs", newBuilder(t, "amd64", map[string]string{apis: `{"buildpack":{"supported":["0.99"]},"platform":{"supported":["0.7"]}}`}), false, amd64, "it promises Buildpack API 0.99, but"},
 		{"no APIs", newBuilder(t, "amd64", map[string]string{metadata: "{}"}), false, amd64, "it does not list the Buildpack APIs"},
 		{"no lifecycle", noLifecycle, false, amd64, "it has no /cnb/lifecycle/detector in any layer"},
-		{"nothing to undo", newBuilder(t, "amd64", good()), true, nil, "Prelude was not put into it by this program"},
+		{"nothing to undo", newBuilder(t, "amd64", good()), true, nil, "so this program has not put Prelude into it"},
 		{"something on top", onTop, true, nil, "its last layer is not the one with Prelude's executables"},
 		{"the same twice", newBuilder(t, "amd64", good()), false, []string{amd64[0], amd64[0]}, "there are several directories for amd64"},
 		{"no executables", newBuilder(t, "amd64", good()), false, []string{t.TempDir()}, "say with -executables where Prelude's are"},

@@ -95,7 +95,7 @@ func (p inDaemon) read() (builder, error) {
 func (p inDaemon) write(b builder) (v1.Hash, error) {
 	tag, ok := p.Reference.(name.Tag)
 	if !ok {
-		return v1.Hash{}, fmt.Errorf("Docker cannot give an image a digest; name it by a tag")
+		return v1.Hash{}, fmt.Errorf("an image cannot be given a digest in Docker; name it by a tag")
 	}
 	image, err := b.forThisMachine()
 	if err != nil {
@@ -203,7 +203,7 @@ func (b builder) forThisMachine() (v1.Image, error) {
 			return b.index.Image(m.Digest)
 		}
 	}
-	return nil, fmt.Errorf("Docker takes one image, and the index has none for linux/%s", runtime.GOARCH)
+	return nil, fmt.Errorf("the index has no image for this machine, which Docker would need: none for linux/%s", runtime.GOARCH)
 }
 
 // each changes the image, or every image of the index, and returns lines about it.

@@ -260,7 +260,7 @@ func takeOut(image v1.Image) (v1.Image, string, error) {
 	}
 	said := parsed.Config.Labels[label]
 	if said == "" {
-		return nil, "", fmt.Errorf("Prelude was not put into it by this program: it has no label %s", label)
+		return nil, "", fmt.Errorf("it has no label %s, so this program has not put Prelude into it", label)
 	}
 	var s stamp
 	if err := json.Unmarshal([]byte(said), &s); err != nil {
