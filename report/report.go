@@ -431,12 +431,12 @@ type Span struct {
 	DurationMS float64 `json:"durationMS"`
 }
 
-// SpanOf is the time from one moment to another, in a phase that started at a third.
+// spanOf is the time from one moment to another, in a phase that started at a third.
 func spanOf(phase, from, to time.Time) *Span {
 	return &Span{StartMS: millis(from.Sub(phase)), DurationMS: millis(to.Sub(from))}
 }
 
-// Millis is a duration in milliseconds, to a thousandth.
+// millis is a duration in milliseconds, to a thousandth.
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Encode is the report in the form that the name of its file asks for: *.json or *.html.

@@ -93,19 +93,14 @@ func (e Explanation) Recognised() bool {
 	return len(e.Failures) > 0 && e.Failures[0].Recognition.Enough()
 }
 
-// NotPassed are the required members that did not pass: if there are any, they are why the group failed.
+// notPassed are the required members that did not pass: if there are any, they are why the group failed.
 func (f Failure) notPassed() []resolve.Member {
 	return f.membersThat(func(m resolve.Member) bool { return !m.Optional && !m.Passed() })
 }
 
-// Passed are the required members that passed.
+// passed are the required members that passed.
 func (f Failure) passed() []resolve.Member {
 	return f.membersThat(func(m resolve.Member) bool { return !m.Optional && m.Passed() })
-}
-
-// Errored are the optional members that errored. They fail no group, but the exit code is another because of them (B03).
-func (f Failure) errored() []resolve.Member {
-	return f.membersThat(func(m resolve.Member) bool { return m.Optional && m.Errored() })
 }
 
 func (f Failure) membersThat(hold func(resolve.Member) bool) []resolve.Member {
@@ -154,7 +149,7 @@ func closer(a, b Failure) int {
 	)
 }
 
-// Closest are the failures that are as close as the first one, which are several if they differ in nothing that counts; none
+// closest are the failures that are as close as the first one, which are several if they differ in nothing that counts; none
 // if no group recognised the app.
 func (e Explanation) closest() []Failure {
 	if !e.Recognised() {

@@ -28,7 +28,7 @@ var mostEffort = effort{candidates: 10_000, steps: 20_000_000}
 // candidates of any length.
 const mostChoices = 5000
 
-// TooHardError says that it could not be found out, with the effort that may be spent, whether a group of the order passes.
+// tooHardError says that it could not be found out, with the effort that may be spent, whether a group of the order passes.
 type tooHardError struct {
 	// Group is the index of the group in the order, Elements are what it names.
 	Group    int

@@ -30,7 +30,7 @@ type lineage struct {
 	outer  *lineage
 }
 
-// CycleError says that a composite buildpack contains itself (B22).
+// cycleError says that a composite buildpack contains itself (B22).
 type cycleError struct{ Path []buildpack.Ref }
 
 // Error names the cycle: "a@1 → b@1 → a@1".

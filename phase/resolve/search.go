@@ -23,8 +23,8 @@ import (
 
 // Search tries the groups of the order, each with each group of the extensions' order before it and last with none,
 // and returns the first candidate that has a valid build plan, or the failure. The answer is that of trying every
-// candidate and every trial in turn; those that cannot pass are left out. An error is one of Source, a CycleError or a
-// TooHardError.
+// candidate and every trial in turn; those that cannot pass are left out. An error is one of Source, a *cycleError or a
+// *tooHardError.
 func Search(order, extensions buildpack.Order, limits Limits, source Source) (*Resolution, *Failure, error) {
 	s := newSearcher(order, extensions, limits, source)
 	found, err := s.run()

@@ -574,7 +574,7 @@ func refute(t *testing.T, r *rand.Rand, c class, ps []Participant) {
 	}
 }
 
-// TestClashIsSmall: in small candidates, no part of a conflict can be left out, and it does not say that there is no other
+// TestConflictIsSmall: in small candidates, no part of a conflict can be left out, and it does not say that there is no other
 // buildpack where that cannot matter.
 func TestConflictIsSmall(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, 2))
