@@ -31,7 +31,7 @@ type (
 	}
 )
 
-// ParseBuildPlan reads what a module's bin/detect left in its build plan file (contract, sections 2 and 4). Unknown
+// ParseBuildPlan reads what a module's bin/detect left in its build plan file (docs/reference.md, "Files" and "How a module is run"). Unknown
 // keys are warnings. It returns at least one alternative: the top level of the file, then each "or".
 func ParseBuildPlan(module Ref, data []byte) ([]Alternative, []tomlconfig.Warning, error) {
 	var file planFile

@@ -79,7 +79,7 @@ type (
 	}
 )
 
-// ParseDescriptor reads a buildpack.toml or an extension.toml (contract, section 2). Unknown keys are warnings.
+// ParseDescriptor reads a buildpack.toml or an extension.toml (docs/reference.md, "Files"). Unknown keys are warnings.
 func ParseDescriptor(kind Kind, data []byte) (Descriptor, []tomlconfig.Warning, error) {
 	if kind == KindExtension {
 		var file extensionFile
@@ -107,7 +107,7 @@ func ParseDescriptor(kind Kind, data []byte) (Descriptor, []tomlconfig.Warning, 
 }
 
 // At is what the descriptor says to a Buildpack API: before 0.12 there are no execution environments, so neither the
-// module's own list nor those in a composite's order count (contract, section 3; B26).
+// module's own list nor those in a composite's order count (docs/reference.md, "Which modules take part"; B26).
 func (d Descriptor) At(declared api.Version) Descriptor {
 	if declared.AtLeast(api.V(0, 12)) {
 		return d

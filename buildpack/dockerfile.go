@@ -95,7 +95,7 @@ type source struct {
 	stage  instructions.Stage
 }
 
-// ParseDockerfile checks a generated Dockerfile (contract, section 6) and returns what generation has to know of it. Its errors
+// ParseDockerfile checks a generated Dockerfile (docs/reference.md, "Generation") and returns what generation has to know of it. Its errors
 // are *DockerfileError.
 func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
 	s, err := readDockerfile(kind, data)

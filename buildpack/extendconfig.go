@@ -23,7 +23,7 @@ func (c ExtendConfig) For(kind DockerfileKind) []Arg {
 	return c.Build
 }
 
-// ParseExtendConfig reads an extend-config.toml (contract, section 2). Unknown keys are warnings; an argument that only
+// ParseExtendConfig reads an extend-config.toml (docs/reference.md, "Files"). Unknown keys are warnings; an argument that only
 // the extend step may set is an error (B19).
 func ParseExtendConfig(data []byte) (ExtendConfig, []tomlconfig.Warning, error) {
 	type table struct {

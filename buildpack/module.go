@@ -38,7 +38,7 @@ func (r Ref) Compare(o Ref) int {
 // Escaped is the id as the name of a directory: with "_" for "/".
 func (r Ref) Escaped() string { return strings.ReplaceAll(r.ID, "/", "_") }
 
-// Check refuses an id or a version that is missing or could leave its directory (contract, section 3; B21).
+// Check refuses an id or a version that is missing or could leave its directory (docs/reference.md, "The order"; B21).
 func (r Ref) Check() error {
 	switch {
 	case r.ID == "":
@@ -79,7 +79,7 @@ type Module struct {
 	Dir string
 	// Descriptor is what buildpack.toml or extension.toml says.
 	Descriptor Descriptor
-	// Targets are those declared or, where none are, those inferred (contract, section 3).
+	// Targets are those declared or, where none are, those inferred (docs/reference.md, "The order").
 	Targets []Target
 	// Warnings are worth saying: unknown keys of the descriptor.
 	Warnings []string

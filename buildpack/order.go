@@ -9,7 +9,7 @@ import (
 // OrderFile is the shape of order.toml: groups of buildpacks, and groups of extensions that are tried before them.
 type OrderFile struct{ Buildpacks, Extensions Order }
 
-// ParseOrder reads an order.toml (contract, section 2). Unknown keys are warnings.
+// ParseOrder reads an order.toml (docs/reference.md, "Files"). Unknown keys are warnings.
 func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 	var file struct {
 		Order      []groupTable `toml:"order"`
@@ -30,7 +30,7 @@ func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 // System is what a system.toml puts around every group of the order.
 type System struct{ Pre, Post Group }
 
-// ParseSystem reads a system.toml (contract, section 2; B14). Unknown keys are warnings.
+// ParseSystem reads a system.toml (docs/reference.md, "Files"; B14). Unknown keys are warnings.
 func ParseSystem(data []byte) (System, []tomlconfig.Warning, error) {
 	type list struct {
 		Buildpacks []elementTable `toml:"buildpacks"`
@@ -53,7 +53,7 @@ func ParseSystem(data []byte) (System, []tomlconfig.Warning, error) {
 }
 
 // Around returns the order with the system buildpacks before and after each group. Those whose id a group already has
-// are left out there (contract, section 3).
+// are left out there (docs/reference.md, "The order").
 func (s System) Around(o Order) Order {
 	merged := make(Order, len(o))
 	for i, group := range o {

@@ -7,7 +7,7 @@ type Require struct {
 	Metadata map[string]any `toml:"metadata"`
 }
 
-// Alternative is one way in which a module can take part: what it provides and what it requires (contract, section 5).
+// Alternative is one way in which a module can take part: what it provides and what it requires (docs/reference.md, "The build plan").
 type Alternative struct {
 	Provides []string
 	Requires []Require

@@ -39,7 +39,7 @@ func elsewhere() map[string]string {
 }
 
 // MatchTargets returns nil if one of a module's targets matches the image's, or if there are none, and else an error that
-// says which fields differ, wanted and found (contract, section 3; B24).
+// says which fields differ, wanted and found (docs/reference.md, "Which modules take part"; B24).
 func MatchTargets(targets []Target, image Target) error {
 	if len(targets) == 0 {
 		return nil
@@ -116,7 +116,7 @@ func distroNames(distros []Distro) string {
 	return strings.Join(names, " or ")
 }
 
-// InferTargets are the targets of a module that declares none (contract, section 3). bin tells whether a file of that
+// InferTargets are the targets of a module that declares none (docs/reference.md, "Which modules take part"). bin tells whether a file of that
 // name is in the module's bin directory. A module that says nothing of what it needs has none, which match any image.
 func (d Descriptor) InferTargets(kind Kind, declared api.Version, bin func(name string) bool) []Target {
 	if len(d.Targets) > 0 {

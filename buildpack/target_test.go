@@ -74,8 +74,8 @@ func TestMatchTargets(t *testing.T) {
 	}
 }
 
-// The rules once more, as the contract says them, for random targets and images.
-func TestMatchTargetsAgreesWithTheContract(t *testing.T) {
+// The rules once more, as docs/reference.md says them, for random targets and images.
+func TestMatchTargetsAgreesWithTheRules(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(options ...string) string { return options[random.IntN(len(options))] }
 	distros := func(most int) []Distro {

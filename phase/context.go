@@ -32,7 +32,7 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 }
 
 // NewRunContext works out what modules see of the world: above all the target of the run image, which is taken from
-// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it (contract, section 3; said once per
+// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it (docs/reference.md, "Which modules take part"; said once per
 // run, B10). An image in the layout directory that cannot be read is an error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
 	known, err := withLayoutTarget(in, analyzed, log)

@@ -9,7 +9,7 @@ import (
 	"github.com/cnb-prelude/prelude/internal/files"
 )
 
-// Analyzed is an analyzed.toml (contract, section 2): the keys that matter here are fields, and all others are kept, so
+// Analyzed is an analyzed.toml (docs/reference.md, "Files"): the keys that matter here are fields, and all others are kept, so
 // that they survive a rewrite with their types (B15). It is a value: changes make a new one.
 type Analyzed struct {
 	// RunImage is what is known of the run image; nil if the file has none.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// The exit codes of both phases (contract, section 1).
+// The exit codes of both phases (docs/reference.md, "Exit codes").
 const (
 	CodeFailed                = 1
 	CodeUsage                 = 2

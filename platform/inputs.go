@@ -70,7 +70,7 @@ type Inputs struct {
 	Version, Help bool
 }
 
-// Input is a row of the table of inputs (contract, section 1), from which parsing, -help and docs/reference.md derive.
+// Input is a row of the table of inputs (docs/reference.md, "Inputs"), from which parsing, -help and docs/reference.md derive.
 type Input struct {
 	// Flag is the name without "-"; empty if there is only a variable.
 	Flag string
@@ -140,7 +140,7 @@ func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
 }
 
-// Parse turns arguments and environment into inputs (contract, section 1). Its errors are *Exit values with the right
+// Parse turns arguments and environment into inputs (docs/reference.md, "Inputs"). Its errors are *Exit values with the right
 // exit code. Usage goes to usage if an argument is wrong.
 func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writer) (Inputs, error) {
 	in := Inputs{Phase: phase}

@@ -41,14 +41,14 @@ func at(minor int) map[string]string {
 	return map[string]string{"CNB_PLATFORM_API": fmt.Sprintf("0.%d", minor)}
 }
 
-// row is a line of the contract's table of inputs, copied by hand: it must not be derived from the code's.
+// row is a line of the table of inputs in docs/reference.md, copied by hand: it must not be derived from the code's.
 type row struct {
 	flag, env, def string
 	since          int
 	only           Phase
 }
 
-func contract() []row {
+func documented() []row {
 	return []row{
 		{"analyzed", "CNB_ANALYZED_PATH", "<layers>/analyzed.toml", 10, ""},
 		{"app", "CNB_APP_DIR", "/workspace", 7, ""},
@@ -102,7 +102,7 @@ func valueOf(in Inputs, name string) string {
 func TestInputs(t *testing.T) {
 	for _, phase := range []Phase{Detector, Generator} {
 		for minor := 7; minor <= 15; minor++ {
-			for _, r := range contract() {
+			for _, r := range documented() {
 				name := r.flag
 				if name == "" {
 					name = r.env
@@ -177,10 +177,10 @@ func demandExit(t *testing.T, where string, err error, code int) {
 	}
 }
 
-// The table of the code and the contract's name the same inputs.
-func TestTableIsTheContracts(t *testing.T) {
+// The table of the code and that of docs/reference.md name the same inputs.
+func TestTableIsTheDocumentedOne(t *testing.T) {
 	var want, got []string
-	for _, r := range contract() {
+	for _, r := range documented() {
 		want = append(want, fmt.Sprintf("-%s $%s since 0.%d %s", r.flag, r.env, r.since, r.only))
 	}
 	for _, i := range Table() {
@@ -189,7 +189,7 @@ func TestTableIsTheContracts(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-contract +code:\n%s", diff)
+		t.Errorf("-reference +code:\n%s", diff)
 	}
 }
 
@@ -310,7 +310,7 @@ func TestUsage(t *testing.T) {
 		for minor := 7; minor <= 15; minor++ {
 			var usage bytes.Buffer
 			Inputs{Phase: phase, PlatformAPI: api.V(0, minor)}.WriteUsage(&usage)
-			for _, r := range contract() {
+			for _, r := range documented() {
 				if r.flag == "" {
 					continue
 				}

@@ -8,7 +8,7 @@ import (
 )
 
 // TargetOf is the target of the run image: what analyzed.toml says and, where it does not, what this system is. osRelease
-// is the text of /etc/os-release, asked for only if analyzed.toml has no distribution (contract, section 3).
+// is the text of /etc/os-release, asked for only if analyzed.toml has no distribution (docs/reference.md, "Which modules take part").
 func TargetOf(a Analyzed, osRelease func() []byte) buildpack.Target {
 	var target buildpack.Target
 	if a.RunImage != nil {

@@ -47,7 +47,7 @@ type inherited struct {
 }
 
 // handedOn says whether modules see a variable of this process's environment. Everything else – registry
-// credentials above all – stays out (contract, section 4).
+// credentials above all – stays out (docs/reference.md, "What a module sees").
 func handedOn(name string) bool {
 	switch name {
 	case "CNB_STACK_ID", "HOSTNAME", "HOME",

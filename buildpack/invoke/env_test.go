@@ -55,7 +55,7 @@ func buildConfigEnv() map[string]string {
 }
 
 // TestEnvironment starts modules that dump their environment, from ours full of noise and secrets, and compares with the
-// exact set of variables (contract, section 4; B27: generate has CNB_TARGET_* and CNB_EXEC_ENV too).
+// exact set of variables (docs/reference.md, "What a module sees"; B27: generate has CNB_TARGET_* and CNB_EXEC_ENV too).
 func TestEnvironment(t *testing.T) {
 	for minor := api.BuildpackAPIs().Oldest.Minor; minor <= api.BuildpackAPIs().Newest.Minor; minor++ {
 		for _, kind := range []buildpack.Kind{buildpack.KindBuildpack, buildpack.KindExtension} {
@@ -118,7 +118,7 @@ func testEnvironment(t *testing.T, minor int, kind buildpack.Kind, clear bool) {
 	}
 }
 
-// common is what both executables of a module see, written out from the contract.
+// common is what both executables of a module see, written out from docs/reference.md.
 func common(w World, m *buildpack.Module, clear bool) map[string]string {
 	env := map[string]string{
 		"CNB_STACK_ID": "stack", "HOSTNAME": "host", "HTTPS_PROXY": "1", "https_proxy": "2", "HTTP_PROXY": "3", "http_proxy": "4",
@@ -219,7 +219,7 @@ func TestEnvironmentIsReadOnce(t *testing.T) {
 	see(forgets, false, "A=3", "B=3")
 }
 
-// FuzzBuildConfig compares the build config's rules with a second, plain reading of the contract's words.
+// FuzzBuildConfig compares the build config's rules with a second, plain reading of docs/reference.md.
 func FuzzBuildConfig(f *testing.F) {
 	f.Add("A", "old", "A.append", "new", "A.delim", ":")
 	f.Add("PATH", "/bin", "PATH.prepend", "/x", "PATH.delim", ":")

@@ -25,7 +25,7 @@ import (
 // keep is how many bytes of output are kept from the beginning, and how many from the end (B30).
 const keep = 1 << 20
 
-// RunDetect runs a module's bin/detect (contract, section 4) and says what became of it; timeout 0 means none. An
+// RunDetect runs a module's bin/detect (docs/reference.md, "How a module is run") and says what became of it; timeout 0 means none. An
 // extension without bin/detect passes, with the plan in its detect/plan.toml if there is one.
 func (w World) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
 	executable := filepath.Join(m.Dir, "bin", "detect")
@@ -167,7 +167,7 @@ type GenerateRun struct {
 	Timeout time.Duration
 }
 
-// RunGenerate runs an extension's bin/generate (contract, section 4). The error says why it could not be run, or how it
+// RunGenerate runs an extension's bin/generate (docs/reference.md, "How a module is run"). The error says why it could not be run, or how it
 // ended if not with exit code 0.
 func (w World) RunGenerate(ctx context.Context, g GenerateRun) error {
 	temp, err := os.MkdirTemp("", "prelude-generate-")

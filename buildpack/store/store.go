@@ -45,7 +45,7 @@ func (e *APIError) Error() string {
 // Hint is what to try; empty if nothing comes to mind.
 func (e *APIError) Hint() string { return e.hint }
 
-// Module finds the module at <directory>/<id with / as _>/<version> (contract, section 3). Errors: an unsafe id or
+// Module finds the module at <directory>/<id with / as _>/<version> (docs/reference.md, "The order"). Errors: an unsafe id or
 // version (B21), a file that is missing or malformed, an *APIError.
 func (s *Store) Module(ref buildpack.Ref) (*buildpack.Module, error) {
 	s.mu.Lock()

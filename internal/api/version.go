@@ -52,10 +52,10 @@ func (v Version) LessThan(o Version) bool { return !v.AtLeast(o) }
 // Supported is a range of versions, both ends included.
 type Supported struct{ Oldest, Newest Version }
 
-// PlatformAPIs are the versions of the Platform API that detector and generator speak (contract, section 1).
+// PlatformAPIs are the versions of the Platform API that detector and generator speak (docs/reference.md, "Inputs").
 func PlatformAPIs() Supported { return Supported{V(0, 7), V(0, 15)} }
 
-// BuildpackAPIs are the versions of the Buildpack API that a module may declare (contract, section 1).
+// BuildpackAPIs are the versions of the Buildpack API that a module may declare (docs/reference.md, "Inputs").
 func BuildpackAPIs() Supported { return Supported{V(0, 7), V(0, 12)} }
 
 // Has says whether v lies in the range.

@@ -20,7 +20,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// The two tables of the contract, end to end, and what lies just outside.
+// The two tables of supported versions, end to end, and what lies just outside.
 func TestSupported(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -20,10 +20,10 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// TestDetectAgreesWithTheContract makes random modules and orders on disk, runs the real detection on them, processes and
-// all, and compares exit code, group and plan with a second reading of the contract's sections 3 to 5: slow, and as plain
+// TestDetectAgreesWithTheRules makes random modules and orders on disk, runs the real detection on them, processes and
+// all, and compares exit code, group and plan with a second reading of docs/reference.md, "The order" to "The build plan": slow, and as plain
 // as its words. ORDERS=5000 tries that many of them.
-func TestDetectAgreesWithTheContract(t *testing.T) {
+func TestDetectAgreesWithTheRules(t *testing.T) {
 	count := 150
 	if n, err := strconv.Atoi(os.Getenv("ORDERS")); err == nil {
 		count = n
@@ -37,7 +37,7 @@ func TestDetectAgreesWithTheContract(t *testing.T) {
 		got := w.detect(t, dir)
 		codes[want.code]++
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(answer{})); diff != "" {
-			t.Fatalf("seed %d, Platform API %s (-contract +real):\n%s\n%s", seed, w.platformAPI, diff, w.describe())
+			t.Fatalf("seed %d, Platform API %s (-reference +real):\n%s\n%s", seed, w.platformAPI, diff, w.describe())
 		}
 		w.checkRuns(t, dir, seed)
 	}

@@ -35,7 +35,7 @@ func (t *detectLog) descriptor(m *buildpack.Module) {
 	}
 }
 
-// success says which modules take part (contract, section 1, "Logging"), what went wrong with others of the same candidate,
+// success says which modules take part (docs/reference.md, "What goes where"), what went wrong with others of the same candidate,
 // and why the build plan left some out (B49). Findings about earlier candidates are for debug level: how many there are
 // depends on which module was the first to end.
 func (t *detectLog) success(answer *Result) {

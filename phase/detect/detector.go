@@ -59,7 +59,7 @@ func isExperimental(at api.Version) bool { return hasExtensions(at) && at.LessTh
 func mergesSystem(at api.Version) bool   { return at.AtLeast(api.V(0, 15)) }
 
 // ReadOrder is the order to resolve: order.toml with the system buildpacks around each group, and without extensions
-// where the Platform API does not have them (contract, section 3). Errors are *platform.Exit values.
+// where the Platform API does not have them (docs/reference.md, "The order"). Errors are *platform.Exit values.
 func (d Detector) ReadOrder() (buildpack.OrderFile, error) {
 	in, log := d.Inputs, d.Log
 	order, err := platform.ReadOrder(in.OrderPath, log)
@@ -93,7 +93,7 @@ func initializing(err error) *platform.Exit {
 	return &platform.Exit{Code: platform.CodeFailed, Action: "initialize detector", Err: err}
 }
 
-// Detect resolves the order into a group with a build plan (contract, sections 3 to 5), and says on the log how it went. The
+// Detect resolves the order into a group with a build plan (docs/reference.md, "The order" to "The build plan"), and says on the log how it went. The
 // result is never nil. That no group passed is an error, too, like all others a *platform.Exit.
 func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Result, error) {
 	result := &Result{Order: order, Started: time.Now(), TargetsJudged: phase.JudgesTargets(d.Inputs.PlatformAPI)}

@@ -16,8 +16,8 @@ import (
 // detect runs one bin/detect.
 type detect func(context.Context, *buildpack.Module) buildpack.Detection
 
-// runner executes each module's bin/detect once, several at the same time, and remembers the detections (contract, section
-// 3.8). Slots that the present candidate does not need run what coming candidates will need. It belongs to one goroutine;
+// runner executes each module's bin/detect once, several at the same time, and remembers the detections (docs/reference.md,
+// "The order".8). Slots that the present candidate does not need run what coming candidates will need. It belongs to one goroutine;
 // the bin/detect run in others and report to it.
 type runner struct {
 	ctx    context.Context

@@ -1,4 +1,4 @@
-// Package explain says why no group of an order fits an app (contract, section 5, "Why no group passed"; B33), and why a
+// Package explain says why no group of an order fits an app (docs/reference.md, "Why no group passed"; B33), and why a
 // module that passed detection does not take part (B49).
 //
 // It is pure and has two layers. The facts come first: explain.go makes one Failure of each group of the order, in each of
@@ -132,7 +132,7 @@ func Why(attempts []resolve.Attempt, composites [][]buildpack.Ref) Explanation {
 	return e
 }
 
-// closer puts first where the app was recognised most (contract, section 5): groups that recognised it by how many modules
+// closer puts first where the app was recognised most (docs/reference.md, "Why no group passed"): groups that recognised it by how many modules
 // did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others
 // those come first in which a module errored, because that decides the exit code. Equal ones stay in the order.
 func closer(a, b Failure) int {

@@ -281,7 +281,7 @@ func TestClosest(t *testing.T) {
 		{"nor do optional ones where a required one did not pass", `
 			group samples/pip@1
 			group samples/jdk@1 samples/maven@1? samples/install@1`,
-			"1 | 2", "the contract counts required ones"},
+			"1 | 2", "only required ones count"},
 		{"an error comes first where no group recognised the app", `
 			group samples/pip@1
 			group samples/broken@1`,

@@ -11,7 +11,7 @@ import (
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
-// This file words an explanation (contract, section 5; B33). What is said fits on one screen, however large the order is.
+// This file words an explanation (docs/reference.md, "Why no group passed"; B33). What is said fits on one screen, however large the order is.
 
 const (
 	// quoteShown is how many characters of a module's output are quoted at most, briefShown where there is a line for a group.

@@ -1,5 +1,5 @@
 // Package generate runs the extensions of a group, checks what they leave, decides about the run image and works out the files
-// that later phases read (contract, section 6).
+// that later phases read (docs/reference.md, "Generation").
 //
 // The way of an extension's Dockerfile: extend.go has it made and inspect.go checks it, advice.go says what its author has
 // probably got wrong, runimage.go decides whether it counts, outputs.go brings it to its place, and assemble.go lists it in

@@ -482,7 +482,7 @@ func TestChangingLayouts(t *testing.T) {
 	}
 }
 
-// The plan is shared out as the contract says: each entry to the first extension that provides it.
+// The plan is shared out as docs/reference.md says: each entry to the first extension that provides it.
 func TestSharingThePlan(t *testing.T) {
 	b := newBench(t)
 	a, c := b.static("a"), b.static("c")

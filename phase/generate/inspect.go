@@ -40,7 +40,7 @@ type Dockerfile struct {
 	Digest string
 }
 
-// inspect checks the output of one extension (contract, section 6). What it left will be applied by a step with more
+// inspect checks the output of one extension (docs/reference.md, "Generation"). What it left will be applied by a step with more
 // privileges, so nothing is taken that is not plainly a file or a directory of its own.
 func inspect(m *buildpack.Module, dir string) (ExtensionOutput, error) {
 	e := ExtensionOutput{Module: m, Dir: dir}

@@ -16,7 +16,7 @@ type runDockerfile struct {
 	instructions int
 }
 
-// RunImage is which run image the generated Dockerfiles ask for (contract, section 6, "Which run image").
+// RunImage is which run image the generated Dockerfiles ask for (docs/reference.md, "Generation").
 type RunImage struct {
 	// Image is what a run.Dockerfile switches to, and SwitchedBy is the id of the extension that left it; empty if none does.
 	Image, SwitchedBy string

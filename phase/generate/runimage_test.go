@@ -16,7 +16,7 @@ import (
 )
 
 // TestRunImageAgainstModel generates from random sets of Dockerfiles, and compares what comes out with a model that says
-// the contract's words slowly, one after the other.
+// the words of docs/reference.md slowly, one after the other.
 func TestRunImageAgainstModel(t *testing.T) {
 	rounds := 200
 	if testing.Short() {
@@ -47,7 +47,7 @@ type runExtension struct {
 	build        bool
 }
 
-// runResult is what the contract says about the images.
+// runResult is what docs/reference.md says about the images.
 type runResult struct {
 	Image, Reference, Target, SwitchedBy string
 	Extend, WritesExtend                 bool
@@ -134,7 +134,7 @@ func (c runCase) left(r runResult) map[string]bool {
 	return names
 }
 
-// model says what the contract says under "Which run image", a sentence at a time.
+// model says what docs/reference.md says under "Generation" about the run image, a sentence at a time.
 func (c runCase) model() runResult {
 	var r runResult
 	// What there is before.

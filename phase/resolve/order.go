@@ -68,7 +68,7 @@ func (l *lineage) cycle(ref buildpack.Ref) error {
 }
 
 // root returns the node at which the candidates of one group of the order begin: with each group of the extensions'
-// order in turn before all buildpacks, and last with none (contract, section 3).
+// order in turn before all buildpacks, and last with none (docs/reference.md, "The order").
 func root(group buildpack.Group, extensions buildpack.Order) *node {
 	first := list(group, nil, nil, nil)
 	if len(extensions) == 0 {

@@ -2,7 +2,7 @@ package resolve
 
 import "github.com/cnb-prelude/prelude/buildpack"
 
-// planEntries writes a passing trial as the build plan (contract, sections 2 and 5): one entry for each name that is
+// planEntries writes a passing trial as the build plan (docs/reference.md, "Files" and "The build plan"): one entry for each name that is
 // required, in the order in which the names are first required; in it, the providers and the requirements in the order
 // of the group. Each provider is listed once, requirements are repeated as often as they are written.
 //

@@ -1,4 +1,4 @@
-// Package resolve decides which modules of an order take part and with what build plan (contract, sections 3 and 5).
+// Package resolve decides which modules of an order take part and with what build plan (docs/reference.md, "The order" and "The build plan").
 //
 // It is pure: it knows nothing of files, processes, logs or clocks. It asks about the world through Source, yields
 // candidate groups left to right and depth first, and answers with a Resolution or with a Failure, which is a value.
@@ -37,7 +37,7 @@ type Need struct {
 // progress says whether a module has been started, and its detection once that is known.
 type Ahead func(progress func(buildpack.Ref) (d buildpack.Detection, started bool)) iter.Seq[*buildpack.Module]
 
-// Limits say which modules drop out before they are asked anything (contract, section 3, "Which modules take part").
+// Limits say which modules drop out before they are asked anything (docs/reference.md, "Which modules take part").
 type Limits struct {
 	// Target is that of the run image; nil if the Platform API does not judge targets yet.
 	Target *buildpack.Target

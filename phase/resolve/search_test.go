@@ -143,7 +143,7 @@ type item struct {
 	within  []buildpack.Ref
 }
 
-// enumerateCandidates lists all candidates, in order, the way section 3 of the contract puts it. It stops early if
+// enumerateCandidates lists all candidates, in order, the way docs/reference.md, "The order", puts it. It stops early if
 // each says so.
 func (w *world) enumerateCandidates(order, extensions buildpack.Order, limits Limits, each func(candidate) (stop bool)) error {
 	for _, group := range order {

@@ -8,7 +8,7 @@ import (
 	"github.com/cnb-prelude/prelude/phase/resolve/internal/sat"
 )
 
-// This file turns the rules of the build plan (contract, section 5) into clauses for the solver of the package sat.
+// This file turns the rules of the build plan (docs/reference.md, "The build plan") into clauses for the solver of the package sat.
 //
 // The choice variable of (participant, alternative) says that the trial picks the alternative. Whether the participant is
 // in the trial with it is the same thing, except for the last alternative of an optional participant: that has a
@@ -27,7 +27,7 @@ import (
 // exactly those that the rules keep, circular support included.
 
 // Solve returns the first passing trial of a candidate – left to right, the last participant's alternatives change
-// fastest – or, if no trial passes, why (contract, section 5).
+// fastest – or, if no trial passes, why (docs/reference.md, "The build plan").
 func Solve(ps []Participant) (*Trial, *Conflict) {
 	trial, conflict, _ := solveWithin(0, ps)
 	return trial, conflict

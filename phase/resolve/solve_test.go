@@ -340,7 +340,7 @@ func TestSolve(t *testing.T) {
 	}
 }
 
-// enumerate is the contract's section 5 word by word: every trial in order, each judged until nothing changes.
+// enumerate is docs/reference.md, "The build plan", word by word: every trial in order, each judged until nothing changes.
 func enumerate(ps []Participant) *Trial {
 	chosen := make([]int, len(ps))
 	for {
@@ -524,7 +524,7 @@ func compare(t *testing.T, ps []Participant, want *Trial) {
 	}
 }
 
-// entries is the contract's wording of the plan: for each name, all who provide it before or at one who requires it.
+// entries is what docs/reference.md says of the plan's entries: for each name, all who provide it before or at one who requires it.
 func entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
 	var names []string
 	for m := range ps {
