@@ -290,8 +290,10 @@ func TestArchive(t *testing.T) {
 // Links between the documents lead somewhere.
 func TestLinks(t *testing.T) {
 	s := sandbox{t, ""}
-	for _, name := range []string{"getting-started.md", "operators.md", "platforms.md", "troubleshooting.md"} {
-		text, err := os.ReadFile("../../docs/" + name)
+	pages, err := filepath.Glob("../../docs/*.md")
+	s.check(err)
+	for _, name := range pages {
+		text, err := os.ReadFile(name)
 		s.check(err)
 		for _, link := range regexp.MustCompile(`\]\(([^)#]+)(?:#([^)]*))?\)`).FindAllStringSubmatch(string(text), -1) {
 			if strings.HasPrefix(link[1], "https://") {
@@ -304,7 +306,7 @@ func TestLinks(t *testing.T) {
 			s.check(err)
 			anchors := ""
 			for _, title := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(target), -1) {
-				anchors += " " + strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-") + " "
+				anchors += " " + strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-") + " "
 			}
 			if link[2] != "" && !strings.Contains(anchors, " "+link[2]+" ") {
 				t.Errorf("%s: %s has no #%s", name, link[1], link[2])
