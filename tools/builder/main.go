@@ -79,6 +79,10 @@ func run(from, to string, undo bool, directories []string, say io.Writer) error 
 	if err != nil {
 		return fmt.Errorf("-to: %w", err)
 	}
+	if docker, ok := source.(inDaemon); ok {
+		_, docker.plain = target.(inDaemon)
+		source = docker
+	}
 	change := takeOut
 	if !undo {
 		ours, err := readExecutables(directories)
@@ -88,9 +92,6 @@ func run(from, to string, undo bool, directories []string, say io.Writer) error 
 		change = ours.putInto
 	}
 	found, err := source.read()
-	if found.clean != nil {
-		defer found.clean()
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", from, err)
 	}
@@ -102,7 +103,11 @@ func run(from, to string, undo bool, directories []string, say io.Writer) error 
 	if err != nil {
 		return fmt.Errorf("%s: %w", to, err)
 	}
-	for _, line := range append(lines, fmt.Sprintf("%s is %s", to, digest)) {
+	lines = append(lines, fmt.Sprintf("%s is %s", to, digest))
+	if !undo {
+		lines = append(lines, target.use())
+	}
+	for _, line := range lines {
 		fmt.Fprintln(say, line)
 	}
 	return nil
@@ -130,9 +135,9 @@ func readExecutables(directories []string) (executables, error) {
 			}
 			files[name] = data
 		}
-		arch, err := release.Architecture(files["detector"])
+		arch, err := architecture(dir, files)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "detector"), err)
+			return nil, err
 		}
 		if _, twice := found[arch]; twice {
 			return nil, fmt.Errorf("-executables: there are several directories for %s", arch)
@@ -142,11 +147,27 @@ func readExecutables(directories []string) (executables, error) {
 	return found, nil
 }
 
+// architecture is the one that all executables of a directory are for.
+func architecture(dir string, files map[string][]byte) (string, error) {
+	common := ""
+	for _, name := range release.Executables {
+		arch, err := release.Architecture(files[name])
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+		}
+		if common != "" && arch != common {
+			return "", fmt.Errorf("-executables: in %s, %s is for %s, and others are for %s", dir, name, arch, common)
+		}
+		common = arch
+	}
+	return common, nil
+}
+
 // stamp is what is put into a builder, as its label says it.
 type stamp struct {
 	Version string `json:"version"`
 	Commit  string `json:"commit,omitempty"`
-	// From is the digest of the image as it was.
+	// From is the digest of the image as it was; of one in Docker, its id.
 	From string `json:"from"`
 	// Layer is the uncompressed digest of the layer that was added.
 	Layer string `json:"layer"`

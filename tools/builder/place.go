@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
@@ -23,6 +19,8 @@ import (
 // place is where an image is.
 type place interface {
 	read() (builder, error)
+	// use says how somebody uses the builder that is there.
+	use() string
 	// write writes an image or an index, complete or not at all, and returns its digest.
 	write(builder) (v1.Hash, error)
 }
@@ -37,7 +35,7 @@ func parsePlace(text string) (place, error) {
 	}
 	if inDocker, ok := strings.CutPrefix(text, "daemon:"); ok {
 		ref, err := name.ParseReference(inDocker, name.WeakValidation)
-		return inDaemon{ref}, err
+		return inDaemon{Reference: ref}, err
 	}
 	ref, err := name.ParseReference(text, name.WeakValidation)
 	return inRegistry{ref}, err
@@ -74,60 +72,13 @@ func (p inRegistry) write(b builder) (v1.Hash, error) {
 	return digest, remote.Write(p.Reference, b.image, keychain)
 }
 
-// inDaemon is an image in Docker. The client docker brings it and takes it, for that knows where the daemon is and how to speak to
-// it; a client of our own would need more than all the rest of this program.
-type inDaemon struct{ name.Reference }
-
-func (p inDaemon) read() (builder, error) {
-	file, err := os.CreateTemp("", "builder-*.tar")
-	if err != nil {
-		return builder{}, err
-	}
-	file.Close()
-	b := builder{clean: func() { os.Remove(file.Name()) }}
-	if err := callDocker("image", "save", "-o", file.Name(), p.String()); err != nil {
-		return b, err
-	}
-	b.image, err = tarball.ImageFromPath(file.Name(), nil)
-	return b, err
-}
-
-func (p inDaemon) write(b builder) (v1.Hash, error) {
-	tag, ok := p.Reference.(name.Tag)
-	if !ok {
-		return v1.Hash{}, fmt.Errorf("an image cannot be given a digest in Docker; name it by a tag")
-	}
-	image, err := b.forThisMachine()
-	if err != nil {
-		return v1.Hash{}, err
-	}
-	dir, err := os.MkdirTemp("", "builder-")
-	if err != nil {
-		return v1.Hash{}, err
-	}
-	defer os.RemoveAll(dir)
-	file := filepath.Join(dir, "image.tar")
-	if err := tarball.WriteToFile(file, tag, image); err != nil {
-		return v1.Hash{}, err
-	}
-	if err := callDocker("image", "load", "-q", "-i", file); err != nil {
-		return v1.Hash{}, err
-	}
-	return image.ConfigName() // which is what Docker calls the image's id
-}
-
-// callDocker runs the client.
-func callDocker(args ...string) error {
-	out, err := exec.Command("docker", args...).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("docker %s: %w\n%s", strings.Join(args[:2], " "), err, bytes.TrimSpace(out))
-	}
-	return nil
+func (p inRegistry) use() string {
+	return "build with it: pack build my-app --builder " + p.String()
 }
 
 type onDisk string
 
-// read returns the one image or index of a layout.
+// read returns the one image or index of a layout, or the layout's own index if that lists images for several platforms.
 func (p onDisk) read() (builder, error) {
 	path, err := layout.FromPath(string(p))
 	if err != nil {
@@ -142,7 +93,7 @@ func (p onDisk) read() (builder, error) {
 		return builder{}, err
 	}
 	if len(manifest.Manifests) != 1 {
-		return builder{}, fmt.Errorf("index.json lists %d images; a layout with one image, or with one index, is needed", len(manifest.Manifests))
+		return builder{index: top, spread: true}, onePerPlatform(manifest)
 	}
 	only := manifest.Manifests[0]
 	if only.MediaType.IsIndex() {
@@ -153,13 +104,41 @@ func (p onDisk) read() (builder, error) {
 	return builder{image: image, annotations: only.Annotations}, err
 }
 
-// write makes the layout beside its place, and then puts it there.
+// onePerPlatform is an error if an index.json lists what is not one builder: nothing, or images that have nothing to do with
+// each other.
+func onePerPlatform(manifest *v1.IndexManifest) error {
+	seen := map[string]bool{}
+	for _, m := range manifest.Manifests {
+		if m.Platform == nil || m.Platform.OS != "unknown" && seen[m.Platform.String()] {
+			return fmt.Errorf("index.json lists %d images that are not one for each platform; a layout with one builder is needed", len(manifest.Manifests))
+		}
+		seen[m.Platform.String()] = true
+	}
+	if len(seen) == 0 {
+		return fmt.Errorf("index.json lists no image")
+	}
+	return nil
+}
+
+// write makes the layout beside its place, and then puts it there. A layout that holds more than one builder stays as it is.
 func (p onDisk) write(b builder) (v1.Hash, error) {
 	digest, err := b.digest()
 	if err != nil {
 		return digest, err
 	}
+	if err := release.CheckLayout(string(p)); err != nil {
+		return digest, err
+	}
+	if _, err := os.Stat(string(p)); err == nil {
+		if _, err := p.read(); err != nil {
+			return digest, fmt.Errorf("%w, to be replaced as a whole; please name another directory", err)
+		}
+	}
 	return digest, release.ReplaceLayout(string(p), func(beside string) error {
+		if b.spread {
+			_, err := layout.Write(beside, b.index)
+			return err
+		}
 		path, err := layout.Write(beside, empty.Index)
 		if err != nil {
 			return err
@@ -172,14 +151,20 @@ func (p onDisk) write(b builder) (v1.Hash, error) {
 	})
 }
 
+func (p onDisk) use() string {
+	return "put it into a registry: skopeo copy --all oci:" + string(p) + " docker://<name>"
+}
+
 // builder is the image of a builder, or an index of such images.
 type builder struct {
 	image v1.Image
 	index v1.ImageIndex
 	// annotations are those that a layout has for it, its name for instance.
 	annotations map[string]string
-	// clean removes what was written to read it; it may be nil.
-	clean func()
+	// spread says that the index is that of a layout itself, its index.json.
+	spread bool
+	// docker says that the image is from Docker, which knows images by the digests of their configurations.
+	docker bool
 }
 
 func (b builder) digest() (v1.Hash, error) {
@@ -206,10 +191,18 @@ func (b builder) forThisMachine() (v1.Image, error) {
 	return nil, fmt.Errorf("the index has no image for this machine, which Docker would need: none for linux/%s", runtime.GOARCH)
 }
 
-// each changes the image, or every image of the index, and returns lines about it.
-func (b builder) each(change func(v1.Image) (v1.Image, string, error)) (builder, []string, error) {
+// each changes the image, or every image of the index, and returns lines about it. A change is told by which digest the image is
+// known.
+func (b builder) each(change func(v1.Image, v1.Hash) (v1.Image, string, error)) (builder, []string, error) {
 	if b.index == nil {
-		changed, line, err := change(b.image)
+		known, err := b.digest()
+		if b.docker {
+			known, err = b.image.ConfigName()
+		}
+		if err != nil {
+			return b, nil, err
+		}
+		changed, line, err := change(b.image, known)
 		b.image = changed
 		return b, []string{line}, err
 	}
@@ -230,7 +223,7 @@ func (b builder) each(change func(v1.Image) (v1.Image, string, error)) (builder,
 		if err != nil {
 			return b, nil, err
 		}
-		image, line, err := change(image)
+		image, line, err := change(image, m.Digest)
 		if err != nil {
 			return b, nil, fmt.Errorf("%s: %w", m.Platform, err)
 		}

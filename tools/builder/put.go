@@ -3,7 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
-	"cmp"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,22 +27,28 @@ const (
 	// apis is the label that makes an image that of a lifecycle, as kpack takes it.
 	apis      = "io.buildpacks.lifecycle.apis"
 	lifecycle = "cnb/lifecycle/"
+	// lifecyclePath is the same, as a path in an image.
+	lifecyclePath = "/cnb/lifecycle"
 )
 
 // putInto returns the builder with the executables of its architecture in it, in the place of those of an earlier time, and what
-// there is to say about it. It refuses what is no builder and no lifecycle, an architecture for which there are no executables, and a builder that
+// there is to say about it; from is the digest that the label is to name. It refuses what is no builder and no lifecycle, an
+// architecture for which there are no executables, and a builder that
 // promises APIs which Prelude does not have.
-func (ours executables) putInto(image v1.Image) (v1.Image, string, error) {
+func (ours executables) putInto(image v1.Image, from v1.Hash) (v1.Image, string, error) {
 	config, err := image.ConfigFile()
 	if err != nil {
 		return nil, "", err
 	}
+	s := stamp{Version: release.StampedVersion, Commit: release.StampedCommit, From: from.String()}
 	did := "added"
 	if config.Config.Labels[label] != "" {
 		did = "replaced"
-		if image, _, err = takeOut(image); err != nil {
+		var earlier stamp
+		if image, earlier, err = original(image); err != nil {
 			return nil, "", err
 		}
+		s.From = earlier.From
 	}
 	if err := fits(config.Config.Labels); err != nil {
 		return nil, "", err
@@ -60,8 +66,8 @@ func (ours executables) putInto(image v1.Image) (v1.Image, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	changed, err := withLayer(image, layer, like.ModTime)
-	return changed, fmt.Sprintf("%s detector and generator %s, for %s/%s", did, release.StampedVersion, config.OS, config.Architecture), err
+	changed, err := withLayer(image, layer, s, like.ModTime)
+	return changed, fmt.Sprintf("%s detector and generator %s, for %s/%s", did, s.Version, config.OS, config.Architecture), err
 }
 
 func (ours executables) platforms() string {
@@ -73,10 +79,16 @@ func (ours executables) platforms() string {
 	return strings.Join(names, ", ")
 }
 
+// promised is what a builder says of its lifecycle. API is what there was before lifecycles had more than one of each.
+type promised struct {
+	APIs release.Lists
+	API  struct{ Buildpack, Platform string }
+}
+
 // fits demands the label that builders have, or images of a lifecycle, and that Prelude has all APIs which it promises.
 func fits(labels map[string]string) error {
-	var theirs release.Descriptor
-	name, into := metadata, any(&struct{ Lifecycle *release.Descriptor }{&theirs})
+	var theirs promised
+	name, into := metadata, any(&struct{ Lifecycle *promised }{&theirs})
 	if labels[metadata] == "" {
 		name, into = apis, &theirs.APIs
 	}
@@ -84,6 +96,9 @@ func fits(labels map[string]string) error {
 		return fmt.Errorf("it is no builder and no lifecycle: it has no label %s or %s", metadata, apis)
 	}
 	err := json.Unmarshal([]byte(labels[name]), into)
+	if len(theirs.APIs.Buildpack.Supported)+len(theirs.APIs.Platform.Supported) == 0 && theirs.API.Buildpack != "" && theirs.API.Platform != "" {
+		theirs.APIs.Buildpack.Supported, theirs.APIs.Platform.Supported = []string{theirs.API.Buildpack}, []string{theirs.API.Platform}
+	}
 	if err == nil {
 		err = release.Missing(theirs.APIs)
 	}
@@ -94,29 +109,26 @@ func fits(labels map[string]string) error {
 }
 
 // find returns the header of the builder's detector, or of what is beside it if that is a link: the new files are to have the same
-// owner, mode and time. Small layers are looked into first, for the lifecycle has one of its own in builders.
+// owner, mode and time. In builders the lifecycle has a layer of its own. So at first layers are read no further than to the first
+// file of something else; all others are as big, in sum, as the builder. The topmost counts.
 func find(image v1.Image) (*tar.Header, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, err
 	}
-	sizes := map[v1.Layer]int64{}
-	for _, layer := range layers {
-		if sizes[layer], err = layer.Size(); err != nil {
-			return nil, err
-		}
-	}
-	slices.SortStableFunc(layers, func(a, b v1.Layer) int { return cmp.Compare(sizes[a], sizes[b]) })
-	for _, layer := range layers {
-		if header, err := detectorOf(layer); header != nil || err != nil {
-			return header, err
+	for _, whole := range []bool{false, true} {
+		for _, layer := range slices.Backward(layers) {
+			if header, err := detectorOf(layer, whole); header != nil || err != nil {
+				return header, err
+			}
 		}
 	}
 	return nil, fmt.Errorf("it has no /%sdetector in any layer", lifecycle)
 }
 
-// detectorOf returns the header of the detector in a layer, or nil.
-func detectorOf(layer v1.Layer) (*tar.Header, error) {
+// detectorOf returns the header of the detector in a layer, or nil. If it does not read the whole layer, it ends at the first entry
+// that is neither of the lifecycle nor a directory above it.
+func detectorOf(layer v1.Layer, whole bool) (*tar.Header, error) {
 	content, err := layer.Uncompressed()
 	if err != nil {
 		return nil, err
@@ -131,11 +143,15 @@ func detectorOf(layer v1.Layer) (*tar.Header, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := path.Clean(strings.TrimLeft(header.Name, "./"))
+		name := path.Clean("/" + header.Name)
 		switch {
-		case name == path.Clean(lifecycle) && header.Typeflag != tar.TypeDir:
-			return nil, fmt.Errorf("/%s is no directory, which is not known of any builder and not supported", name)
-		case path.Dir(name) != path.Clean(lifecycle) || header.Typeflag == tar.TypeDir:
+		case name == lifecyclePath && header.Typeflag != tar.TypeDir:
+			return nil, fmt.Errorf("%s is no directory, which is not known of any builder and not supported", name)
+		case strings.HasPrefix(lifecyclePath+"/", strings.TrimSuffix(name, "/")+"/"): // the directory, or one above it
+		case path.Dir(name) != lifecyclePath:
+			if !whole && !strings.HasPrefix(name, lifecyclePath+"/") {
+				return link, nil
+			}
 		case path.Base(name) == "detector" && header.Typeflag == tar.TypeReg:
 			return header, nil
 		case path.Base(name) == "detector":
@@ -169,10 +185,6 @@ func newLayer(image v1.Image, files map[string][]byte, like *tar.Header) (v1.Lay
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	packed, err := release.Gzip(content.Bytes())
-	if err != nil {
-		return nil, err
-	}
 	mediaType, err := image.MediaType()
 	if err != nil {
 		return nil, err
@@ -181,15 +193,12 @@ func newLayer(image v1.Image, files map[string][]byte, like *tar.Header) (v1.Lay
 	if mediaType == types.OCIManifestSchema1 {
 		kind = types.OCILayer
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil }, tarball.WithMediaType(kind))
+	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content.Bytes())), nil },
+		tarball.WithMediaType(kind), tarball.WithCompressionLevel(gzip.DefaultCompression), tarball.WithCompressedCaching)
 }
 
 // withLayer returns the image with a layer on top and the label that says so; at is the time that the history has for it.
-func withLayer(image v1.Image, layer v1.Layer, at time.Time) (v1.Image, error) {
-	digest, err := image.Digest()
-	if err != nil {
-		return nil, err
-	}
+func withLayer(image v1.Image, layer v1.Layer, s stamp, at time.Time) (v1.Image, error) {
 	id, err := layer.DiffID()
 	if err != nil {
 		return nil, err
@@ -202,7 +211,7 @@ func withLayer(image v1.Image, layer v1.Layer, at time.Time) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := stamp{Version: release.StampedVersion, Commit: release.StampedCommit, From: digest.String(), Layer: id.String()}
+	s.Layer = id.String()
 	for _, e := range additions(s, config, at) {
 		if config, err = appendTo(config, e.element, e.path...); err != nil {
 			return nil, fmt.Errorf("the image's configuration: %w", err)
@@ -253,25 +262,35 @@ func additions(s stamp, config []byte, at time.Time) []addition {
 }
 
 // takeOut returns the builder as it was before Prelude was put into it, and what there is to say about it.
-func takeOut(image v1.Image) (v1.Image, string, error) {
-	parsed, err := image.ConfigFile()
+func takeOut(image v1.Image, _ v1.Hash) (v1.Image, string, error) {
+	config, err := image.ConfigFile()
 	if err != nil {
 		return nil, "", err
+	}
+	before, s, err := original(image)
+	return before, fmt.Sprintf("took out detector and generator %s, for %s/%s; before them it was %s", s.Version, config.OS, config.Architecture, s.From), err
+}
+
+// original returns the builder as it was before Prelude was put into it, and what its label says.
+func original(image v1.Image) (v1.Image, stamp, error) {
+	var s stamp
+	parsed, err := image.ConfigFile()
+	if err != nil {
+		return nil, s, err
 	}
 	said := parsed.Config.Labels[label]
 	if said == "" {
-		return nil, "", fmt.Errorf("it has no label %s, so this program has not put Prelude into it", label)
+		return nil, s, fmt.Errorf("it has no label %s, so this program has not put Prelude into it", label)
 	}
-	var s stamp
 	if err := json.Unmarshal([]byte(said), &s); err != nil {
-		return nil, "", fmt.Errorf("label %s: %w", label, err)
+		return nil, s, fmt.Errorf("label %s: %w", label, err)
 	}
 	if ids := parsed.RootFS.DiffIDs; len(ids) == 0 || ids[len(ids)-1].String() != s.Layer {
-		return nil, "", fmt.Errorf("its last layer is not the one with Prelude's executables (%s): something was put on top of it since", s.Layer)
+		return nil, s, fmt.Errorf("its last layer is not the one with Prelude's executables (%s): something was put on top of it since; make that anew, on the builder without Prelude", s.Layer)
 	}
 	config, err := image.RawConfigFile()
 	if err != nil {
-		return nil, "", err
+		return nil, s, err
 	}
 	entry := append(append(text(label), ':'), text(said)...)
 	if config, err = cut(config, entry, "config", "Labels"); err == nil {
@@ -284,13 +303,13 @@ func takeOut(image v1.Image) (v1.Image, string, error) {
 		}
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("the image's configuration was changed since: %w", err)
+		return nil, s, fmt.Errorf("the image's configuration was changed since: %w", err)
 	}
 	manifest, err := withoutLastLayer(image, config)
 	if err != nil {
-		return nil, "", err
+		return nil, s, err
 	}
-	return &changedImage{Image: image, manifest: manifest, config: config}, fmt.Sprintf("took out detector and generator %s, of %s/%s", s.Version, parsed.OS, parsed.Architecture), nil
+	return &changedImage{Image: image, manifest: manifest, config: config}, s, nil
 }
 
 func withoutLastLayer(image v1.Image, config []byte) ([]byte, error) {

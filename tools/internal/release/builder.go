@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,13 +24,13 @@ func Missing(theirs Lists) error {
 			return fmt.Errorf("it does not list the %s APIs that its lifecycle supports ([apis.%s] supported)", kind.name, strings.ToLower(kind.name))
 		}
 		var missing []string
-		for _, version := range kind.theirs.Supported {
-			if !slices.Contains(kind.ours.Supported, version) {
+		for _, version := range slices.Concat(kind.theirs.Deprecated, kind.theirs.Supported) {
+			if !slices.Contains(kind.ours.Supported, version) && !slices.Contains(missing, version) {
 				missing = append(missing, version)
 			}
 		}
 		if len(missing) > 0 {
-			return fmt.Errorf("it promises %s API %s, but Prelude has %s; please take an older lifecycle or a newer Prelude",
+			return fmt.Errorf("it promises %s API %s, but Prelude has %s; please take another version of the lifecycle, or a newer Prelude",
 				kind.name, strings.Join(missing, ", "), strings.Join(kind.ours.Supported, ", "))
 		}
 	}
@@ -75,22 +76,33 @@ func ReplaceLayout(dir string, write func(beside string) error) error {
 	if err := CheckLayout(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	beside, err := os.MkdirTemp(filepath.Dir(dir), ".layout-")
+	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(beside)
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target // a link stays
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(filepath.Dir(dir), ".layout-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	beside, earlier := filepath.Join(work, "new"), filepath.Join(work, "earlier")
+	if err := os.Mkdir(beside, 0o755); err != nil {
+		return err
+	}
 	if err := write(beside); err != nil {
 		return err
 	}
-	if err := os.Chmod(beside, 0o755); err != nil {
+	if err := os.Rename(dir, earlier); err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+	if err := os.Rename(beside, dir); err != nil {
+		return errors.Join(err, os.Rename(earlier, dir))
 	}
-	return os.Rename(beside, dir)
+	return nil
 }
