@@ -50,8 +50,11 @@ func (ours executables) putInto(image v1.Image, from v1.Hash) (v1.Image, string,
 	if err := isBuilder(config.Config.Labels); err != nil {
 		return nil, "", err
 	}
+	if config.OS != "linux" {
+		return nil, "", fmt.Errorf("it is for %s/%s, and Prelude is for Linux", config.OS, config.Architecture)
+	}
 	files, ok := ours[config.Architecture]
-	if !ok || config.OS != "linux" {
+	if !ok {
 		return nil, "", fmt.Errorf("it is for %s/%s, and there are executables for %s only; say with -executables where the others are (they are in the release's archive for that architecture)",
 			config.OS, config.Architecture, ours.platforms())
 	}
@@ -277,7 +280,7 @@ func original(image v1.Image) (v1.Image, stamp, error) {
 	}
 	said := parsed.Config.Labels[label]
 	if said == "" {
-		return nil, s, fmt.Errorf("Prelude was not put into it by this program: it has no label %s", label)
+		return nil, s, fmt.Errorf("it has no label %s: Prelude was not put into it by this program", label)
 	}
 	if err := json.Unmarshal([]byte(said), &s); err != nil {
 		return nil, s, fmt.Errorf("label %s: %w", label, err)
