@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/cnb-prelude/prelude/testhelpers"
+	"github.com/cnb-prelude/prelude/testhelpers/layouts"
 )
 
 // nobody is the user as whom commands run if the tests run as root.
@@ -128,6 +129,18 @@ func (s sandbox) lifecycle() {
 	s.check(w.Close())
 	s.check(packed.Close())
 	s.check(os.WriteFile(filepath.Join(s.dir, "lifecycle.tgz"), out.Bytes(), 0o644))
+}
+
+// builder puts the image of a builder into the sandbox, as an OCI layout, with the lifecycle of an archive that is there.
+func (s sandbox) builder() {
+	s.Helper()
+	if out, err := s.sh("mkdir cnb && tar xzf lifecycle.tgz -C cnb lifecycle && tar cf layer.tar cnb && rm -r cnb"); err != nil {
+		s.Fatalf("%v\n%s", err, out)
+	}
+	const metadata = `{"lifecycle":{"apis":{"buildpack":{"supported":["0.7","0.12"]},"platform":{"supported":["0.7","0.15"]}}}}`
+	layer := filepath.Join(s.dir, "layer.tar")
+	layouts.SaveBuilder(s.T, filepath.Join(s.dir, "noble"), runtime.GOARCH, metadata, layer)
+	s.check(os.Remove(layer))
 }
 
 // release puts the release itself into the sandbox.
@@ -259,6 +272,7 @@ func TestOperators(t *testing.T) {
 	s := newSandbox(t)
 	s.release()
 	s.lifecycle()
+	s.builder()
 	s.examples()
 	s.run("../../docs/operators.md")
 }

@@ -33,3 +33,21 @@ func SaveImage(t *testing.T, path string) string {
 	check(err)
 	return id.String()
 }
+
+// SaveBuilder has imgutil write the image of a builder for an architecture as an OCI layout, with layers from these archives.
+func SaveBuilder(t *testing.T, path, arch, metadata string, layers ...string) {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	image, err := layout.NewImage(path, imgutil.WithDefaultPlatform(imgutil.Platform{OS: "linux", Architecture: arch}))
+	check(err)
+	check(image.SetLabel("io.buildpacks.builder.metadata", metadata))
+	for _, layer := range layers {
+		check(image.AddLayer(layer))
+	}
+	check(image.Save())
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -74,7 +75,7 @@ func (p inDaemon) write(b builder) (v1.Hash, error) {
 }
 
 func (p inDaemon) use() string {
-	return "build with it: pack build my-app --pull-policy if-not-present --builder " + p.String()
+	return "build with it: pack build my-app --pull-policy if-not-present --builder " + p.String() + "\n(or push it to a registry first: with image extensions, pack takes builders from there only)"
 }
 
 // id is what Docker knows the image by.
@@ -89,7 +90,11 @@ func callDocker(stdin io.Reader, stdout io.Writer, args ...string) error {
 	var stderr bytes.Buffer
 	cmd := exec.Command("docker", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, &stderr
-	if err := cmd.Run(); err != nil {
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrNotFound) {
+		return fmt.Errorf("%w; for daemon: the client docker is needed", err)
+	}
+	if err != nil {
 		return fmt.Errorf("docker %s: %w\n%s", strings.Join(args[:2], " "), err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return nil

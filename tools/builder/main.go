@@ -27,18 +27,19 @@ It may be a builder, or the image of a lifecycle. All images of an image index a
 `
 
 const example = `
-Example:
+Examples:
   builder -from registry.example/builder:noble -to registry.example/builder:noble-prelude
+  builder -undo -from registry.example/builder:noble-prelude -to registry.example/builder:noble
 
 Documentation: https://github.com/cnb-prelude/prelude/tree/main/docs/operators.md
 `
 
 func main() {
-	from := flag.String("from", "", "the builder (required)")
-	to := flag.String("to", "", "the new builder (required); it may be the same one, which is replaced then")
+	from := flag.String("from", "", "the builder, an `image` (required)")
+	to := flag.String("to", "", "the new builder, an `image` (required); it may be the same one, which is replaced then")
 	undo := flag.Bool("undo", false, "take out what was put in: the builder is again as it was, with the same digest")
 	var directories list
-	flag.Var(&directories, "executables", "a directory with Prelude's detector and generator (default: lifecycle/ beside this program); once for each architecture")
+	flag.Var(&directories, "executables", "a `directory` with Prelude's detector and generator (default: lifecycle/ beside this program); once for each architecture")
 	version := flag.Bool("version", false, "print the version and exit")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)

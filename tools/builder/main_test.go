@@ -252,6 +252,13 @@ func TestRefused(t *testing.T) {
 	config.OS, config.Architecture = "linux", "amd64"
 	noLifecycle, err = mutate.ConfigFile(noLifecycle, config)
 	check(t, err)
+	windows := newBuilder(t, "amd64", good())
+	config, err = windows.ConfigFile()
+	check(t, err)
+	config = config.DeepCopy()
+	config.OS = "windows"
+	windows, err = mutate.ConfigFile(windows, config)
+	check(t, err)
 	mixed := fakes(t, "amd64")
 	check(t, os.Rename(filepath.Join(fakes(t, "arm64"), "generator"), filepath.Join(mixed, "generator")))
 	for _, c := range []struct {
@@ -264,6 +271,7 @@ func TestRefused(t *testing.T) {
 		{"no builder", newBuilder(t, "amd64", map[string]string{"a": "b"}), false, amd64, "it is no builder and no lifecycle: it has no label " + metadata},
 		{"a label that is no JSON", newBuilder(t, "amd64", map[string]string{metadata: "{"}), false, amd64, "label " + metadata + ": unexpected end"},
 		{"another architecture", newBuilder(t, "arm64", good()), false, amd64, "it is for linux/arm64, and there are executables for linux/amd64 only; say with -executables"},
+		{"another system", windows, false, amd64, "it is for windows/amd64, and Prelude is for Linux"},
 		{"newer APIs", newBuilder(t, "amd64", map[string]string{metadata: promises("0.99")}), false, amd64, "it promises Platform API 0.99, but Prelude has 0.7, "},
 		{"a lifecycle with newer APIs", newBuilder(t, "amd64", map[string]string{apis: `{"buildpack":{"supported":["0.99"]},"platform":{"supported":["0.7"]}}`}), false, amd64, "it promises Buildpack API 0.99, but"},
 		{"a deprecated API", newBuilder(t, "amd64", map[string]string{metadata: strings.Replace(promises("0.13"), `"deprecated":[]`, `"deprecated":["0.2"]`, 1)}), false, amd64, "it promises Buildpack API 0.2, but Prelude has 0.7, "},
@@ -289,11 +297,15 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	for from, want := range map[string]string{
-		"layout:": "-from: layout: needs a directory", "layout:" + t.TempDir(): "it is no OCI layout", "Not/A/Name": "-from: could not parse reference",
+		"layout:": "-from: layout: needs a directory", "layout:" + t.TempDir(): "it is no OCI layout", "Not/A/Name": `-from: "Not/A/Name" is no name of an image`, "daemon:Upper": `-from: "Upper" is no name of an image`,
 	} {
 		if err := run(from, "layout:"+filepath.Join(t.TempDir(), "x"), false, amd64, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", from, err, want)
 		}
+	}
+	t.Setenv("PATH", "")
+	if err := run("daemon:builder", "daemon:builder", false, amd64, io.Discard); err == nil || !strings.Contains(err.Error(), "the client docker is needed") {
+		t.Errorf("without docker: %v", err)
 	}
 }
 
@@ -387,7 +399,7 @@ func (l brokenLayer) Uncompressed() (io.ReadCloser, error) {
 	return io.NopCloser(io.MultiReader(io.LimitReader(content, 2*512), iotest.ErrReader(errors.New("it was read further")))), err
 }
 
-// newIndex is a builder for two architectures, with an attestation.
+// newIndex is a builder for two architectures, with an attestation and a signature.
 func newIndex(t *testing.T) v1.ImageIndex {
 	t.Helper()
 	index := v1.ImageIndex(empty.Index)
@@ -398,10 +410,13 @@ func newIndex(t *testing.T) v1.ImageIndex {
 	}
 	attestation, err := mutate.AppendLayers(empty.Image, layerOf(t, types.DockerLayer, "provenance"))
 	check(t, err)
-	return mutate.AppendManifests(index, mutate.IndexAddendum{Add: attestation, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}})
+	signature := mutate.ConfigMediaType(attestation, "application/vnd.example.signature")
+	return mutate.AppendManifests(index,
+		mutate.IndexAddendum{Add: attestation, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}},
+		mutate.IndexAddendum{Add: signature, Descriptor: v1.Descriptor{Platform: &v1.Platform{}}})
 }
 
-// changed demands that Prelude is in every image of what newIndex makes, and that the attestation is as it was.
+// changed demands that Prelude is in every image of what newIndex makes, and that the rest is as it was.
 func changed(t *testing.T, index v1.ImageIndex) {
 	t.Helper()
 	manifest, err := index.IndexManifest()
@@ -409,10 +424,11 @@ func changed(t *testing.T, index v1.ImageIndex) {
 	was, err := newIndex(t).IndexManifest()
 	check(t, err)
 	for i, m := range manifest.Manifests {
-		if same := m.Digest == was.Manifests[i].Digest; same != (m.Platform.OS == "unknown") {
+		isBuilder := m.Platform.OS == "linux"
+		if same := m.Digest == was.Manifests[i].Digest; same == isBuilder {
 			t.Errorf("%s: the same as before: %t", m.Platform, same)
 		}
-		if m.Platform.OS == "unknown" {
+		if !isBuilder {
 			continue
 		}
 		image, err := index.Image(m.Digest)
@@ -475,7 +491,7 @@ func TestRegistry(t *testing.T) {
 	}
 	// Only one of two: then nothing is written.
 	err = run(host+"/builder:noble", host+"/builder:half", false, ours[:1], io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "linux/arm64: it is for linux/arm64, and there are executables for linux/amd64 only") {
+	if err == nil || !strings.Contains(err.Error(), "of its index: it is for linux/arm64, and there are executables for linux/amd64 only") {
 		t.Error(err)
 	}
 	if _, err := remote.Head(parse("builder:half")); err == nil {

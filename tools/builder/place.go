@@ -33,12 +33,15 @@ func parsePlace(text string) (place, error) {
 		}
 		return onDisk(dir), nil
 	}
-	if inDocker, ok := strings.CutPrefix(text, "daemon:"); ok {
-		ref, err := name.ParseReference(inDocker, name.WeakValidation)
-		return inDaemon{Reference: ref}, err
+	imageName, docker := strings.CutPrefix(text, "daemon:")
+	ref, err := name.ParseReference(imageName, name.WeakValidation)
+	if err != nil {
+		return nil, fmt.Errorf("%q is no name of an image, such as registry.example/builder:noble, in lower case and of two characters at least", imageName)
 	}
-	ref, err := name.ParseReference(text, name.WeakValidation)
-	return inRegistry{ref}, err
+	if docker {
+		return inDaemon{Reference: ref}, nil
+	}
+	return inRegistry{ref}, nil
 }
 
 type inRegistry struct{ name.Reference }
@@ -188,7 +191,7 @@ func (b builder) forThisMachine() (v1.Image, error) {
 			return b.index.Image(m.Digest)
 		}
 	}
-	return nil, fmt.Errorf("the index has no image for this machine, which Docker would need: none for linux/%s", runtime.GOARCH)
+	return nil, fmt.Errorf("the index has no image for linux/%s, which is the one that Docker would take", runtime.GOARCH)
 }
 
 // each changes the image, or every image of the index, and returns lines about it. A change is told by which digest the image is
@@ -216,19 +219,19 @@ func (b builder) each(change func(v1.Image, v1.Hash) (v1.Image, string, error)) 
 	}
 	var lines []string
 	for i, m := range manifest.Manifests {
-		if !m.MediaType.IsImage() || m.Platform == nil || m.Platform.OS == "unknown" {
-			continue // says something about another one, as attestations do
+		image, err := imageOf(b.index, m)
+		if image == nil && err == nil {
+			continue
 		}
-		image, err := b.index.Image(m.Digest)
+		var line string
+		if err == nil {
+			image, line, err = change(image, m.Digest)
+		}
+		if err == nil {
+			err = changed.replace(i, image)
+		}
 		if err != nil {
-			return b, nil, err
-		}
-		image, line, err := change(image, m.Digest)
-		if err != nil {
-			return b, nil, fmt.Errorf("%s: %w", m.Platform, err)
-		}
-		if err := changed.replace(i, image); err != nil {
-			return b, nil, err
+			return b, nil, fmt.Errorf("%s of its index: %w", m.Digest, err)
 		}
 		lines = append(lines, line)
 	}
@@ -237,4 +240,21 @@ func (b builder) each(change func(v1.Image, v1.Hash) (v1.Image, string, error)) 
 	}
 	b.index = changed
 	return b, lines, nil
+}
+
+// imageOf is the image that an index lists, or nil if that is none that could be run: attestations and signatures are in indexes
+// too, and stay what they are.
+func imageOf(index v1.ImageIndex, m v1.Descriptor) (v1.Image, error) {
+	if !m.MediaType.IsImage() || m.ArtifactType != "" || m.Platform != nil && m.Platform.OS == "unknown" {
+		return nil, nil
+	}
+	image, err := index.Image(m.Digest)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := image.Manifest()
+	if err != nil || !manifest.Config.MediaType.IsConfig() {
+		return nil, err
+	}
+	return image, nil
 }

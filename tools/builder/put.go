@@ -53,8 +53,11 @@ func (ours executables) putInto(image v1.Image, from v1.Hash) (v1.Image, string,
 	if err := fits(config.Config.Labels); err != nil {
 		return nil, "", err
 	}
+	if config.OS != "linux" {
+		return nil, "", fmt.Errorf("it is for %s/%s, and Prelude is for Linux", config.OS, config.Architecture)
+	}
 	files, ok := ours[config.Architecture]
-	if !ok || config.OS != "linux" {
+	if !ok {
 		return nil, "", fmt.Errorf("it is for %s/%s, and there are executables for %s only; say with -executables where the others are (they are in the release's archive for that architecture)",
 			config.OS, config.Architecture, ours.platforms())
 	}
