@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -137,7 +138,10 @@ func fakes(t *testing.T, arch string) string {
 func toLayout(t *testing.T, image v1.Image) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "layout")
-	_, err := onDisk(dir).write(builder{image: image, annotations: map[string]string{"org.opencontainers.image.ref.name": "noble"}})
+	_, err := onDisk(dir).write(builder{image: image, listed: v1.Descriptor{
+		Annotations: map[string]string{"org.opencontainers.image.ref.name": "noble"},
+		Platform:    &v1.Platform{OS: "linux", Architecture: "amd64", Variant: "v2"},
+	}})
 	check(t, err)
 	return dir
 }
@@ -197,10 +201,24 @@ func TestPutInto(t *testing.T) {
 	if d := cmp.Diff(was, is); d != "" {
 		t.Errorf("more than that has changed:\n%s", d)
 	}
-	if list, err := layout.ImageIndexFromPath(to); err != nil {
-		t.Error(err)
-	} else if m, _ := list.IndexManifest(); m.Manifests[0].Annotations["org.opencontainers.image.ref.name"] != "noble" {
-		t.Error("the layout's name for it is lost")
+	if index := indexOf(t, to); !strings.Contains(index, `"annotations":{"org.opencontainers.image.ref.name":"noble"}`) || !strings.Contains(index, `"variant":"v2"`) {
+		t.Errorf("the layout's name or platform for it is lost: %s", index)
+	}
+}
+
+// TestMediaTypes: the new layer has the form of the others, Docker's or OCI's.
+func TestMediaTypes(t *testing.T) {
+	plain := newBuilder(t, "amd64", good())
+	for manifest, want := range map[types.MediaType]types.MediaType{types.DockerManifestSchema2: types.DockerLayer, types.OCIManifestSchema1: types.OCILayer} {
+		to := filepath.Join(t.TempDir(), "made")
+		check(t, run("layout:"+toLayout(t, mutate.MediaType(plain, manifest)), "layout:"+to, false, []string{fakes(t, "amd64")}, io.Discard))
+		after := image(t, to)
+		made, err := after.Manifest()
+		check(t, err)
+		if made.MediaType != manifest || made.Layers[3].MediaType != want {
+			t.Errorf("in %s, with layer %s: want %s, %s", made.MediaType, made.Layers[3].MediaType, manifest, want)
+		}
+		check(t, validate.Image(after))
 	}
 }
 
@@ -318,8 +336,17 @@ func TestPreciousTargets(t *testing.T) {
 	path, err := layout.FromPath(several)
 	check(t, err)
 	check(t, path.AppendImage(newBuilder(t, "arm64", good())))
+	twice := filepath.Join(t.TempDir(), "twice")
+	path, err = layout.Write(twice, empty.Index)
+	check(t, err)
+	for _, user := range []string{"one", "two"} {
+		labels := good()
+		labels["user"] = user
+		check(t, path.AppendImage(newBuilder(t, "amd64", labels), layout.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"})))
+	}
 	for to, want := range map[string]string{
 		"layout:" + dir:     "is there and no OCI layout",
+		"layout:" + twice:   "index.json lists 2 images that are not one for each platform",
 		"layout:" + several: "index.json lists 2 images that are not one for each platform",
 		"example.com/ab@sha256:" + strings.Repeat("0", 64): "name it by a tag",
 	} {
@@ -342,22 +369,32 @@ func TestPreciousTargets(t *testing.T) {
 func TestLayoutsOfSeveralPlatforms(t *testing.T) {
 	ours := []string{fakes(t, "amd64"), fakes(t, "arm64")}
 	for _, spread := range []bool{false, true} {
-		work := t.TempDir()
-		_, err := onDisk(work + "/from").write(builder{index: newIndex(t), spread: spread})
+		work, top := t.TempDir(), newIndex(t)
+		if !spread {
+			top = mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: top})
+		}
+		_, err := layout.Write(work+"/from", top)
 		check(t, err)
-		before, err := os.ReadFile(work + "/from/index.json")
-		check(t, err)
+		before := indexOf(t, work+"/from")
 		check(t, run("layout:"+work+"/from", "layout:"+work+"/to", false, ours, io.Discard))
 		b, err := onDisk(work + "/to").read()
 		check(t, err)
 		changed(t, b.index)
 		check(t, run("layout:"+work+"/to", "layout:"+work+"/to", true, nil, io.Discard))
-		after, err := os.ReadFile(work + "/to/index.json")
-		check(t, err)
-		if !bytes.Equal(after, before) {
+		if after := indexOf(t, work+"/to"); after != before {
 			t.Errorf("index.json was\n%s\nand is\n%s", before, after)
 		}
 	}
+}
+
+// indexOf is the index.json of a layout, without white space.
+func indexOf(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "index.json"))
+	check(t, err)
+	var compact bytes.Buffer
+	check(t, json.Compact(&compact, text))
+	return compact.String()
 }
 
 // TestWhereTheLifecycleIs: its layer is found without reading the others, the topmost counts, and it may be in a layer with more.

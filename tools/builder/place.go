@@ -101,10 +101,10 @@ func (p onDisk) read() (builder, error) {
 	only := manifest.Manifests[0]
 	if only.MediaType.IsIndex() {
 		index, err := top.ImageIndex(only.Digest)
-		return builder{index: index, annotations: only.Annotations}, err
+		return builder{index: index, listed: only}, err
 	}
 	image, err := top.Image(only.Digest)
-	return builder{image: image, annotations: only.Annotations}, err
+	return builder{image: image, listed: only}, err
 }
 
 // onePerPlatform is an error if an index.json lists what is not one builder: nothing, or images that have nothing to do with
@@ -146,11 +146,14 @@ func (p onDisk) write(b builder) (v1.Hash, error) {
 		if err != nil {
 			return err
 		}
-		annotations := layout.WithAnnotations(b.annotations)
-		if b.index != nil {
-			return path.AppendIndex(b.index, annotations)
+		said := []layout.Option{layout.WithAnnotations(b.listed.Annotations)}
+		if b.listed.Platform != nil {
+			said = append(said, layout.WithPlatform(*b.listed.Platform))
 		}
-		return path.AppendImage(b.image, annotations)
+		if b.index != nil {
+			return path.AppendIndex(b.index, said...)
+		}
+		return path.AppendImage(b.image, said...)
 	})
 }
 
@@ -162,8 +165,8 @@ func (p onDisk) use() string {
 type builder struct {
 	image v1.Image
 	index v1.ImageIndex
-	// annotations are those that a layout has for it, its name for instance.
-	annotations map[string]string
+	// listed is what a layout says of it, its name for instance.
+	listed v1.Descriptor
 	// spread says that the index is that of a layout itself, its index.json.
 	spread bool
 	// docker says that the image is from Docker, which knows images by the digests of their configurations.
@@ -245,7 +248,7 @@ func (b builder) each(change func(v1.Image, v1.Hash) (v1.Image, string, error)) 
 // imageOf is the image that an index lists, or nil if that is none that could be run: attestations and signatures are in indexes
 // too, and stay what they are.
 func imageOf(index v1.ImageIndex, m v1.Descriptor) (v1.Image, error) {
-	if !m.MediaType.IsImage() || m.ArtifactType != "" || m.Platform != nil && m.Platform.OS == "unknown" {
+	if !m.MediaType.IsImage() || m.Platform != nil && m.Platform.OS == "unknown" {
 		return nil, nil
 	}
 	image, err := index.Image(m.Digest)
