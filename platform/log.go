@@ -9,14 +9,14 @@ import (
 	"sync"
 )
 
-// ParseLevel reads the value of -log-level.
+// ParseLevel reads the value of -log-level. Tekton's catalogue and the reference lifecycle know "warn" as "warning", too.
 func ParseLevel(text string) (slog.Level, error) {
 	switch strings.ToLower(text) {
 	case "debug":
 		return slog.LevelDebug, nil
 	case "info":
 		return slog.LevelInfo, nil
-	case "warn":
+	case "warn", "warning":
 		return slog.LevelWarn, nil
 	case "error":
 		return slog.LevelError, nil

@@ -30,6 +30,7 @@ func TestLevels(t *testing.T) {
 		{"debug", "d\ni\nWarning: w\nERROR: e\n"},
 		{"info", "i\nWarning: w\nERROR: e\n"},
 		{"warn", "Warning: w\nERROR: e\n"},
+		{"warning", "Warning: w\nERROR: e\n"},
 		{"error", "ERROR: e\n"},
 		{"INFO", "i\nWarning: w\nERROR: e\n"},
 	} {

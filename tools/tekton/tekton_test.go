@@ -5,15 +5,19 @@ package tekton
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/platform"
 	"github.com/cnb-prelude/prelude/testhelpers/docker"
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
@@ -23,28 +27,36 @@ func TestPods(t *testing.T) {
 	docker.Need(t)
 	daemon := docker.Start(t)
 	builder := builderImage(t, daemon)
-	t.Run("prelude", func(t *testing.T) { prelude(t, daemon, builder) })
-	t.Run("wrong parameters", func(t *testing.T) { wrongParameters(t, daemon, builder) })
-	t.Run("extend", func(t *testing.T) { extend(t, daemon, builder) })
-	t.Run("kpack", func(t *testing.T) { kpack(t, daemon, builder) })
+	t.Run("side by side", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, *docker.Daemon, image){
+			"prelude": prelude, "no extensions": noExtensions, "wrong parameters": wrongParameters, "named user": namedUser, "extend": extend, "kpack": kpack,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, daemon, builder)
+			})
+		}
+	})
 }
 
-// detected runs the Task prelude.
-func detected(t *testing.T, daemon *docker.Daemon, builder image, spaces map[string]string) (*pod, string) {
-	t.Helper()
-	p := start(t, daemon, builder, "prelude.yaml", spaces, map[string]string{
-		"CNB_BUILDER_IMAGE": builder.name, "CNB_RUN_IMAGE": "registry.example/prelude/run:12", "SOURCE_SUBPATH": "services/thumbnails",
-	}, map[string][]string{"CNB_ENV_VARS": {"BP_NODE_VERSION=18.20.4", "BP_TIME_ZONE=Europe/Berlin", "ODD= spaces = and $(dollars) 'kept'"}})
-	return p, p.all()
+// detection is a run of the Task prelude.
+func detection(builder image, spaces map[string]string) run {
+	return run{file: "prelude.yaml", image: builder, workspaces: spaces, values: map[string]string{
+		"CNB_BUILDER_IMAGE": builder.name, "CNB_RUN_IMAGE": "registry.example/prelude/run:12",
+	}}
 }
 
 func prelude(t *testing.T, daemon *docker.Daemon, builder image) {
-	spaces := workspaces(t)
-	p, said := detected(t, daemon, builder, spaces)
+	spaces := workspaces(t, nil)
+	r := detection(builder, spaces)
+	r.values["SOURCE_SUBPATH"] = "services/thumbnails"
+	r.lists = map[string][]string{"CNB_ENV_VARS": {"BP_NODE_VERSION=18.20.4", "BP_TIME_ZONE=Europe/Berlin", "ODD= spaces = and $(dollars) 'kept'"}}
+	p := start(t, daemon, r)
+	said := p.all()
 	if !strings.Contains(said, "samples/node-engine") || strings.Contains(said, "ERROR") || strings.Contains(said, "os-release") {
 		t.Errorf("%s", said)
 	}
-	for _, file := range []string{"group.toml", "plan.toml", "generated.toml", "analyzed.toml", "generated/samples_time-zone/run.Dockerfile"} {
+	for _, file := range []string{"group.toml", "plan.toml", "generated.toml"} {
 		if _, err := os.Stat(filepath.Join(spaces["layers"], file)); err != nil {
 			t.Error(err)
 		}
@@ -53,34 +65,59 @@ func prelude(t *testing.T, daemon *docker.Daemon, builder image) {
 	if err != nil || !strings.Contains(string(zone), "Europe/Berlin") {
 		t.Errorf("CNB_ENV_VARS did not reach an extension: %v\n%s", err, zone)
 	}
-	if odd, err := os.ReadFile(filepath.Join(p.work, "platform/env/ODD")); err != nil || string(odd) != " spaces = and $(dollars) 'kept'" {
+	if odd, err := os.ReadFile(filepath.Join(p.volume("platform"), "env/ODD")); err != nil || string(odd) != " spaces = and $(dollars) 'kept'" {
 		t.Errorf("%q %v", odd, err)
 	}
-	for result, want := range map[string]string{"RUN_IMAGE": "registry.example/prelude/run-graphics:12", "EXTEND_BUILD": "true", "EXTEND_RUN": "true"} {
-		if got := p.result(result); got != want {
-			t.Errorf("%s is %q, want %q", result, got, want)
+	p.demandResults(map[string]string{"RUN_IMAGE": "registry.example/prelude/run-graphics:12", "EXTEND_BUILD": "true", "EXTEND_RUN": "true"})
+	// A step cannot do more than it says: it writes nowhere but in its volumes, has no privileges, and is not root.
+	curious := p.task.Spec.Steps[1]
+	curious.Name, curious.Script = "curious", `id -u; id -G; grep CapBnd /proc/self/status; grep NoNewPrivs /proc/self/status; grep Seccomp: /proc/self/status
+touch "$HOME/x"; echo "$HOME"; sed -n 's|^[^ ]* / [^ ]* \(r[ow]\),.*|\1|p' /proc/self/mounts
+`
+	p.place(curious)
+	out, err := p.run(curious)
+	if want := "1001\n1002 1000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n/tekton/home\nro\n"; err != nil || out != want {
+		t.Errorf("%v %q, want %q", err, out, want)
+	}
+}
+
+func (p *pod) demandResults(want map[string]string) {
+	p.Helper()
+	for name, value := range want {
+		if got := p.result(name); got != value {
+			p.Errorf("%s is %q, want %q", name, got, value)
 		}
 	}
-	// A step cannot do more than it says: as these, its commands write nowhere but in its volumes, and are not root.
-	out, err := p.run(step{Name: "curious", Script: "#!/bin/sh\nid -u; id -G; grep CapBnd /proc/self/status; grep NoNewPrivs /proc/self/status; touch /etc/x /usr/x /x 2>&1 | grep -c .\n"})
-	if want := regexp.MustCompile(`^1001\n1002 1000\nCapBnd:\t0+\nNoNewPrivs:\t1\n3\n$`); err != nil || !want.MatchString(out) {
-		t.Errorf("%v %q", err, out)
+}
+
+// noExtensions: where no extension takes part, the results say so, and the target is that of the builder.
+func noExtensions(t *testing.T, daemon *docker.Daemon, builder image) {
+	spaces := workspaces(t, map[string]string{"Procfile": "web: serve"})
+	p := start(t, daemon, detection(builder, spaces))
+	p.all()
+	path := filepath.Join(spaces["layers"], "analyzed.toml")
+	text, err := os.ReadFile(path)
+	check(t, err)
+	analyzed, err := platform.ParseAnalyzed(path, text)
+	check(t, err)
+	want := buildpack.Target{OS: "linux", Arch: runtime.GOARCH, Distros: []buildpack.Distro{{Name: "debian", Version: "12"}}}
+	if got := analyzed.RunImage.Target; !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
+	p.demandResults(map[string]string{"RUN_IMAGE": "registry.example/prelude/run:12", "EXTEND_BUILD": "false", "EXTEND_RUN": "false"})
 }
 
 // wrongParameters are refused by the step that reads them: none becomes a path or a key.
 func wrongParameters(t *testing.T, daemon *docker.Daemon, builder image) {
-	spaces := workspaces(t)
-	p := start(t, daemon, builder, "prelude.yaml", spaces, map[string]string{"CNB_BUILDER_IMAGE": builder.name}, nil)
-	for _, wrong := range []string{"novalue", "=x", "../up=1", ".hidden=1"} {
-		p.lists["params.CNB_ENV_VARS"] = []string{wrong}
-		if out, err := p.run(p.task.Spec.Steps[0]); err == nil || !strings.Contains(out, "is not NAME=value") {
-			t.Errorf("CNB_ENV_VARS %q: %v %q", wrong, err, out)
-		}
-	}
-	p.lists["params.CNB_ENV_VARS"] = nil
-	p.values["params.CNB_RUN_IMAGE"] = "run:1\"\n[x]\ny = \"z"
-	if out, err := p.run(p.task.Spec.Steps[0]); err == nil || !strings.Contains(out, "is not the name of an image") {
+	spaces := workspaces(t, map[string]string{"Procfile": "web: serve"})
+	r := detection(builder, spaces)
+	r.values["CNB_RUN_IMAGE"] = "run:1\"\n[x]\ny = \"z"
+	p := start(t, daemon, r)
+	all := p.task.Spec.Steps[0]
+	all.Name, all.Args, all.Script = "all", nil, `for v in "" novalue =x ../up=1 .hidden=1; do ! /tekton/scripts/prepare ${v:+"$v"} 2>&1; done`
+	p.place(all)
+	out, err := p.run(all)
+	if want := regexp.MustCompile("^run:1\"\n.*\ny = \"z is not the name of an image\n(CNB_ENV_VARS: .* is not NAME=value\n){4}$"); err != nil || !want.MatchString(out) {
 		t.Errorf("%v %q", err, out)
 	}
 	if _, err := os.Stat(filepath.Join(spaces["layers"], "analyzed.toml")); err == nil {
@@ -88,68 +125,53 @@ func wrongParameters(t *testing.T, daemon *docker.Daemon, builder image) {
 	}
 }
 
-// extend runs both Tasks in a row, against a registry, and looks at what is pushed.
+// namedUser: a builder that names its user by name is refused, and runs as what pod-template.yaml says to write there.
+func namedUser(t *testing.T, daemon *docker.Daemon, builder image) {
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+builder.name+"\nUSER cnb\n"), 0o644))
+	named := image{"registry.example/prelude/builder:named", builder.options}
+	daemon.Run(t, "build", "-q", "-t", named.name, dir)
+	r := detection(named, workspaces(t, map[string]string{"Procfile": "web: serve"}))
+	p := start(t, daemon, r)
+	if _, err := p.run(p.task.Spec.Steps[0]); err == nil || !strings.Contains(err.Error(), `image has the user "cnb"`) {
+		t.Errorf("%v", err)
+	}
+	r.more = "runAsUser: 1001\n  runAsGroup: 1002"
+	p = start(t, daemon, r)
+	who := p.task.Spec.Steps[0]
+	who.Name, who.Args, who.Script = "who", nil, "id -u; id -G"
+	p.place(who)
+	if said, err := p.run(who); err != nil || said != "1001\n1002 1000\n" {
+		t.Errorf("%v %q", err, said)
+	}
+}
+
+// extend runs both Tasks in a row, against a registry, and looks at what is pushed. To extend the build image differs by a parameter.
 func extend(t *testing.T, daemon *docker.Daemon, builder image) {
 	release.Need(t, "buildah")
 	release.Need(t, "busybox")
 	host := docker.Registry(t)
-	for _, base := range []string{"builder:1", "run:12", "run-graphics:12"} {
-		baseImage(t, daemon, host+"/prelude/"+base)
-	}
+	baseImage(t, daemon, host+"/prelude/run:12")
 	buildah := buildahImage(t, daemon, host)
-	spaces := workspaces(t)
-	detected(t, daemon, builder, spaces)
-	for _, kind := range []string{"build", "run"} {
-		p := start(t, daemon, buildah, "prelude-extend.yaml", spaces, map[string]string{
-			"APP_IMAGE": host + "/prelude/app", "KIND": kind, "SOURCE_SUBPATH": "services/thumbnails", "BUILDAH_IMAGE": buildah.name, "TLS_VERIFY": "false",
-		}, nil)
-		said := p.all()
-		extended := p.result("EXTENDED_IMAGE")
-		if !strings.HasPrefix(extended, host+"/prelude/app-extended-"+kind+"@sha256:") {
-			t.Fatalf("EXTENDED_IMAGE is %q\n%s", extended, said)
-		}
-		ref, err := name.ParseReference(extended)
-		check(t, err)
-		pushed, err := remote.Image(ref)
-		check(t, err)
-		config, err := pushed.ConfigFile()
-		check(t, err)
-		if config.Config.User != "1001:1002" || len(config.RootFS.DiffIDs) < 2 {
-			t.Errorf("%s: %+v", kind, config)
-		}
+	spaces := workspaces(t, map[string]string{"package.json": `{"scripts": {"start": "node server.js"}}`, "runtime.conf": "trust = internal-ca\n"})
+	p := start(t, daemon, detection(builder, spaces))
+	p.all()
+	p.demandResults(map[string]string{"EXTEND_BUILD": "true", "EXTEND_RUN": "true"})
+	p = start(t, daemon, run{file: "prelude-extend.yaml", image: buildah, workspaces: spaces, values: map[string]string{
+		"APP_IMAGE": host + "/prelude/app", "KIND": "run", "BUILDAH_IMAGE": buildah.name, "TLS_VERIFY": "false",
+	}})
+	said := p.all()
+	extended := p.result("EXTENDED_IMAGE")
+	if !strings.HasPrefix(extended, host+"/prelude/app-extended-run@sha256:") {
+		t.Fatalf("EXTENDED_IMAGE is %q\n%s", extended, said)
 	}
-}
-
-// kpack runs the detect container of a build's pod: the builder's user and group, which is the pod's group too, all volumes writable
-// for it, HOME a volume, the order and everything else at its default place, and the variables of the build as files.
-func kpack(t *testing.T, daemon *docker.Daemon, builder image) {
-	dir := t.TempDir()
-	check(t, os.Chmod(filepath.Dir(dir), 0o755))
-	must(t, "sh", "-euc", `
-		mkdir -p "$1/platform/env" "$1/layers" "$1/home"
-		mkdir "$1/workspace"
-		echo 'web: serve' > "$1/workspace/Procfile"
-		printf 18.20.4 > "$1/platform/env/BP_NODE_VERSION"
-		printf '[run-image]\nreference = "registry.example/prelude/run:12"\n' > "$1/layers/analyzed.toml"
-		chown -R 0:1002 "$1"/* && chmod -R g+rwX "$1"/* && find "$1"/* -type d -exec chmod g+s {} +`, "sh", dir)
-	for _, api := range []string{"0.7", "0.9"} {
-		args := append([]string{"run", "--rm", "--user", "1001:1002", "--group-add", "1002", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-			"-e", "CNB_PLATFORM_API=" + api, "-e", "HOME=/builder/home", "-w", "/workspace", "-v", dir + "/workspace:/workspace",
-			"-v", dir + "/layers:/layers", "-v", dir + "/platform:/platform:ro", "-v", dir + "/home:/builder/home"}, builder.options...)
-		args = append(args, "--entrypoint", "/cnb/lifecycle/detector", builder.name, "-app=/workspace", "-group=/layers/group.toml", "-plan=/layers/plan.toml")
-		out, err := daemon.Command(args...).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "samples/procfile 1.0.0\n") || !strings.Contains(string(out), "Warning: ") {
-			t.Errorf("Platform API %s: %v\n%s", api, err, out)
-		}
-		group, err := os.ReadFile(dir + "/layers/group.toml")
-		if err != nil || !strings.Contains(string(group), "samples/procfile") || strings.Contains(string(group), "group-extensions") {
-			t.Errorf("Platform API %s: %v\n%s", api, err, group)
-		}
-		for _, file := range []string{"group.toml", "plan.toml"} { // the containers after this one read and replace them
-			if out, err := exec.Command("stat", "-c", "%u:%g", filepath.Join(dir, "layers", file)).Output(); string(out) != "1001:1002\n" {
-				t.Errorf("%s belongs to %s %v", file, out, err)
-			}
-			check(t, os.Remove(filepath.Join(dir, "layers", file)))
-		}
+	ref, err := name.ParseReference(extended)
+	check(t, err)
+	pushed, err := remote.Image(ref)
+	check(t, err)
+	config, err := pushed.ConfigFile()
+	check(t, err)
+	if config.Config.User != "1001:1002" || !slices.Contains(config.Config.Env, "NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/internal-ca.crt") {
+		t.Errorf("%+v", config)
 	}
 }
