@@ -244,6 +244,8 @@ func TestEngines(t *testing.T) {
 				}
 			}
 
+			byHand(w, e)
+
 			// The link is in the context, but what it leads to is not.
 			if out, err := e.extend(w, "run", "curious", "extended/curious"); err == nil {
 				if secret, err := os.ReadFile("/etc/shadow"); err == nil && strings.Contains(e.looks("extended/curious").Files["etc/copied"], string(secret)) {
@@ -251,5 +253,31 @@ func TestEngines(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// byHand types what docs/extend.md shows for an engine, with the first Dockerfile of "plain".
+func byHand(w *workshop, e engine) {
+	w.t.Helper()
+	page, err := os.ReadFile("../../docs/extend.md")
+	w.check(err)
+	tool := map[string]string{"buildah": "buildah", "buildkit": "docker"}[e.name]
+	_, rest, _ := strings.Cut(string(page), "<!-- by hand: "+tool+" -->\n```sh\n")
+	script, _, found := strings.Cut(rest, "```\n")
+	if !found {
+		w.t.Fatalf("docs/extend.md has nothing for %s", tool)
+	}
+	shell := w.command("sh", "-euc", script)
+	if e.env != nil { // the instructions have the daemon's network, which is none
+		shell = exec.Command("sh", "-euc", strings.Replace(script, "docker build", "docker build --network none", 1))
+		shell.Dir, shell.Env = w.dir, e.env
+	}
+	shell.Env = append(shell.Env, "image=registry.example/run:1", "next=extended/hand", "path=some_0/run.Dockerfile", "context=../../examples/app", "user_id=cnb", "group_id=1001")
+	w.check(os.MkdirAll(w.dir+"/layers", 0o755))
+	w.check(os.RemoveAll(w.dir + "/layers/generated"))
+	w.check(os.CopyFS(w.dir+"/layers/generated", os.DirFS(w.dir+"/plain/generated")))
+	w.must(shell)
+	if got := e.looks("extended/hand"); got.Files["etc/who"] == "" || got.User != "cnb:1001" {
+		w.t.Errorf("by hand: user %q, %q", got.User, got.Files["etc/who"])
 	}
 }

@@ -1,15 +1,21 @@
 package main
 
 import (
+	"archive/tar"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
 // buildah is the engine that needs no daemon.
@@ -19,8 +25,6 @@ type buildah struct {
 	network   string
 	// dir is for files of ours.
 	dir string
-	// self is our own executable, which reads in images where only buildah may.
-	self string
 }
 
 func (b buildah) pull(ctx context.Context, image string) (picture, error) {
@@ -115,12 +119,14 @@ func (b buildah) passwd(ctx context.Context, image picture) (string, error) {
 	if root, err := b.quiet(ctx, "mount", container); err == nil {
 		return readPasswd(root)
 	}
-	// Without the privileges to mount, buildah can do it in a user namespace, where it starts us.
-	return b.quiet(ctx, "unshare", "--mount", passwdVariable+"="+container, "--", b.self, "-version")
+	// Without the privileges to mount there is a longer way.
+	archive := filepath.Join(b.dir, "image.tar")
+	defer os.Remove(archive)
+	if _, err := b.quiet(ctx, "push", "--quiet", image.id, "docker-archive:"+archive); err != nil {
+		return "", err
+	}
+	return archivedPasswd(archive)
 }
-
-// passwdVariable names the root of an image to another process of ours, which then prints its /etc/passwd and ends.
-const passwdVariable = "PRELUDE_EXTEND_PASSWD_BELOW"
 
 // readPasswd reads /etc/passwd below a directory, out of which no link in it leads.
 func readPasswd(dir string) (string, error) {
@@ -135,6 +141,27 @@ func readPasswd(dir string) (string, error) {
 	}
 	defer f.Close()
 	return readAtMost(f, maxPasswd)
+}
+
+// archivedPasswd reads /etc/passwd in an archive of an image.
+func archivedPasswd(archive string) (string, error) {
+	image, err := tarball.ImageFromPath(archive, nil)
+	if err != nil {
+		return "", err
+	}
+	files := mutate.Extract(image)
+	defer files.Close()
+	for r := tar.NewReader(files); ; {
+		header, err := r.Next()
+		switch {
+		case err == io.EOF:
+			return "", nil // there is none
+		case err != nil:
+			return "", err
+		case path.Clean(header.Name) == "etc/passwd" && header.Typeflag == tar.TypeReg:
+			return readAtMost(r, maxPasswd)
+		}
+	}
 }
 
 func (b buildah) tag(ctx context.Context, image picture, name string) error {

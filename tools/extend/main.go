@@ -37,19 +37,11 @@ Example: extend -kind run -layers /layers -app /workspace -to registry.example/a
 
 // options are what the command line says.
 type options struct {
-	kind, layers, app, to, engine, generated, metadata, analyzed, network, result, install string
-	push, tlsVerify, version                                                               bool
+	kind, layers, app, to, engine, generated, metadata, analyzed, network, result string
+	push, tlsVerify, version                                                      bool
 }
 
 func main() {
-	if container, ok := os.LookupEnv(passwdVariable); ok { // buildah has started us to read in an image
-		text, err := readPasswd(container)
-		if err != nil {
-			fail(err)
-		}
-		fmt.Print(text)
-		return
-	}
 	o, err := parseOptions(os.Args[1:], os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -89,7 +81,6 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	set.BoolVar(&o.tlsVerify, "tls-verify", true, "whether registries must have a certificate that is known; of buildah only, a Docker daemon has its own configuration")
 	set.StringVar(&o.network, "network", "", "the network of RUN instructions, `host or none` (default: the engine's)")
 	set.StringVar(&o.result, "result", "", "`path` of a file for the name of the pushed image, with its digest")
-	set.StringVar(&o.install, "install", "", "only copy this executable into a `directory`")
 	set.BoolVar(&o.version, "version", false, "print the version")
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -97,7 +88,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 		set.SetOutput(out)
 		set.PrintDefaults()
 	}
-	if err != nil || o.version || o.install != "" {
+	if err != nil || o.version {
 		return o, err
 	}
 	o.generated = cmp.Or(o.generated, filepath.Join(o.layers, "generated"))
@@ -131,12 +122,9 @@ func (o options) check(rest []string) error {
 
 // run does what the command line says.
 func run(ctx context.Context, o options, out io.Writer) error {
-	switch {
-	case o.version:
+	if o.version {
 		fmt.Fprintln(out, release.Stamp())
 		return nil
-	case o.install != "":
-		return install(o.install)
 	}
 	g, err := platform.ReadGenerated(o.metadata)
 	if err == nil && g == nil {
@@ -158,10 +146,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	engine, err := o.open(dir, out)
-	if err != nil {
-		return err
-	}
+	engine := o.open(dir, out)
 	e := extension{engine: engine, generated: o.generated, app: o.app, dir: dir, network: o.network, log: out}
 	image, err := e.extend(ctx, p)
 	if err == nil {
@@ -174,12 +159,11 @@ func run(ctx context.Context, o options, out io.Writer) error {
 }
 
 // open returns the engine that was asked for.
-func (o options) open(dir string, log io.Writer) (engine, error) {
+func (o options) open(dir string, log io.Writer) engine {
 	if o.engine == "buildkit" {
-		return buildkit{tool{"docker", []string{"DOCKER_BUILDKIT=1"}, log}, o.network, dir}, nil
+		return buildkit{tool{"docker", []string{"DOCKER_BUILDKIT=1"}, log}, o.network, dir}
 	}
-	self, err := os.Executable()
-	return buildah{tool{"buildah", nil, log}, o.tlsVerify, o.network, dir, self}, err
+	return buildah{tool{"buildah", nil, log}, o.tlsVerify, o.network, dir}
 }
 
 // finish pushes the image, and says where it is: to people, in the result, and in analyzed.toml.
@@ -212,21 +196,4 @@ func (o options) finish(ctx context.Context, engine engine, p plan, image pictur
 	}
 	fmt.Fprintln(out)
 	return nil
-}
-
-// install copies this executable into a directory, for an image that does not have it.
-func install(dir string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	data, err := os.ReadFile(self)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(dir, "extend")
-	if err := platform.WriteFile(path, data); err != nil {
-		return err
-	}
-	return os.Chmod(path, 0o755)
 }

@@ -93,13 +93,13 @@ func extend(t *testing.T, daemon *docker.Daemon, builder image) {
 	release.Need(t, "buildah")
 	release.Need(t, "busybox")
 	host := docker.Registry(t)
-	for _, base := range []string{"builder:1", "run:12", "run-graphics:12"} {
-		baseImage(t, daemon, host+"/prelude/"+base)
+	for base, user := range map[string]string{"builder:1": "cnb", "run:12": "1001:1002", "run-graphics:12": "1001:1002"} {
+		baseImage(t, daemon, host+"/prelude/"+base, user)
 	}
 	buildah := buildahImage(t, daemon, host)
 	spaces := workspaces(t)
 	detected(t, daemon, builder, spaces)
-	for _, kind := range []string{"build", "run"} {
+	for kind, user := range map[string]string{"build": "cnb:1002", "run": "1001:1002"} {
 		p := start(t, daemon, buildah, "prelude-extend.yaml", spaces, map[string]string{
 			"APP_IMAGE": host + "/prelude/app", "KIND": kind, "SOURCE_SUBPATH": "services/thumbnails", "BUILDAH_IMAGE": buildah.name, "TLS_VERIFY": "false",
 		}, nil)
@@ -114,8 +114,14 @@ func extend(t *testing.T, daemon *docker.Daemon, builder image) {
 		check(t, err)
 		config, err := pushed.ConfigFile()
 		check(t, err)
-		if config.Config.User != "1001:1002" || len(config.RootFS.DiffIDs) < 2 {
+		if config.Config.User != user || len(config.RootFS.DiffIDs) < 2 {
 			t.Errorf("%s: %+v", kind, config)
+		}
+		if kind == "run" { // exporter finds it there
+			analyzed, err := os.ReadFile(filepath.Join(spaces["layers"], "analyzed.toml"))
+			if err != nil || !strings.Contains(string(analyzed), "reference = \""+extended+"\"") || strings.Contains(string(analyzed), "registry.example/prelude/run-graphics") {
+				t.Errorf("%v\n%s", err, analyzed)
+			}
 		}
 	}
 }
