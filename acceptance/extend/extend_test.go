@@ -1,4 +1,4 @@
-// Package extend applies generated Dockerfiles to real images, with examples/extend-with-buildah.sh. It needs root,
+// Package extend applies generated Dockerfiles to real images, with tools/extend. It needs root,
 // buildah, a static busybox and unshare, but no network: the images to extend are made on the spot. Where it cannot run it
 // is skipped and says why; with CI=true in the environment it fails instead.
 package extend
@@ -31,34 +31,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestDocumented keeps the script that docs/extend.md shows the one that is run here; UPDATE=1 brings it there.
-func TestDocumented(t *testing.T) {
-	const doc = "../../docs/extend.md"
-	script, err := os.ReadFile("../../examples/extend-with-buildah.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, begun := strings.Cut(string(text), "<!-- examples/extend-with-buildah.sh -->\n")
-	_, after, ended := strings.Cut(rest, "<!-- end -->\n")
-	if !begun || !ended {
-		t.Fatalf("%s has no place for the script", doc)
-	}
-	want := before + "<!-- examples/extend-with-buildah.sh -->\n```sh\n" + string(script) + "```\n<!-- end -->\n" + after
-	if want == string(text) {
-		return
-	}
-	if os.Getenv("UPDATE") == "" {
-		t.Fatalf("%s shows another script: UPDATE=1 go test -run TestDocumented ./acceptance/extend", doc)
-	}
-	if err := os.WriteFile(doc, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // workshop is a directory with executables, examples and a container storage of its own.
 type workshop struct {
 	t   *testing.T
@@ -78,9 +50,13 @@ func newWorkshop(t *testing.T) *workshop {
 	w.check(err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	w.check(os.Chmod(dir, 0o755))
-	w.write("storage.conf", fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", dir+"/storage", dir+"/run"))
+	w.write("storage.conf", fmt.Sprintf("[storage]\ndriver = \"overlay\"\ngraphroot = %q\nrunroot = %q\n", dir+"/storage", dir+"/run"))
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/bin/", "./cmd/detector", "./cmd/generator", "./examples/src/entrypoint")
 	build.Dir = "../.."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	w.must(build)
+	build = exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/bin/", "./extend")
+	build.Dir = "../../tools"
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	w.must(build)
 	return w
@@ -169,6 +145,7 @@ func (w *workshop) image(name, user string, options ...string) {
 	dockerfile := "FROM scratch\nCOPY . /\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nENV PATH=/bin:/usr/local/bin\n" +
 		"LABEL io.buildpacks.base.distro.name=debian io.buildpacks.base.distro.version=12\nUSER " + user + "\n"
 	w.write("base/etc/passwd", "root:x:0:0:root:/root:/bin/sh\ncnb:x:1000:1001:cnb:/home/cnb:/bin/sh\n")
+	w.write("base/etc/group", "root:x:0:\ncnb:x:1001:\n") // BuildKit looks for root there
 	w.write("base/etc/base", name+"\n")
 	w.check(os.MkdirAll(w.dir+"/base/tmp", 0o755))
 	w.check(os.Chmod(w.dir+"/base/tmp", 0o1777))
@@ -196,11 +173,9 @@ func (w *workshop) prelude(name string, env []string, args ...string) string {
 	return w.must(command)
 }
 
-// extend is the script, with "<layers> <app>" as in the workshop.
-func (w *workshop) extend(kind, layers, name string) *exec.Cmd {
-	script, err := filepath.Abs("../../examples/extend-with-buildah.sh")
-	w.check(err)
-	return w.command("sh", script, kind, layers, "examples/app", name)
+// extend is a call of the tool.
+func (w *workshop) extend(kind, layers, name string, options ...string) *exec.Cmd {
+	return w.command(w.dir+"/bin/extend", append([]string{"-kind", kind, "-layers", layers, "-app", "examples/app", "-to", name}, options...)...)
 }
 
 // result is an image that came out.
@@ -356,7 +331,7 @@ func TestExamples(t *testing.T) {
 				t.Errorf("%s is there: a Dockerfile for the run image was applied", path)
 			}
 		}
-		lastLine(t, outputs["build"], `extended/build: sha256:[0-9a-f]{64}, user cnb:1001, rebasable: false`)
+		lastLine(t, outputs["build"], `extended/build: sha256:[0-9a-f]{64}, user cnb:1001`)
 	})
 	t.Run("run image", func(t *testing.T) {
 		r := run
@@ -386,6 +361,19 @@ func TestExamples(t *testing.T) {
 	if built.buildID() == run.buildID() {
 		t.Errorf("both builds have the build_id %s", built.buildID())
 	}
+	engines := w.engines("registry.example/prelude/build:12", "registry.example/prelude/run-graphics:12")
+	w.nameByTag("layers/generated.toml")
+	for _, kind := range []string{"build", "run"} {
+		w.compare(engines, kind, "layers")
+	}
+}
+
+// nameByTag names images by their tags: an archive, by which they go to Docker, does not keep their digests.
+func (w *workshop) nameByTag(name string) {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.dir, name))
+	w.check(err)
+	w.write(name, regexp.MustCompile(`prelude/(\w+)@sha256:[0-9a-f]{64}"`).ReplaceAllString(string(text), `prelude/$1:12"`))
 }
 
 func readExample(w *workshop, name string) string {
@@ -495,7 +483,7 @@ func TestOnDisk(t *testing.T) {
 	t.Run("no image known", func(t *testing.T) {
 		w := &workshop{t, w.dir}
 		w.write("layers/generated.toml", "version = 1\n\n[run-image]\n  extend = false\n\n[build-image]\n  extend = false\n")
-		w.fails("build", "does not say what the build image is")
+		w.fails("build", "build-image.reference is missing")
 	})
 	t.Run("a label that is only inherited", func(t *testing.T) {
 		w := &workshop{t, w.dir}
@@ -503,7 +491,7 @@ func TestOnDisk(t *testing.T) {
 		path := w.write("layers/generated/silent/run.Dockerfile", "ARG base_image\nFROM ${base_image}\nENV silent=yes\n")
 		sum, _, _ := strings.Cut(w.must(exec.Command("sha256sum", path)), " ")
 		w.write("layers/generated.toml", "version = 1\n\n[run-image]\n  image = \"registry.example/rebasable:1\"\n  extend = true\n\n"+
-			"[[dockerfiles]]\n  kind = \"run\"\n  path = \"silent/run.Dockerfile\"\n  digest = \"sha256:"+sum+"\"\n  instructions = 1\n")
+			"[[dockerfiles]]\n  kind = \"run\"\n  extension = \"some/silent\"\n  path = \"silent/run.Dockerfile\"\n  digest = \"sha256:"+sum+"\"\n  instructions = 1\n")
 		w.must(w.extend("run", "layers", "silent"))
 		r := w.result("silent")
 		r.wantEnv("silent=yes")

@@ -96,19 +96,20 @@ func baseImage(t *testing.T, daemon *docker.Daemon, name string) {
 	daemon.Run(t, "push", "-q", name)
 }
 
-// buildahImage makes an image of buildah, set up as those of buildah are, with the registry in the place of registry.example. It has
-// this machine's network, for that is where the registry is.
+// buildahImage makes an image of buildah, set up as those of buildah are, with extend in it. registry.example stands for the
+// registry, and is not said to be insecure. It has this machine's network, for that is where the registry is.
 func buildahImage(t *testing.T, daemon *docker.Daemon, host string) image {
 	t.Helper()
 	dir, options := machine(t)
 	must(t, "sh", "-euc", `
+		CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$1/opt/prelude/" ../extend
 		cd "$1"
 		mkdir -p etc/containers var/lib/containers
 		echo 'root:x:0:0:root:/root:/bin/sh' > etc/passwd
 		echo 'root:x:0:' > etc/group
 		echo '{"default": [{"type": "insecureAcceptAnything"}]}' > etc/containers/policy.json
-		printf '[[registry]]\nprefix = "registry.example"\nlocation = "%s"\ninsecure = true\n' "$2" > etc/containers/registries.conf`, "sh", dir, host)
-	return image{buildImage(t, daemon, "registry.example/buildah:1", dir), append(options, "--network", "host")}
+		printf '[[registry]]\nprefix = "registry.example"\nlocation = "%s"\n' "$2" > etc/containers/registries.conf`, "sh", dir, host)
+	return image{buildImage(t, daemon, "registry.example/buildah:1", dir), append(options, "--network", "host", "-e", "PATH=/opt/prelude:/usr/sbin:/usr/bin:/sbin:/bin")}
 }
 
 // workspaces makes the directories of a pipeline's volume, as fsGroup does: the source, cloned by another user of the group, and layers.

@@ -174,4 +174,9 @@ func extend(t *testing.T, daemon *docker.Daemon, builder image) {
 	if config.Config.User != "1001:1002" || !slices.Contains(config.Config.Env, "NODE_EXTRA_CA_CERTS=/usr/local/share/ca-certificates/internal-ca.crt") {
 		t.Errorf("%+v", config)
 	}
+	// The phases after it find the extended image in analyzed.toml.
+	analyzed, err := os.ReadFile(filepath.Join(spaces["layers"], "analyzed.toml"))
+	if err != nil || !strings.Contains(string(analyzed), "reference = \""+extended+"\"") {
+		t.Errorf("%v\n%s", err, analyzed)
+	}
 }
