@@ -22,7 +22,7 @@ func kpack(t *testing.T, daemon *docker.Daemon, builder image) {
 	check(t, os.WriteFile(filepath.Join(dir, "bindings/type"), []byte("ca-certificates"), 0o644)) // a secret is only read
 	prepareAndAnalyze := `mkdir -p /platform/env; printf 18.20.4 > /platform/env/BP_NODE_VERSION
 printf 'trust = internal-ca\n' > /workspace/runtime.conf; echo '{"scripts": {"start": "node server.js"}}' > /workspace/package.json
-printf '[run-image]\n  reference = "registry.example/prelude/run@sha256:%064d"\n' 0 > /layers/analyzed.toml`
+printf '[image]\n  reference = ""\n\n[metadata]\n  [metadata.config]\n    sha = ""\n\n[run-image]\n  reference = "registry.example/prelude/run@sha256:%064d"\n' 0 > /layers/analyzed.toml`
 	pod.run("0.9", "/bin/sh", "-euc", prepareAndAnalyze)
 	for _, api := range []string{"0.7", "0.8", "0.9"} { // those that kpack speaks; each run replaces what the last one left
 		out := pod.run(api, "/cnb/lifecycle/detector", "-app=/workspace", "-group=/layers/group.toml", "-plan=/layers/plan.toml")
