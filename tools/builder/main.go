@@ -105,7 +105,7 @@ func run(from, to string, undo bool, directories []string, say io.Writer) error 
 		return fmt.Errorf("%s: %w", to, err)
 	}
 	lines = append(lines, fmt.Sprintf("%s is %s", to, digest))
-	if !undo {
+	if !undo && made.isBuilder() {
 		lines = append(lines, target.use())
 	}
 	for _, line := range lines {

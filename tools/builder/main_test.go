@@ -481,7 +481,11 @@ func changed(t *testing.T, index v1.ImageIndex) {
 // TestLifecycle: the image of a lifecycle will do as well, as kpack takes it.
 func TestLifecycle(t *testing.T) {
 	from := toLayout(t, newBuilder(t, "amd64", map[string]string{apis: `{"buildpack":{"deprecated":[],"supported":["0.7"]},"platform":{"deprecated":[],"supported":["0.7"]}}`}))
-	check(t, run("layout:"+from, "layout:"+filepath.Join(t.TempDir(), "x"), false, []string{fakes(t, "amd64")}, io.Discard))
+	var said bytes.Buffer
+	check(t, run("layout:"+from, "layout:"+filepath.Join(t.TempDir(), "x"), false, []string{fakes(t, "amd64")}, &said))
+	if strings.Contains(said.String(), "pack build") {
+		t.Errorf("a lifecycle cannot be built with:\n%s", &said)
+	}
 }
 
 // made is a layout with a builder that has Prelude in it.

@@ -197,6 +197,18 @@ func (b builder) forThisMachine() (v1.Image, error) {
 	return nil, fmt.Errorf("the index has no image for linux/%s, which is the one that Docker would take", runtime.GOARCH)
 }
 
+// isBuilder says whether a platform can build with it: it may be the image of a lifecycle, too.
+func (b builder) isBuilder() bool {
+	image := b.image
+	if b.index != nil {
+		for _, i := range b.index.(*changedIndex).images {
+			image = i
+		}
+	}
+	config, err := image.ConfigFile()
+	return err == nil && config.Config.Labels[metadata] != ""
+}
+
 // each changes the image, or every image of the index, and returns lines about it. A change is told by which digest the image is
 // known.
 func (b builder) each(change func(v1.Image, v1.Hash) (v1.Image, string, error)) (builder, []string, error) {
