@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,16 +91,21 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// lastLine is the last line that says something, without what each engine puts before it.
+// lastLine is the line that says what went wrong: the one that is marked as an error, or else the last.
 func lastLine(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		line := strings.TrimSpace(lines[i])
-		if line != "" && line != "subprocess exited with status 1" && !strings.HasPrefix(line, "---") {
-			return shown(strings.TrimPrefix(strings.TrimPrefix(line, "Error: "), "ERROR: "))
+	last := ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		for _, mark := range []string{"Error: ", "ERROR: "} {
+			if reason, marked := strings.CutPrefix(line, mark); marked {
+				return shown(reason)
+			}
+		}
+		if line != "" && !strings.HasPrefix(line, "subprocess exited") {
+			last = line
 		}
 	}
-	return "it does not say why"
+	return shown(cmp.Or(last, "it does not say why"))
 }
 
 // quiet calls the executable and returns its standard output.
