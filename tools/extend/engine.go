@@ -46,6 +46,8 @@ type build struct {
 	dockerfile    dockerfile
 	// base is a name that the engine knows the base by.
 	base string
+	// as is a name for the image; empty if it needs none.
+	as   string
 	args []buildpack.Arg
 	// notRebasable sets the label to false, whatever the Dockerfile says.
 	notRebasable bool
@@ -163,6 +165,9 @@ func argOptions(b build) []string {
 	options := []string{"--file", b.file, "--build-arg", "base_image=" + b.base}
 	for _, arg := range b.args {
 		options = append(options, "--build-arg", arg.Name+"="+arg.Value)
+	}
+	if b.as != "" {
+		options = append(options, "--tag", b.as)
 	}
 	if b.notRebasable {
 		options = append(options, "--label", rebasable+"=false")

@@ -66,19 +66,18 @@ func (e *extension) extend(ctx context.Context, p plan) (picture, error) {
 				return picture{}, err
 			}
 		}
-		if image, err = e.apply(ctx, s, image, name); err != nil {
+		as := ""
+		switch {
+		case s.key != "":
+			as = repository + s.key
+		case i < len(steps[done:])-1: // the next one needs a name for its base
+			as = repository + "once-" + uuid()
+			temporary = append(temporary, as)
+		}
+		if image, err = e.apply(ctx, s, image, name, as); err != nil {
 			return picture{}, fmt.Errorf("%s: %w", s, err)
 		}
-		last := i == len(steps[done:])-1
-		if name = repository + s.key; s.key == "" {
-			if name = repository + "once-" + uuid(); last {
-				break
-			}
-			temporary = append(temporary, name)
-		}
-		if err := e.engine.tag(ctx, image, name); err != nil {
-			return picture{}, err
-		}
+		name = as
 	}
 	return image, e.judge(p, image)
 }
@@ -196,8 +195,8 @@ func (e *extension) remembered(ctx context.Context, steps []ready, base picture)
 	return base, "", 0
 }
 
-// apply runs a step on an image, which has that name.
-func (e *extension) apply(ctx context.Context, s ready, image picture, name string) (picture, error) {
+// apply runs a step on an image, which has that name; what comes of it is called as, unless that is empty.
+func (e *extension) apply(ctx context.Context, s ready, image picture, name, as string) (picture, error) {
 	a, err := accountOf(image.user, func() (string, error) {
 		if s.dockerfile.declares("group_id") < 0 {
 			return "", nil
@@ -213,7 +212,7 @@ func (e *extension) apply(ctx context.Context, s ready, image picture, name stri
 	began := time.Now()
 	fmt.Fprintf(e.log, "%s: applying\n", s)
 	next, cached, err := e.engine.build(ctx, build{
-		file: s.file, context: s.context, dockerfile: s.dockerfile, base: name,
+		file: s.file, context: s.context, dockerfile: s.dockerfile, base: name, as: as,
 		args: buildArgs(s.step, s.dockerfile, a, uuid()), notRebasable: s.notRebasable,
 	})
 	if err != nil {

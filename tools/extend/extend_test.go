@@ -63,7 +63,11 @@ func (m *memory) build(_ context.Context, b build) (picture, int, error) {
 			user = name
 		}
 	}
-	return picture{id: fmt.Sprintf("%s+%d", b.base, len(m.built)), user: user, labels: map[string]string{rebasable: fmt.Sprint(!b.notRebasable)}}, 0, nil
+	made := picture{id: fmt.Sprintf("%s+%d", b.base, len(m.built)), user: user, labels: map[string]string{rebasable: fmt.Sprint(!b.notRebasable)}}
+	if b.as != "" {
+		m.images[b.as] = made
+	}
+	return made, 0, nil
 }
 
 func (m *memory) passwd(context.Context, picture) (string, error) {
@@ -422,12 +426,14 @@ func TestHostileFiles(t *testing.T) {
 			w.write("layers/generated/x/context/huge", "")
 			w.check(os.Truncate(w.dir+"/layers/generated/x/context/huge", maxBytes+1))
 		}, []string{"larger than"}},
+		{"too many files in the context", func(w *world) {
+			w.write("layers/generated/x/context/sub/1", "")
+			w.write("layers/generated/x/context/sub/2", "")
+		}, []string{"more than 4 files"}},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			if strings.HasPrefix(test.why, "a huge") {
-				defer func(was int64) { maxBytes = was }(maxBytes)
-				maxBytes = 1 << 20
-			}
+			defer func(bytes, entries int64) { maxBytes, maxEntries = bytes, entries }(maxBytes, maxEntries)
+			maxBytes, maxEntries = 1<<20, 4
 			w := newWorld(t)
 			w.leaves("x", "run", head+"COPY . /\n", "context = \"x/context\"")
 			w.write("layers/generated/x/context/fine", "")
