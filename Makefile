@@ -34,7 +34,6 @@ unit: gcc peers ## unit tests, with the race detector wherever there are gorouti
 
 acceptance: peers ## the built executables, end to end, as a user without privileges
 	$(GO) test -count=1 -parallel 4 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend -e /platforms)
-	cd acceptance/extend && $(GO) test -count=1 -timeout 20m
 
 release: peers ## the tools that make releases
 	cd tools && $(GO) test -count=1 ./...
@@ -43,9 +42,10 @@ release: peers ## the tools that make releases
 peers:
 	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
 
-long: peers ## tests that take minutes for a reason: every scenario once more, with a report of each run; releases for all architectures
+long: peers ## tests that take minutes for a reason: every scenario with a report, images extended by both engines, Tekton's and kpack's pods, releases for all architectures
 	PRELUDE_LONG=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run TestReports ./acceptance
-	cd tools && PRELUDE_LONG=1 $(GO) test -count=1 -timeout 20m -run TestRelease ./dist
+	cd acceptance/extend && $(GO) test -count=1 -timeout 20m
+	cd tools && PRELUDE_LONG=1 $(GO) test -count=1 -timeout 20m -run 'TestRelease|TestPods' ./dist ./tekton
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak

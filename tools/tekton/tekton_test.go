@@ -24,6 +24,9 @@ import (
 
 // TestPods starts one Docker daemon for all pods.
 func TestPods(t *testing.T) {
+	if os.Getenv("PRELUDE_LONG") == "" {
+		t.Skip("SKIPPED: this takes a minute; make long runs it, and .ci/run does")
+	}
 	docker.Need(t)
 	daemon := docker.Start(t)
 	builder := builderImage(t, daemon)
