@@ -9,15 +9,19 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/cnb-prelude/prelude/testhelpers/docker"
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
 
@@ -202,5 +206,61 @@ func TestOther(t *testing.T) {
 	}
 	if err := write(sample, "", out); err == nil || !strings.Contains(err.Error(), "no OCI layout") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestDocker: Docker takes the image from an archive, and a Dockerfile takes the executables from it. A link in the builder is
+// replaced, and not what it leads to.
+func TestDocker(t *testing.T) {
+	docker.Need(t)
+	release.Need(t, "skopeo")
+	d := docker.Start(t)
+	archive := filepath.Join(d.Dir, "prelude.tar")
+	if out, err := exec.Command("skopeo", "--insecure-policy", "--override-arch", runtime.GOARCH, "copy", "--quiet", "oci:"+made(t)+":"+sample.Version, "docker-archive:"+archive+":prelude:1.2.3").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	d.Run(t, "load", "-q", "-i", archive)
+	// And a registry takes the image of every architecture.
+	to := docker.Registry(t) + "/prelude:1.2.3"
+	if out, err := exec.Command("skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--dest-tls-verify=false", "oci:"+made(t)+":"+sample.Version, "docker://"+to).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ref, err := name.ParseReference(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed, err := remote.Index(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if manifest, err := pushed.IndexManifest(); err != nil || len(manifest.Manifests) != len(sample.Arches) {
+		t.Errorf("%+v %v", manifest, err)
+	}
+	context := t.TempDir()
+	for name, text := range map[string]string{
+		"lifecycle":          "all phases",
+		"builder.Dockerfile": "FROM scratch\nCOPY lifecycle /cnb/lifecycle/\nCOPY detector /cnb/lifecycle/\n",
+		"Dockerfile":         "FROM builder\nCOPY --from=prelude:1.2.3 /cnb/lifecycle/ /cnb/lifecycle/\n",
+	} {
+		if err := os.WriteFile(filepath.Join(context, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("lifecycle", filepath.Join(context, "detector")); err != nil {
+		t.Fatal(err)
+	}
+	for _, build := range [][]string{{"builder", "builder.Dockerfile"}, {"with-prelude", "Dockerfile"}} {
+		cmd := d.Command("build", "-q", "-t", build[0], "-f", filepath.Join(context, build[1]), context)
+		cmd.Env = append(cmd.Env, "DOCKER_BUILDKIT=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	container := d.Run(t, "create", "with-prelude", "none")
+	d.Run(t, "cp", container+":/cnb/lifecycle", filepath.Join(d.Dir, "copied"))
+	for name, want := range map[string]string{"detector": "detector for " + runtime.GOARCH, "generator": "generator for " + runtime.GOARCH, "lifecycle": "all phases"} {
+		if got, err := os.ReadFile(filepath.Join(d.Dir, "copied", name)); err != nil || string(got) != want {
+			t.Errorf("%s is %q, want %q (%v)", name, got, want, err)
+		}
 	}
 }
