@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -28,9 +27,7 @@ const built = "PRELUDE_BUILT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(built) == "" && !isCommand() {
-		if signal.Ignored(syscall.SIGHUP) { // under nohup; what is started here is not to ignore it
-			signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
-		}
+		testhelpers.TakeHangup()
 		os.Exit(withExecutables(m))
 	}
 	testscript.Main(m, commands())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"syscall"
 )
 
@@ -19,6 +20,14 @@ func Executables(root, dir string, packages ...string) error {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return nil
+}
+
+// TakeHangup gives SIGHUP its default meaning again in the processes that this one starts, if it was started with that signal
+// ignored, as nohup does. This process goes on ignoring it.
+func TakeHangup() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 }
 
 // Unprivileged lets a command that was not started yet run as a user without privileges.

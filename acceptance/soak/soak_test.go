@@ -18,6 +18,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // What a run may need at the most.
@@ -358,6 +360,7 @@ func TestSoak(t *testing.T) {
 	if mode != "short" && mode != "full" {
 		t.Skip("set SOAK to short or full")
 	}
+	testhelpers.TakeHangup()
 	syscall.Umask(0)
 	root, err := os.MkdirTemp("", "prelude-soak-")
 	must(err)
