@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/cnb-prelude/prelude/testhelpers/docker"
 )
 
 // makeRoot makes the files of an image: busybox, an order, and modules that are shell scripts.
@@ -56,7 +58,7 @@ func busybox(t *testing.T, root string) {
 	t.Helper()
 	out, err := exec.Command("../../tools/need.sh", "busybox").CombinedOutput()
 	if err != nil {
-		t.Skipf("SKIPPED: %s", out)
+		docker.Lacking(t, string(out))
 	}
 	path, err := exec.LookPath("busybox")
 	check(t, err)

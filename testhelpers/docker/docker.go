@@ -31,17 +31,21 @@ func Missing() string {
 	return ""
 }
 
-// Need skips a test where there can be no daemon and registry, and says why; with CI=true in the environment it fails instead.
+// Need ends a test where there can be no daemon and registry; see Lacking.
 func Need(t testing.TB) {
 	t.Helper()
-	why := Missing()
-	switch {
-	case why == "":
-	case os.Getenv("CI") == "true":
-		t.Fatal(why)
-	default:
-		t.Skip("SKIPPED: " + why)
+	if why := Missing(); why != "" {
+		Lacking(t, why)
 	}
+}
+
+// Lacking ends a test that lacks something, and says what: it is skipped, but with CI=true in the environment it fails.
+func Lacking(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip("SKIPPED: " + why)
 }
 
 // Daemon is a Docker daemon.

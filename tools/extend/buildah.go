@@ -43,11 +43,7 @@ func (b buildah) pull(ctx context.Context, image string) (picture, error) {
 	if err == nil {
 		return b.find(ctx, id)
 	}
-	if found, there := b.find(ctx, image); there == nil && ctx.Err() == nil {
-		fmt.Fprintf(b.log, "Warning: %s is as it was pulled earlier, or made here: %v\n", image, err)
-		return found, nil
-	}
-	return picture{}, err
+	return earlier(ctx, b, b.log, image, err)
 }
 
 func (b buildah) find(ctx context.Context, image string) (picture, error) {

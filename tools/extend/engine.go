@@ -39,6 +39,16 @@ type picture struct {
 	labels map[string]string
 }
 
+// earlier returns an image that could not be pulled as it is there, with a warning on log; or, if it is not there, err, which is why
+// it could not be pulled.
+func earlier(ctx context.Context, e engine, log io.Writer, image string, err error) (picture, error) {
+	if found, there := e.find(ctx, image); there == nil && ctx.Err() == nil {
+		fmt.Fprintf(log, "Warning: %s is as it was pulled earlier, or made here: %v\n", image, err)
+		return found, nil
+	}
+	return picture{}, err
+}
+
 // build is what an engine needs to know for a build.
 type build struct {
 	// file is the Dockerfile, context a directory; both are ours.
