@@ -42,10 +42,11 @@ release: peers ## the tools that make releases
 peers:
 	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
 
-long: peers ## tests that take minutes for a reason: every scenario with a report, images extended by both engines, Tekton's and kpack's pods, releases for all architectures
-	PRELUDE_LONG=1 $(GO) test -count=1 -parallel 4 -timeout 20m -run TestReports ./acceptance
-	cd acceptance/extend && $(GO) test -count=1 -timeout 20m
-	cd tools && PRELUDE_LONG=1 $(GO) test -count=1 -timeout 20m -run 'TestRelease|TestPods' ./dist ./tekton
+# The packages with tests that ask for it (testhelpers.Long), and acceptance/extend.
+long: export PRELUDE_LONG := 1
+long: peers ## tests that take minutes for a reason: every scenario with a report, images extended by both engines, containers and pods, releases for all architectures
+	$(GO) test -count=1 -parallel 4 -timeout 20m ./acceptance/extend $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' acceptance phase | xargs -n 1 dirname | sort -u | sed 's,^,./,')
+	cd tools && $(GO) test -count=1 -timeout 20m $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak

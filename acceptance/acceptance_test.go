@@ -3,11 +3,14 @@
 package acceptance
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,62 +25,54 @@ import (
 // nobody is the user as whom the executables run if the tests run as root; they refuse root.
 const nobody = 65534
 
-// built is the variable that tells the scripts' commands where the executables are.
+// built is the variable that tells the scripts' commands where the executables are. Below it, commands has those commands, and
+// wrapped has both executables as package unprivileged starts them, for scripts that are root.
 const built = "PRELUDE_BUILT"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(built) == "" && !isCommand() {
-		testhelpers.TakeHangup()
-		os.Exit(withExecutables(m))
+	if command, ok := commands[filepath.Base(os.Args[0])]; ok {
+		command(os.Args[1:])
+		os.Exit(0)
 	}
-	testscript.Main(m, commands())
-}
-
-// isCommand says whether this process is one of the commands that scripts run, rather than the test.
-func isCommand() bool {
-	_, ok := commands()[filepath.Base(os.Args[0])]
-	return ok
-}
-
-func commands() map[string]func() {
-	return map[string]func(){
-		"limited":  func() { becomeLimited(os.Args[1], os.Args[2:]) },
-		"onroot":   func() { becomeOnRoot(os.Args[1], os.Args[2:]) },
-		"terminal": func() { onTerminal(os.Args[1:]) },
-		"refusing": func() { becomeRefused(os.Args[1], os.Args[2:]) },
-	}
-}
-
-// withExecutables builds the executables, and the compiled example, and runs the tests with them.
-func withExecutables(m *testing.M) int {
+	testhelpers.TakeHangup()
 	dir, err := os.MkdirTemp("", "prelude-acceptance-")
 	check(err)
-	defer os.RemoveAll(dir)
-	check(os.Chmod(dir, 0o755))
-	flags := []string{"build", "-trimpath", "-buildvcs=false"}
-	if os.Getenv("PRELUDE_RACE") != "" {
-		flags = append(flags, "-race")
-	}
-	build := exec.Command("go", append(flags, "-o", dir+"/", "./cmd/detector", "./cmd/generator", "./examples/src/entrypoint")...)
-	build.Dir = ".."
-	build.Stderr = os.Stderr
-	check(build.Run())
-	check(testhelpers.Executables("..", filepath.Join(dir, "commands"), "./acceptance/unprivileged"))
-	for _, name := range []string{"detector", "generator"} {
-		check(os.Symlink("unprivileged", filepath.Join(dir, "commands", name)))
-	}
+	check(build(dir))
 	check(os.Setenv(built, dir))
 	syscall.Umask(0) // what a script makes as root is for the executables to write in
-	testscript.Main(codeOf{m}, commands())
-	return 0
+	code := m.Run()
+	check(os.RemoveAll(dir))
+	os.Exit(code)
 }
 
-// codeOf runs the tests; testscript.Main exits with their code.
-type codeOf struct{ m *testing.M }
+// commands are what scripts run besides the executables: this test, by another name.
+var commands = map[string]func(args []string){
+	"limited":  func(args []string) { becomeLimited(args[0], args[1:]) },
+	"onroot":   func(args []string) { becomeOnRoot(args[0], args[1:]) },
+	"terminal": onTerminal,
+	"refusing": func(args []string) { becomeRefused(args[0], args[1:]) },
+}
 
-func (c codeOf) Run() int {
-	defer os.RemoveAll(os.Getenv(built))
-	return c.m.Run()
+// build puts the executables, the compiled example and the commands into a directory.
+func build(dir string) error {
+	wrapped, other := filepath.Join(dir, "wrapped"), filepath.Join(dir, "commands")
+	test, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		os.Chmod(dir, 0o755),
+		testhelpers.Executables("..", dir, "./cmd/detector", "./cmd/generator", "./examples/src/entrypoint"),
+		testhelpers.Executables("..", wrapped, "./acceptance/unprivileged"),
+		os.Symlink("unprivileged", filepath.Join(wrapped, "detector")),
+		os.Symlink("unprivileged", filepath.Join(wrapped, "generator")),
+		os.Mkdir(other, 0o755),
+		exec.Command("cp", test, filepath.Join(other, "acceptance")).Run(), // where it is, only this user may go
+	)
+	for name := range commands {
+		err = errors.Join(err, os.Symlink("acceptance", filepath.Join(other, name)))
+	}
+	return err
 }
 
 func check(err error) {
@@ -169,16 +164,29 @@ func runScripts(t *testing.T, files []string, reports string) {
 	})
 }
 
-// setup makes the files of a script the unprivileged user's own, and those in a bin directory executable.
+// setup makes the files of a script the unprivileged user's own, and those in a bin directory executable. Unless the script needs
+// root, or its runs are reported, it is that user from here on.
 func setup(env *testscript.Env, reports string) error {
-	env.Setenv(built, os.Getenv(built))
-	env.Setenv("PATH", filepath.Join(os.Getenv(built), "commands")+":"+env.Getenv("PATH"))
+	dir, path := os.Getenv(built), env.Getenv("PATH")
 	scenario := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
+	env.Setenv(built, dir)
+	env.Setenv("CNB_PLATFORM_API", "0.15")
+	if err := handOver(env.WorkDir); err != nil {
+		return err
+	}
+	if reports == "" && os.Getenv("UPDATE") == "" && !needsRoot(scenario) {
+		env.Setenv("PATH", dir+":"+filepath.Join(dir, "commands")+":"+path)
+		return becomeNobody()
+	}
+	env.Setenv("PATH", filepath.Join(dir, "wrapped")+":"+filepath.Join(dir, "commands")+":"+path)
 	if _, excused := reportless[scenario]; reports != "" && !excused {
 		env.Setenv(reportsTo, reports)
 	}
-	env.Setenv("CNB_PLATFORM_API", "0.15")
-	return filepath.WalkDir(env.WorkDir, func(path string, entry os.DirEntry, err error) error {
+	return nil
+}
+
+func handOver(dir string) error {
+	return filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -194,10 +202,34 @@ func setup(env *testscript.Env, reports string) error {
 	})
 }
 
+// needsRoot says whether a script does what only root may, if the tests run as root.
+func needsRoot(scenario string) bool {
+	script, err := os.ReadFile("testdata/" + scenario + ".txtar")
+	check(err)
+	return bytes.Contains(script, []byte("root] skip"))
+}
+
+// becomeNobody makes the goroutine of a script, and so all that the script runs, the unprivileged user, if it is root. The
+// system has such ids for each thread: this one is the goroutine's own until both end, and the others go on as root.
+func becomeNobody() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	runtime.LockOSThread()
+	for _, call := range [][4]uintptr{{unix.SYS_SETGROUPS, 0, 0}, {unix.SYS_SETRESGID, nobody, nobody, nobody}, {unix.SYS_SETRESUID, nobody, nobody, nobody}} {
+		if _, _, errno := unix.RawSyscall(call[0], call[1], call[2], call[3]); errno != 0 {
+			return errno
+		}
+	}
+	return nil
+}
+
 // condition: [root] is whether the tests themselves run as root, [onroot] whether the command onroot works, [terminal]
-// whether the command terminal does, [refusing] whether the command refusing does.
+// whether the command terminal does, [refusing] whether the command refusing does, [long] whether `make long` runs the tests.
 func condition(name string) (bool, error) {
 	switch name {
+	case "long":
+		return testhelpers.Long(), nil
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "onroot":

@@ -28,8 +28,7 @@ var reportless = map[string]string{
 }
 
 // TestReports runs scenarios once more, with a report of each run. So it shows that -report changes nothing else, and that all
-// reports are as docs/report.schema.json says. These are every scenario with PRELUDE_LONG=1, as .ci/run sets it, and else some
-// of each kind.
+// reports are as docs/report.schema.json says. `make long` runs every scenario, otherwise it is a few of each kind.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("UPDATE") != "" {
@@ -42,9 +41,9 @@ func TestReports(t *testing.T) {
 		}
 	}
 	schema := reportSchema(t)
-	patterns := []string{"*"}
-	if os.Getenv("PRELUDE_LONG") == "" {
-		patterns = []string{"demo", "detect_messages_*", "detect_order_*", "exit_*", "generate_error_k*", "generate_switch*", "report_*"}
+	patterns := []string{"detect_messages_*", "exit_21", "exit_91_and_92", "generate_error_kept", "generate_switch", "report_*"}
+	if testhelpers.Long() {
+		patterns = []string{"*"}
 	}
 	scripts := scenarios(t, patterns...)
 	t.Run("scenarios", func(t *testing.T) { runScripts(t, scripts, dir) })

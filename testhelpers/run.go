@@ -11,11 +11,17 @@ import (
 // nobody is the user as whom the executables run if the tests run as root: they refuse root.
 const nobody = 65534
 
-// Executables builds packages of the repository, whose root is given, into a directory.
+// Executables builds packages of the repository, whose root is given, into a directory: as `make build` does or, for `make race`,
+// with the race detector.
 func Executables(root, dir string, packages ...string) error {
-	build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o", dir + "/"}, packages...)...)
+	flags, cgo := []string{"-ldflags=-s -w"}, "CGO_ENABLED=0"
+	if os.Getenv("PRELUDE_RACE") != "" {
+		flags, cgo = []string{"-race"}, "CGO_ENABLED=1"
+	}
+	flags = append(flags, "-trimpath", "-buildvcs=false", "-o", dir+"/")
+	build := exec.Command("go", append(append([]string{"build"}, flags...), packages...)...)
 	build.Dir = root
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), cgo)
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}

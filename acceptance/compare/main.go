@@ -50,6 +50,7 @@ func run(args []string, out io.Writer) int {
 	for name, path := range map[string]string{"PEER_DETECTOR": c.peer, "-detector": c.ours} {
 		if _, err := exec.LookPath(path); err != nil {
 			fmt.Fprintf(out, "not run: %s: %v\n", name, err)
+			os.RemoveAll(dir)
 			return 2
 		}
 	}

@@ -48,7 +48,7 @@ func newWorkshop(t *testing.T) *workshop {
 	dir, err := os.MkdirTemp("", "prelude-extend-")
 	w := &workshop{t, dir}
 	w.check(err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(w.remove)
 	w.check(os.Chmod(dir, 0o755))
 	w.write("storage.conf", fmt.Sprintf("[storage]\ndriver = \"overlay\"\ngraphroot = %q\nrunroot = %q\n", dir+"/storage", dir+"/run"))
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/bin/", "./cmd/detector", "./cmd/generator", "./examples/src/entrypoint")
@@ -60,6 +60,22 @@ func newWorkshop(t *testing.T) *workshop {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	w.must(build)
 	return w
+}
+
+// remove removes the directory, and what is mounted there: containers, and the storage itself.
+func (w *workshop) remove() {
+	mounts, err := os.ReadFile("/proc/mounts")
+	w.check(err)
+	for _, line := range slices.Backward(strings.Split(string(mounts), "\n")) {
+		if fields := strings.Fields(line); len(fields) > 1 && strings.HasPrefix(fields[1], w.dir+"/") {
+			if err := syscall.Unmount(fields[1], 0); err != nil {
+				w.t.Errorf("%s: %v", fields[1], err)
+			}
+		}
+	}
+	if err := os.RemoveAll(w.dir); err != nil {
+		w.t.Error(err)
+	}
 }
 
 // missing says what there is not; empty if all is there.

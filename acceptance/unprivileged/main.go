@@ -1,5 +1,5 @@
-// Command unprivileged is what scripts call as detector and as generator: it becomes that executable, as a user without
-// privileges, and as unprivileged it becomes any other command. Scripts call it thousands of times, so it is small.
+// Command unprivileged is what scripts that are root call as detector and as generator: it becomes that executable, as a user
+// without privileges.
 package main
 
 import (

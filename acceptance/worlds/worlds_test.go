@@ -82,8 +82,9 @@ func TestReadme(t *testing.T) {
 
 // TestDebugAndReport: neither changes the outcome of a case that fails.
 func TestDebugAndReport(t *testing.T) {
-	if testing.Short() || os.Getenv("UPDATE") != "" {
-		t.Skip("-short or UPDATE: it runs every failing case once more, which no golden needs")
+	testhelpers.OnlyLong(t)
+	if os.Getenv("UPDATE") != "" {
+		t.Skip("UPDATE: it runs every failing case once more, which no golden needs")
 	}
 	each(t, func(t *testing.T, c aCase, w world) {
 		if c.works() {

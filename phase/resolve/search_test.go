@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // world is a Source over a map. It fails the test if a module is asked twice for what should be asked once.
@@ -418,20 +418,20 @@ func (s shape) order(r *rand.Rand, refs []buildpack.Ref) buildpack.Order {
 // TestSearchAgainstFullEvaluation: group, plan, failure and errors are those of trying every candidate in turn, and no
 // module runs that full evaluation would not have run.
 func TestSearchAgainstFullEvaluation(t *testing.T) {
-	times := 1
-	if os.Getenv("PRELUDE_LONG") != "" {
-		times = 30
-	}
 	const limit = 3000 // candidates; the few instances with more are left out
 	for _, s := range shapes {
+		count := s.count / 3
+		if testhelpers.Long() {
+			count = s.count * 4
+		}
 		t.Run(s.name, func(t *testing.T) {
 			left, kinds := 0, map[string]int{}
-			for i := range s.count * times {
+			for i := range count {
 				r := rand.New(rand.NewPCG(seed, uint64(i)))
 				w, order, extensions, limits := s.random(t, r)
-				count := 0
-				w.enumerateCandidates(order, extensions, limits, func(candidate) bool { count++; return count > limit })
-				if count > limit {
+				candidates := 0
+				w.enumerateCandidates(order, extensions, limits, func(candidate) bool { candidates++; return candidates > limit })
+				if candidates > limit {
 					left++
 					continue
 				}
@@ -451,10 +451,10 @@ func TestSearchAgainstFullEvaluation(t *testing.T) {
 				}
 				kinds[strings.SplitN(want, " ", 2)[0][:1]]++
 			}
-			if left > s.count*times/4 {
-				t.Errorf("%d of %d instances were too large", left, s.count)
+			if left > count/4 {
+				t.Errorf("%d of %d instances were too large", left, count)
 			}
-			t.Logf("%d instances, %d left out, outcomes by first letter: %v", s.count*times, left, kinds)
+			t.Logf("%d instances, %d left out, outcomes by first letter: %v", count, left, kinds)
 		})
 	}
 }

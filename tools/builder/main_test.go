@@ -604,6 +604,7 @@ func before(t *testing.T, host string, may func(http.ResponseWriter, *http.Reque
 
 // TestDaemon: in Docker, what comes out runs; undone, Docker has the image that it had, with the same id.
 func TestDaemon(t *testing.T) {
+	testhelpers.OnlyLong(t)
 	docker.Need(t)
 	d := docker.Start(t)
 	t.Setenv("DOCKER_HOST", d.Host)

@@ -18,15 +18,14 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/platform"
+	"github.com/cnb-prelude/prelude/testhelpers"
 	"github.com/cnb-prelude/prelude/testhelpers/docker"
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
 
 // TestPods starts one Docker daemon for all pods.
 func TestPods(t *testing.T) {
-	if os.Getenv("PRELUDE_LONG") == "" {
-		t.Skip("SKIPPED: this takes a minute; make long runs it, and .ci/run does")
-	}
+	testhelpers.OnlyLong(t)
 	docker.Need(t)
 	daemon := docker.Start(t)
 	builder := builderImage(t, daemon)
