@@ -23,14 +23,10 @@ examples: ## the one example extension that is compiled
 demo: build ## resolve and generate examples/, and show what came out
 	@sh examples/demo.sh
 
-test: unit acceptance release ## all tests: unit (race detector on), acceptance, release
+test: unit acceptance release ## unit tests, acceptance tests, tests of the release tools; make long has those that take long
 
-# Packages that start no goroutine. The race detector finds nothing there, and makes their searches ten times slower.
-PURE := /phase/resolve|/phase/explain|/internal/|prelude/buildpack$$
-
-unit: gcc peers ## unit tests, with the race detector wherever there are goroutines
-	$(GO) test $$($(GO) list ./... | grep -E '$(PURE)')
-	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -E '/acceptance|$(PURE)')
+unit: ## unit tests
+	$(GO) test $$($(GO) list ./... | grep -v /acceptance)
 
 acceptance: peers ## the built executables, end to end, as a user without privileges
 	$(GO) test -count=1 -parallel 4 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend -e /platforms)
@@ -42,11 +38,15 @@ release: peers ## the tools that make releases
 peers:
 	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
 
-# The packages with tests that ask for it (testhelpers.Long), and acceptance/extend.
+# Where tests have more to do then (testhelpers.Long). The race detector finds nothing in packages that start no goroutine, and makes
+# their searches ten times slower.
+LONGER = $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' $(1) | xargs -n 1 dirname | sort -u)
+PURE := /phase/resolve|/phase/explain|/internal/|prelude/buildpack$$
 long: export PRELUDE_LONG := 1
-long: peers ## tests that take minutes for a reason: every scenario with a report, images extended by both engines, containers and pods, releases for all architectures
-	$(GO) test -count=1 -parallel 4 -timeout 20m ./acceptance/extend $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' acceptance phase | xargs -n 1 dirname | sort -u | sed 's,^,./,')
-	cd tools && $(GO) test -count=1 -timeout 20m $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' . | xargs -n 1 dirname | sort -u)
+long: peers gcc ## tests that take minutes for a reason: the race detector, every scenario with a report, images extended by both engines, containers and pods, releases for all architectures
+	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -E '/acceptance|$(PURE)')
+	$(GO) test -count=1 -parallel 4 -timeout 20m ./acceptance/extend $(call LONGER,./acceptance ./phase ./testhelpers)
+	cd tools && $(GO) test -count=1 -timeout 20m $(call LONGER,.)
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak

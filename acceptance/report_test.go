@@ -41,7 +41,7 @@ func TestReports(t *testing.T) {
 		}
 	}
 	schema := reportSchema(t)
-	patterns := []string{"detect_messages_*", "exit_21", "exit_91_and_92", "generate_error_kept", "generate_switch", "report_*"}
+	patterns := []string{"detect_messages_*", "exit_21", "exit_91_and_92", "generate_error_kept", "generate_switch"}
 	if testhelpers.Long() {
 		patterns = []string{"*"}
 	}

@@ -5,6 +5,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,32 +24,24 @@ import (
 // nobody is the user as whom commands run if the tests run as root.
 const nobody = 65534
 
-// released is a directory with a release for this machine's architecture: archive, checksums, image; and bin/ with what is
-// in the archive's lifecycle/, and overlay.
-var released string
+// bin is a directory with detector, generator, overlay and the compiled example.
+var bin string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		var err error
-		if released, err = os.MkdirTemp("", "prelude-dist-"); err != nil {
-			panic(err)
-		}
-		defer os.RemoveAll(released)
-		for _, command := range []string{
-			"cd ../../tools && go run ./dist -o $D/dist -arch $ARCH && go run ./image -dist $D/dist -o $D/dist/image -arch $ARCH",
-			"mkdir $D/bin && tar xzf $D/dist/*.tgz -C $D lifecycle overlay && mv $D/lifecycle/detector $D/lifecycle/generator $D/overlay $D/bin",
-			"cd ../.. && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o $D/ ./examples/src/entrypoint",
-			"chmod -R a+rX $D",
-		} {
-			build := exec.Command("sh", "-euc", command)
-			build.Env = append(os.Environ(), "D="+released, "ARCH="+runtime.GOARCH, "SOURCE_DATE_EPOCH=1000000000")
-			if out, err := build.CombinedOutput(); err != nil {
-				fmt.Fprintf(os.Stderr, "%s: %v\n%s", command, err, out)
-				return 1
-			}
-		}
-		return m.Run()
-	}())
+	dir, err := os.MkdirTemp("", "prelude-dist-")
+	if err == nil {
+		bin = filepath.Join(dir, "bin")
+		err = errors.Join(os.Chmod(dir, 0o755),
+			testhelpers.Executables("../..", bin, "./cmd/detector", "./cmd/generator", "./examples/src/entrypoint"),
+			testhelpers.Executables("../../tools", bin, "./overlay"))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // sandbox is an empty directory, and commands in it run as a user without privileges.
@@ -80,7 +73,7 @@ func (s sandbox) sh(script string) (string, error) {
 	command := exec.Command("sh", "-eu")
 	command.Stdin = strings.NewReader(script)
 	command.Dir = s.dir
-	command.Env = []string{"PATH=" + released + "/bin:" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir, "LC_ALL=C"}
+	command.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + s.dir, "LC_ALL=C"}
 	if os.Geteuid() == 0 {
 		s.check(filepath.WalkDir(s.dir, func(path string, _ os.DirEntry, err error) error {
 			if err != nil {
@@ -98,7 +91,7 @@ func (s sandbox) sh(script string) (string, error) {
 func (s sandbox) examples() {
 	s.Helper()
 	s.check(testhelpers.CopyTree("../../examples", filepath.Join(s.dir, "examples")))
-	program, err := os.ReadFile(filepath.Join(released, "entrypoint"))
+	program, err := os.ReadFile(filepath.Join(bin, "entrypoint"))
 	s.check(err)
 	for _, name := range []string{"detect", "generate"} {
 		path := filepath.Join(s.dir, "examples/extensions/samples_entrypoint/1.1.0/bin", name)
@@ -141,12 +134,6 @@ func (s sandbox) builder() {
 	layer := filepath.Join(s.dir, "layer.tar")
 	layouts.SaveBuilder(s.T, filepath.Join(s.dir, "noble"), runtime.GOARCH, metadata, layer)
 	s.check(os.Remove(layer))
-}
-
-// release puts the release itself into the sandbox.
-func (s sandbox) release() {
-	s.Helper()
-	s.check(testhelpers.CopyTree(filepath.Join(released, "dist"), filepath.Join(s.dir, "dist")))
 }
 
 // run types all commands of a document into one shell, a block after the other, and compares what each block prints with what
@@ -235,6 +222,7 @@ func (s sandbox) typeIn(document string, commands []command) []string {
 }
 
 func TestGettingStarted(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
 	s.run("../../docs/getting-started.md")
 }
@@ -268,26 +256,41 @@ func TestAsRoot(t *testing.T) {
 	}
 }
 
-func TestOperators(t *testing.T) {
+func TestPlatforms(t *testing.T) {
+	t.Parallel()
 	s := newSandbox(t)
-	s.release()
+	s.examples()
+	s.run("../../docs/platforms.md")
+}
+
+// TestReleases makes a release for this machine's architecture: archive, checksums, image.
+func TestReleases(t *testing.T) {
+	testhelpers.OnlyLong(t)
+	dist := t.TempDir()
+	release := exec.Command("sh", "-euc", "go run ./dist -o $D -arch $ARCH && go run ./image -dist $D -o $D/image -arch $ARCH")
+	release.Dir = "../../tools"
+	release.Env = append(os.Environ(), "D="+dist, "ARCH="+runtime.GOARCH, "SOURCE_DATE_EPOCH=1000000000")
+	if out, err := release.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Run("for operators", func(t *testing.T) { operators(t, dist) })
+	t.Run("an archive alone", func(t *testing.T) { archive(t, dist) })
+}
+
+func operators(t *testing.T, dist string) {
+	s := newSandbox(t)
+	s.check(testhelpers.CopyTree(dist, filepath.Join(s.dir, "dist")))
 	s.lifecycle()
 	s.builder()
 	s.examples()
 	s.run("../../docs/operators.md")
 }
 
-func TestPlatforms(t *testing.T) {
+// archive shows that a new directory with nothing in it but an archive's content – and the archive of a lifecycle, which everybody
+// brings along – is enough for what the archive's own README says, up to pack.
+func archive(t *testing.T, dist string) {
 	s := newSandbox(t)
-	s.examples()
-	s.run("../../docs/platforms.md")
-}
-
-// A new directory with nothing in it but an archive's content – and the archive of a lifecycle, which everybody brings
-// along – is enough for what the archive's own README says, up to pack.
-func TestArchive(t *testing.T) {
-	s := newSandbox(t)
-	archives, err := filepath.Glob(filepath.Join(released, "dist/*.tgz"))
+	archives, err := filepath.Glob(filepath.Join(dist, "*.tgz"))
 	s.check(err)
 	if out, err := exec.Command("tar", "xzf", archives[0], "-C", s.dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -37,6 +37,7 @@ detect() { detector -app app -layers layers -order order.toml -buildpacks buildp
 `
 
 func TestTroubleshooting(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)

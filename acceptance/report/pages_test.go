@@ -222,6 +222,9 @@ func TestPages(t *testing.T) {
 			t.Logf("%d bytes", len(made))
 			for _, width := range []int{360, 1440} {
 				for _, dark := range []bool{false, true} {
+					if dark != (width == 1440) && !testhelpers.Long() {
+						continue
+					}
 					look(t, b, server.URL+"/report", fmt.Sprintf("%s-%d", name, width), width, dark)
 				}
 			}

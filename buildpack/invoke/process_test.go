@@ -194,7 +194,7 @@ func withoutLifetimePipe(t *testing.T) {
 func nothingOutlives(t *testing.T, script string, pipes int) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
-	count := "for fd in /proc/$$/fd/*; do readlink $fd; done | grep pipe: | sort -u | wc -l"
+	count := "readlink /proc/$$/fd/* >fds; grep pipe: fds | sort -u | wc -l" // a pipeline would be counted, too
 	w, m := scripted(t, "self="+self+"\n"+script+"\n"+count+"\necho done")
 	var d buildpack.Detection
 	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, 15*time.Second) })
@@ -281,34 +281,42 @@ func TestStartingIsNotLeftOver(t *testing.T) {
 
 // B29: on timeout, or when the phase is asked to end, the group gets SIGTERM, and SIGKILL two seconds later.
 func TestTimeout(t *testing.T) {
-	w, m := scripted(t, "trap 'echo ending; exit 0' TERM\nsleep 60 & note child $!\nwait; wait")
-	var d buildpack.Detection
-	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
-	if d.Outcome != buildpack.Errored || d.Cause.Error() != "timed out after 1s" || string(d.Output) != "ending\n" {
-		t.Errorf("one that heeds SIGTERM: %s %v %q", d.Outcome, d.Cause, d.Output)
-	}
-	gone(t, "its child", noted(t, m.Dir, "child"))
-
-	w, m = scripted(t, "trap '' TERM\nsetsid sleep 60 & note child $!\nnote self $$\nsleep 60; sleep 60")
-	ctx, cancel := context.WithCancel(t.Context())
-	var asked time.Time
-	go func() {
-		noted(t, m.Dir, "self")
-		asked = time.Now()
-		cancel()
-	}()
-	d = w.RunDetect(ctx, m, 0)
-	if took := time.Since(asked); took < grace || d.Cause != context.Canceled {
-		t.Errorf("one that ignores SIGTERM: %v after %s", d.Cause, took)
-	}
-	gone(t, "one that ignores SIGTERM", noted(t, m.Dir, "self"))
-	gone(t, "its child", noted(t, m.Dir, "child"))
-
-	w, m = scripted(t, "trap 'exit 1' TERM\nkill -STOP $$")
-	within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
-	if d.Cause == nil || d.Cause.Error() != "timed out after 1s" {
-		t.Errorf("one that is stopped: %v", d.Cause)
-	}
+	t.Run("it heeds SIGTERM", func(t *testing.T) {
+		t.Parallel()
+		w, m := scripted(t, "trap 'echo ending; exit 0' TERM\nsleep 60 & note child $!\nwait; wait")
+		var d buildpack.Detection
+		within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
+		if d.Outcome != buildpack.Errored || d.Cause.Error() != "timed out after 1s" || string(d.Output) != "ending\n" {
+			t.Errorf("%s %v %q", d.Outcome, d.Cause, d.Output)
+		}
+		gone(t, "its child", noted(t, m.Dir, "child"))
+	})
+	t.Run("it ignores SIGTERM", func(t *testing.T) {
+		t.Parallel()
+		w, m := scripted(t, "trap '' TERM\nsetsid sleep 60 & note child $!\nnote self $$\nsleep 60; sleep 60")
+		ctx, cancel := context.WithCancel(t.Context())
+		var asked time.Time
+		go func() {
+			noted(t, m.Dir, "self")
+			asked = time.Now()
+			cancel()
+		}()
+		d := w.RunDetect(ctx, m, 0)
+		if took := time.Since(asked); took < grace || d.Cause != context.Canceled {
+			t.Errorf("%v after %s", d.Cause, took)
+		}
+		gone(t, "the module", noted(t, m.Dir, "self"))
+		gone(t, "its child", noted(t, m.Dir, "child"))
+	})
+	t.Run("it is stopped", func(t *testing.T) {
+		t.Parallel()
+		w, m := scripted(t, "trap 'exit 1' TERM\nkill -STOP $$")
+		var d buildpack.Detection
+		within(t, 20*time.Second, func() { d = w.RunDetect(t.Context(), m, time.Second) })
+		if d.Cause == nil || d.Cause.Error() != "timed out after 1s" {
+			t.Errorf("%v", d.Cause)
+		}
+	})
 }
 
 // B29: whoever is ended has the time to tidy up, whether it leads the group, has left it or even closed the lifetime pipe, and
@@ -603,24 +611,27 @@ func TestReaderGone(t *testing.T) {
 // One who has asked us to end does not wait for somebody who reads nothing, whether the module is done or goes on.
 func TestReaderStuck(t *testing.T) {
 	for script, want := range map[string]string{"echo once": "<nil>", "yes": "timed out after 1s"} {
-		dir := t.TempDir()
-		tree(t, dir, map[string]string{"bin/generate": "#!/bin/sh\n" + script + "\n"})
-		check(t, os.Chmod(filepath.Join(dir, "bin/generate"), 0o755))
-		w := World{App: dir, Platform: dir, Environ: os.Environ()}
-		stuck, done := make(chan struct{}), make(chan error)
-		defer close(stuck)
-		go func() {
-			hung := writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil })
-			done <- w.RunGenerate(t.Context(), GenerateRun{Module: at(dir), Dir: dir, Output: hung, Timeout: time.Second})
-		}()
-		select {
-		case err := <-done:
-			if fmt.Sprint(err) != want {
-				t.Errorf("%s: %v, want %s", script, err, want)
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			tree(t, dir, map[string]string{"bin/generate": "#!/bin/sh\n" + script + "\n"})
+			check(t, os.Chmod(filepath.Join(dir, "bin/generate"), 0o755))
+			w := World{App: dir, Platform: dir, Environ: os.Environ()}
+			stuck, done := make(chan struct{}), make(chan error)
+			defer close(stuck)
+			go func() {
+				hung := writerFunc(func(p []byte) (int, error) { <-stuck; return len(p), nil })
+				done <- w.RunGenerate(t.Context(), GenerateRun{Module: at(dir), Dir: dir, Output: hung, Timeout: time.Second})
+			}()
+			select {
+			case err := <-done:
+				if fmt.Sprint(err) != want {
+					t.Errorf("%v, want %s", err, want)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("it waits for a reader")
 			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("%s: it waits for a reader", script)
-		}
+		})
 	}
 }
 

@@ -4,10 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // TestServices: an image made of one file goes from the daemon to the registry and back, and nothing stays.
 func TestServices(t *testing.T) {
+	testhelpers.OnlyLong(t)
 	Need(t)
 	dir := ""
 	t.Run("while they run", func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/cnb-prelude/prelude/testhelpers"
 	"github.com/cnb-prelude/prelude/testhelpers/docker"
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
@@ -212,6 +213,7 @@ func TestOther(t *testing.T) {
 // TestDocker: Docker takes the image from an archive, and a Dockerfile takes the executables from it. A link in the builder is
 // replaced, and not what it leads to.
 func TestDocker(t *testing.T) {
+	testhelpers.OnlyLong(t)
 	docker.Need(t)
 	release.Need(t, "skopeo")
 	d := docker.Start(t)
