@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -96,6 +97,33 @@ func TestRelease(t *testing.T) {
 		}
 		if !bytes.Equal(built, files["lifecycle/"+name].Data) {
 			t.Errorf("%s: `make build` and `make dist` make different ones", name)
+		}
+	}
+	// With a tag, the version is the tag's.
+	tagged := exec.Command("sh", "-euc", "git tag v1.2.3; make build >&2; bin/detector -version; git rev-parse --short=12 HEAD")
+	tagged.Dir = dirs[0]
+	out, err := tagged.Output()
+	if lines := strings.Fields(string(out)); err != nil || len(lines) != 2 || lines[0] != "1.2.3+"+lines[1] {
+		t.Errorf("%v: version and commit are %q", err, out)
+	}
+}
+
+// TestChangelog: each version that has a tag has an entry, with a date.
+func TestChangelog(t *testing.T) {
+	log, err := os.ReadFile("../../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^## \d+\.\d+\.\d+, `).Match(log) {
+		t.Error("there is no entry for any version")
+	}
+	tags, err := exec.Command("git", "tag", "--list", "v*").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range strings.Fields(string(tags)) {
+		if !regexp.MustCompile(`(?m)^## ` + regexp.QuoteMeta(tag[1:]) + `, \d{4}-\d\d-\d\d$`).Match(log) {
+			t.Errorf("there is no entry for %s with a date", tag)
 		}
 	}
 }
