@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the page's template
 	"encoding/json"
 	"fmt"
@@ -37,9 +38,9 @@ func (r Report) HTML() ([]byte, error) {
 // page is what the template shows.
 type page struct {
 	Report
-	Failed   bool
-	Headline string
-	Glance   []glance
+	Failed    bool
+	Headline  string
+	Decisions []decision
 	// Why are the reasons why earlier candidates failed, the first ones, if one passed.
 	Why []Failure
 	// Closest are the groups that were closest, if none passed, ClosestPlan the build plan of the first of them as far as it
@@ -56,8 +57,8 @@ type page struct {
 	Started     string
 }
 
-// glance is one thing to see at a glance.
-type glance struct {
+// decision is what was decided, and what from.
+type decision struct {
 	Term, Text, Note string
 }
 
@@ -70,7 +71,7 @@ const (
 
 func newPage(r Report) page {
 	p := page{
-		Report: r, Failed: r.Outcome.ExitCode != 0, Headline: headline(r), Glance: glances(r),
+		Report: r, Failed: r.Outcome.ExitCode != 0, Headline: headline(r), Decisions: decisions(r),
 		Plan: newPlanPicture(r), Entries: r.Plan, Times: newTimePicture(r), Started: r.Timings.Started.UTC().Format("2 January 2006, 15:04:05 MST"),
 	}
 	members := 0
@@ -130,66 +131,82 @@ func headline(r Report) string {
 	return "Detection failed"
 }
 
-// glances are the decisions, and what they came from.
-func glances(r Report) []glance {
-	var all []glance
-	add := func(term, text, note string) { all = append(all, glance{term, text, note}) }
-	switch failed := r.failedCandidates(); {
-	case r.Evaluated > 0 && len(r.Group) > 0 && failed == 0:
-		add("Group", "the first candidate", "nothing had to be tried before it")
-	case r.Evaluated > 0 && len(r.Group) > 0:
-		add("Group", fmt.Sprintf("candidate %d", r.Evaluated), tidy.Count(failed, "candidate")+" failed before it")
-	case r.Evaluated > 0:
-		add("Group", "none", tidy.Count(failed, "candidate")+" failed")
+// decisions are what was decided, what from, and how long it took: the lines at the top of the page.
+func decisions(r Report) []decision {
+	return slices.Concat(groupDecision(r), planDecision(r), imageDecisions(r.Generation), targetDecision(r.Target), []decision{times(r.Timings)})
+}
+
+func groupDecision(r Report) []decision {
+	failed := r.failedCandidates()
+	switch {
+	case r.Evaluated == 0:
+		return nil
+	case len(r.Group) == 0:
+		return []decision{{"Group", "none", tidy.Count(failed, "candidate") + " failed"}}
+	case failed == 0:
+		return []decision{{"Group", "the first candidate", "nothing had to be tried before it"}}
 	}
-	if len(r.Plan) > 0 {
-		given := 0
-		for _, entry := range r.Plan {
-			if entry.GivenTo != nil {
-				given++
-			}
-		}
-		add("Build plan", tidy.Plural(len(r.Plan), "1 dependency", fmt.Sprintf("%d dependencies", len(r.Plan))), fmt.Sprintf("%d given to extensions, %d left for buildpacks", given, len(r.Plan)-given))
+	return []decision{{"Group", fmt.Sprintf("candidate %d", r.Evaluated), tidy.Count(failed, "candidate") + " failed before it"}}
+}
+
+func planDecision(r Report) []decision {
+	if len(r.Plan) == 0 {
+		return nil
 	}
-	if g := r.Generation; g != nil && g.RunImage != nil {
-		image := g.RunImage.Image
-		if image == "" {
-			image = "not known"
+	given := 0
+	for _, entry := range r.Plan {
+		if entry.GivenTo != nil {
+			given++
 		}
-		note := "as it was"
-		if g.RunImage.SwitchedBy != "" {
-			note = "switched by " + g.RunImage.SwitchedBy
-		}
-		if g.RunImage.Extend {
-			note += ", to be extended"
-		}
-		add("Run image", image, note)
-		build, note := "as it is", "no build.Dockerfile"
-		if g.BuildImage.Extend {
-			n := 0
-			for _, e := range g.Extensions {
-				for _, d := range e.Dockerfiles {
-					if d.Kind == "build" {
-						n++
-					}
+	}
+	return []decision{{
+		"Build plan", tidy.Plural(len(r.Plan), "1 dependency", fmt.Sprintf("%d dependencies", len(r.Plan))),
+		fmt.Sprintf("%d given to extensions, %d left for buildpacks", given, len(r.Plan)-given),
+	}}
+}
+
+func imageDecisions(g *Generation) []decision {
+	if g == nil || g.RunImage == nil {
+		return nil
+	}
+	run := decision{"Run image", cmp.Or(g.RunImage.Image, "not known"), "as it was"}
+	if g.RunImage.SwitchedBy != "" {
+		run.Note = "switched by " + g.RunImage.SwitchedBy
+	}
+	if g.RunImage.Extend {
+		run.Note += ", to be extended"
+	}
+	build := decision{"Build image", "as it is", "no build.Dockerfile"}
+	if g.BuildImage.Extend {
+		n := 0
+		for _, e := range g.Extensions {
+			for _, d := range e.Dockerfiles {
+				if d.Kind == "build" {
+					n++
 				}
 			}
-			build, note = "to be extended", "by "+tidy.Count(n, "Dockerfile")
 		}
-		add("Build image", build, note)
+		build.Text, build.Note = "to be extended", "by "+tidy.Count(n, "Dockerfile")
 	}
-	if t := r.Target; t != nil {
-		add("Target", strings.Join(words(t.OS, t.Arch, t.Variant), "/"), strings.Join(words(t.Distro, t.DistroVersion), " "))
+	return []decision{run, build}
+}
+
+func targetDecision(t *Target) []decision {
+	if t == nil {
+		return nil
 	}
+	return []decision{{"Target", strings.Join(words(t.OS, t.Arch, t.Variant), "/"), strings.Join(words(t.Distro, t.DistroVersion), " ")}}
+}
+
+func times(t Timings) decision {
 	var steps []string
-	if s := r.Timings.Detect; s != nil {
+	if s := t.Detect; s != nil {
 		steps = append(steps, "detection "+took(s.DurationMS))
 	}
-	if s := r.Timings.Generate; s != nil {
+	if s := t.Generate; s != nil {
 		steps = append(steps, "generation "+took(s.DurationMS))
 	}
-	add("Took", took(r.Timings.TotalMS), strings.Join(steps, ", "))
-	return all
+	return decision{"Took", took(t.TotalMS), strings.Join(steps, ", ")}
 }
 
 func words(all ...string) []string {

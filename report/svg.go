@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -336,16 +337,46 @@ const (
 
 // newTimePicture lays out the time line; nil if nothing ran.
 func newTimePicture(r Report) *timePicture {
-	p := &timePicture{Width: timeWidth, Left: timeLeft, Top: 30}
-	type ran struct {
-		ref   Ref
-		span  Span
-		class string
+	runs := timedRuns(r)
+	if len(runs) == 0 {
+		return nil
 	}
-	var all []ran
+	end := 1.0
+	for _, run := range runs {
+		end = max(end, run.span.StartMS+run.span.DurationMS)
+	}
+	p := &timePicture{Width: timeWidth, Left: timeLeft, Top: 30}
+	scale := float64(timeWidth-timeLeft-timeRight) / end
+	p.Bottom = p.Top + 6
+	for _, run := range runs {
+		p.Rows = append(p.Rows, run.row(p.Bottom, scale))
+		p.Bottom += timeRowSpace
+	}
+	p.Height = p.Bottom + 8
+	for at := 0.0; at <= end; at += tickStep(end) {
+		label := "0"
+		if at > 0 {
+			label = took(at)
+		}
+		p.Ticks = append(p.Ticks, timeTick{X: timeLeft + at*scale, Label: label})
+	}
+	p.Label = fmt.Sprintf("Time line of %s of bin/detect and bin/generate, %s in all", tidy.Count(len(runs), "run"), took(end))
+	return p
+}
+
+// timedRun is a run of bin/detect or bin/generate.
+type timedRun struct {
+	ref   Ref
+	span  Span
+	class string // "detect" or "generate", and the outcome
+}
+
+// timedRuns are all runs whose time is known, in the order in which they began.
+func timedRuns(r Report) []timedRun {
+	var all []timedRun
 	for _, m := range r.Modules {
 		if m.Time != nil {
-			all = append(all, ran{m.Ref, *m.Time, "detect " + m.Outcome})
+			all = append(all, timedRun{m.Ref, *m.Time, "detect " + m.Outcome})
 		}
 	}
 	if r.Generation != nil {
@@ -355,51 +386,25 @@ func newTimePicture(r Report) *timePicture {
 				class = "generate err"
 			}
 			if e.Time != nil {
-				all = append(all, ran{e.Ref, *e.Time, class})
+				all = append(all, timedRun{e.Ref, *e.Time, class})
 			}
 		}
 	}
-	if len(all) == 0 {
-		return nil
+	slices.SortStableFunc(all, func(a, b timedRun) int { return cmp.Compare(a.span.StartMS, b.span.StartMS) })
+	return all
+}
+
+// row is a run's row of the picture, at a height and with so many units for each millisecond.
+func (run timedRun) row(y int, scale float64) timeRow {
+	row := timeRow{
+		Y: y, TextY: y + 12, X: timeLeft + run.span.StartMS*scale, Width: max(2, run.span.DurationMS*scale),
+		Name: clip(tidy.Text(run.ref.String()), 30), Took: took(run.span.DurationMS), Class: run.class,
 	}
-	slices.SortStableFunc(all, func(a, b ran) int {
-		switch {
-		case a.span.StartMS < b.span.StartMS:
-			return -1
-		case a.span.StartMS > b.span.StartMS:
-			return 1
-		}
-		return 0
-	})
-	end := 1.0
-	for _, one := range all {
-		end = max(end, one.span.StartMS+one.span.DurationMS)
-	}
-	scale := float64(timeWidth-timeLeft-timeRight) / end
-	y := p.Top + 6
-	for _, one := range all {
-		row := timeRow{
-			Y: y, TextY: y + 12, X: timeLeft + one.span.StartMS*scale, Width: max(2, one.span.DurationMS*scale),
-			Name: clip(tidy.Text(one.ref.String()), 30), Took: took(one.span.DurationMS), Class: one.class,
-		}
-		row.EndX = row.X + row.Width + 7
-		what, outcome, _ := strings.Cut(one.class, " ")
-		row.Title = tidy.Text(fmt.Sprintf("bin/%s of %s %s: %s, from %s on", what, one.ref.Kind, one.ref, outcomeWord(outcome), took(one.span.StartMS)))
-		row.Title += ", took " + row.Took
-		p.Rows = append(p.Rows, row)
-		y += timeRowSpace
-	}
-	p.Bottom = y
-	p.Height = y + 8
-	for at := 0.0; at <= end; at += tickStep(end) {
-		label := "0"
-		if at > 0 {
-			label = took(at)
-		}
-		p.Ticks = append(p.Ticks, timeTick{X: timeLeft + at*scale, Label: label})
-	}
-	p.Label = fmt.Sprintf("Time line of %s of bin/detect and bin/generate, %s in all", tidy.Count(len(all), "run"), took(end))
-	return p
+	row.EndX = row.X + row.Width + 7
+	what, outcome, _ := strings.Cut(run.class, " ")
+	row.Title = tidy.Text(fmt.Sprintf("bin/%s of %s %s: %s, from %s on", what, run.ref.Kind, run.ref, outcomeWord(outcome), took(run.span.StartMS)))
+	row.Title += ", took " + row.Took
+	return row
 }
 
 // tickStep is a round number of milliseconds of which four to nine fit into a time.
