@@ -51,7 +51,8 @@ func generates(ts *testscript.TestScript, neg bool, args []string) {
 	s.extensions = s.findExtensions()
 	first := s.run(args[0])
 	for _, api := range args[1:] {
-		other, want := outcome{}, first
+		var other outcome
+		want := first
 		switch {
 		case testhelpers.Long() && ts.Getenv(reportsTo) == "":
 			other = s.run(api)
