@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,15 +15,12 @@ import (
 const nobody = 65534
 
 func main() {
-	name, args := filepath.Base(os.Args[0]), os.Args[1:]
-	if name != "unprivileged" {
-		args = append([]string{filepath.Join(os.Getenv("PRELUDE_BUILT"), name)}, withReport(args)...)
-	}
-	fmt.Fprintln(os.Stderr, become(args))
+	path := filepath.Join(os.Getenv("PRELUDE_BUILT"), filepath.Base(os.Args[0]))
+	fmt.Fprintln(os.Stderr, become(append([]string{path}, withReport(os.Args[1:])...)))
 	os.Exit(1)
 }
 
-// become turns this process into a command. It only returns if that fails.
+// become turns this process into an executable, whose path comes first. It only returns if that fails.
 func become(argv []string) error {
 	if os.Geteuid() == 0 && os.Getenv("PRELUDE_AS_ROOT") == "" {
 		for _, err := range []error{syscall.Setgroups(nil), syscall.Setgid(nobody), syscall.Setuid(nobody)} {
@@ -33,11 +29,7 @@ func become(argv []string) error {
 			}
 		}
 	}
-	path, err := exec.LookPath(argv[0])
-	if err != nil {
-		return err
-	}
-	return syscall.Exec(path, argv, os.Environ())
+	return syscall.Exec(argv[0], argv, os.Environ())
 }
 
 // withReport adds -report to arguments that don't have it and don't just ask what this is, if PRELUDE_REPORTS names a directory
