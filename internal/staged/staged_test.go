@@ -1,4 +1,4 @@
-package platform
+package staged
 
 import (
 	"fmt"
@@ -38,10 +38,10 @@ func names(t *testing.T, dir string) string {
 }
 
 // B12: a file is complete or untouched, and nothing is left beside it.
-func TestWriteFile(t *testing.T) {
+func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a", "b", "file")
-	must(t, WriteFile(path, []byte("one")))
+	must(t, Write(path, []byte("one")))
 	info, err := os.Stat(path)
 	must(t, err)
 	umask := syscall.Umask(0o022)
@@ -55,7 +55,7 @@ func TestWriteFile(t *testing.T) {
 	must(t, err)
 	defer old.Close()
 	must(t, os.Chmod(path, 0o400)) // that the old file may not be written does not matter
-	must(t, WriteFile(path, []byte("two")))
+	must(t, Write(path, []byte("two")))
 	buffer := make([]byte, 10)
 	if n, _ := old.Read(buffer); string(buffer[:n]) != "one" {
 		t.Errorf("the old file has %q now", buffer[:n])
@@ -65,7 +65,7 @@ func TestWriteFile(t *testing.T) {
 	}
 
 	long := filepath.Join(dir, strings.Repeat("x", 255))
-	must(t, WriteFile(long, []byte("a name can be that long")))
+	must(t, Write(long, []byte("a name can be that long")))
 }
 
 // A target that is a link stays one; what it leads to is written.
@@ -76,8 +76,8 @@ func TestWriteThroughLinks(t *testing.T) {
 	must(t, os.Symlink("elsewhere/there", filepath.Join(dir, "link")))
 	must(t, os.Symlink("link", filepath.Join(dir, "link to it")))
 	must(t, os.Symlink("elsewhere/new", filepath.Join(dir, "dangling")))
-	must(t, WriteFile(filepath.Join(dir, "link to it"), []byte("new")))
-	must(t, WriteFile(filepath.Join(dir, "dangling"), []byte("newer")))
+	must(t, Write(filepath.Join(dir, "link to it"), []byte("new")))
+	must(t, Write(filepath.Join(dir, "dangling"), []byte("newer")))
 	if got := text(t, filepath.Join(dir, "elsewhere/there")) + " " + text(t, filepath.Join(dir, "elsewhere/new")); got != "new newer" {
 		t.Errorf("the files have %q", got)
 	}
@@ -88,7 +88,7 @@ func TestWriteThroughLinks(t *testing.T) {
 		t.Errorf("left: %s", got)
 	}
 	must(t, os.Symlink("loop", filepath.Join(dir, "loop")))
-	if err := WriteFile(filepath.Join(dir, "loop"), nil); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
+	if err := Write(filepath.Join(dir, "loop"), nil); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
 		t.Errorf("a loop: %v", err)
 	}
 }
@@ -96,14 +96,14 @@ func TestWriteThroughLinks(t *testing.T) {
 // What is not a regular file is written in place, without waiting.
 func TestWriteToOtherThings(t *testing.T) {
 	dir := t.TempDir()
-	must(t, WriteFile("/dev/null", []byte("x")))
+	must(t, Write("/dev/null", []byte("x")))
 	if info, err := os.Stat("/dev/null"); err != nil || info.Mode()&fs.ModeDevice == 0 {
 		t.Fatalf("/dev/null is %v now, %v", info.Mode(), err)
 	}
 
 	pipe := filepath.Join(dir, "pipe")
 	must(t, syscall.Mkfifo(pipe, 0o600))
-	if err := WriteFile(pipe, []byte("x")); err == nil || !strings.Contains(err.Error(), "nobody reads from that pipe") {
+	if err := Write(pipe, []byte("x")); err == nil || !strings.Contains(err.Error(), "nobody reads from that pipe") {
 		t.Errorf("a pipe without a reader: %v", err)
 	}
 	reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -122,7 +122,7 @@ func TestWriteToOtherThings(t *testing.T) {
 		}
 		received <- all
 	}()
-	must(t, WriteFile(pipe, []byte(big)))
+	must(t, Write(pipe, []byte(big)))
 	if <-received != big {
 		t.Error("what came through the pipe is something else")
 	}
@@ -130,11 +130,11 @@ func TestWriteToOtherThings(t *testing.T) {
 	open, err := os.Create(filepath.Join(dir, "log"))
 	must(t, err)
 	defer open.Close()
-	must(t, WriteFile(fmt.Sprintf("/proc/self/fd/%d", open.Fd()), []byte("appended")))
+	must(t, Write(fmt.Sprintf("/proc/self/fd/%d", open.Fd()), []byte("appended")))
 	if text(t, open.Name()) != "appended" {
 		t.Error("what is open was not written to")
 	}
-	if err := WriteFile(dir, nil); err == nil || !strings.Contains(err.Error(), "it is a directory") {
+	if err := Write(dir, nil); err == nil || !strings.Contains(err.Error(), "it is a directory") {
 		t.Errorf("a directory: %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestStageIsAllOrNothing(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, os.WriteFile(at("first"), []byte("old"), 0o644))
 	must(t, os.Mkdir(at("blocked"), 0o755))
-	_, err := Stage(Output{at("first"), []byte("new")}, Output{at("blocked"), []byte("new")})
+	_, err := Stage(File{at("first"), []byte("new")}, File{at("blocked"), []byte("new")})
 	if err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("blocked")+": it is a directory") {
 		t.Errorf("stage: %v", err)
 	}
@@ -154,7 +154,7 @@ func TestStageIsAllOrNothing(t *testing.T) {
 	}
 
 	// What comes up only when the files take their places takes back those that have.
-	s, err := Stage(Output{at("first"), []byte("new")}, Output{at("fresh"), []byte("new")}, Output{at("late"), []byte("new")})
+	s, err := Stage(File{at("first"), []byte("new")}, File{at("fresh"), []byte("new")}, File{at("late"), []byte("new")})
 	must(t, err)
 	must(t, os.MkdirAll(at("late/full"), 0o755))
 	must(t, os.Remove(s.outputs[2].beside)) // so that swapping fails as well
@@ -165,14 +165,14 @@ func TestStageIsAllOrNothing(t *testing.T) {
 		t.Errorf("commit: %q, %s", got, names(t, dir))
 	}
 
-	_, err = Stage(Output{at("same"), nil}, Output{dir + "/./same", nil})
+	_, err = Stage(File{at("same"), nil}, File{dir + "/./same", nil})
 	if err == nil || !strings.Contains(err.Error(), "it is the same file as "+at("same")) {
 		t.Errorf("the same file twice: %v", err)
 	}
 	if names(t, dir) != "blocked first late" {
 		t.Errorf("left: %s", names(t, dir))
 	}
-	s, err = Stage(Output{"/dev/null", nil}, Output{"/dev/null", nil}) // thrown away twice is fine
+	s, err = Stage(File{"/dev/null", nil}, File{"/dev/null", nil}) // thrown away twice is fine
 	must(t, err)
 	must(t, s.Commit())
 }
@@ -182,7 +182,7 @@ func TestFullDisk(t *testing.T) {
 	dir := mounted(t, "size=64k")
 	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("old a"), 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "b"), []byte("old b"), 0o644))
-	_, err := Stage(Output{filepath.Join(dir, "a"), []byte("new")}, Output{filepath.Join(dir, "b"), make([]byte, 128<<10)})
+	_, err := Stage(File{filepath.Join(dir, "a"), []byte("new")}, File{filepath.Join(dir, "b"), make([]byte, 128<<10)})
 	want := fmt.Sprintf("failed to write %s: no space left on device (make room there, or choose another path for it)", filepath.Join(dir, "b"))
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
@@ -202,15 +202,15 @@ func TestMountedFile(t *testing.T) {
 	must(t, os.WriteFile(target, nil, 0o644))
 	must(t, syscall.Mount(source, target, "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { syscall.Unmount(target, syscall.MNT_DETACH) })
-	must(t, WriteFile(target, []byte("new")))
+	must(t, Write(target, []byte("new")))
 	if text(t, source) != "new" || names(t, dir) != "target" {
 		t.Errorf("%q, %s", text(t, source), names(t, dir))
 	}
-	if err := WriteFile(target, make([]byte, 128<<10)); err == nil || text(t, source) != "new" {
+	if err := Write(target, make([]byte, 128<<10)); err == nil || text(t, source) != "new" {
 		t.Errorf("%v, %d bytes", err, len(text(t, source)))
 	}
 	// As on a system that does not tell mounts.
-	undo, err := (&staged{Output: Output{target, []byte("newer")}, target: target, beside: filepath.Join(dir, "beside")}).commitAfter(t)
+	undo, err := (&file{File: File{target, []byte("newer")}, target: target, beside: filepath.Join(dir, "beside")}).commitAfter(t)
 	must(t, err)
 	if text(t, source) != "newer" {
 		t.Errorf("%q", text(t, source))
@@ -220,9 +220,9 @@ func TestMountedFile(t *testing.T) {
 	}
 }
 
-func (o *staged) commitAfter(t *testing.T) (func() error, error) {
-	must(t, os.WriteFile(o.beside, o.Data, 0o644))
-	return o.commit()
+func (f *file) commitAfter(t *testing.T) (func() error, error) {
+	must(t, os.WriteFile(f.beside, f.Data, 0o644))
+	return f.commit()
 }
 
 // mounted is a small file system of its own, or a reason to skip.
@@ -246,30 +246,30 @@ func TestCannotWrite(t *testing.T) {
 	t.Cleanup(func() { os.Chmod(dir, 0o700) })
 	want := fmt.Sprintf("failed to write %s: permission denied (directory %s belongs to uid %d, gid %d with mode dr-x------; we are uid %[3]d, gid %[4]d; change that, or choose another path for it)",
 		filepath.Join(dir, "file"), dir, os.Geteuid(), os.Getegid())
-	if err := WriteFile(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
+	if err := Write(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
 }
 
 // A file that nobody has chosen the place of takes the place of what stands there, a link too, without a way in between
 // and without anything left.
-func TestReplaceFile(t *testing.T) {
+func TestReplace(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, os.WriteFile(at("precious"), []byte("precious"), 0o600))
 	must(t, os.Symlink("precious", at("link")))
 	must(t, syscall.Mkfifo(at("pipe"), 0o600))
 	for _, name := range []string{"fresh", "fresh", "link", "pipe"} {
-		must(t, ReplaceFile(at(name), []byte("new")))
+		must(t, Replace(at(name), []byte("new")))
 		if info, err := os.Lstat(at(name)); err != nil || !info.Mode().IsRegular() || text(t, at(name)) != "new" {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
 	must(t, os.Mkdir(at("directory"), 0o755))
-	if err := ReplaceFile(at("directory"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("directory")+": ") {
+	if err := Replace(at("directory"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("directory")+": ") {
 		t.Errorf("a directory: %v", err)
 	}
-	if err := ReplaceFile(at("nowhere/file"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("nowhere/file")+": ") {
+	if err := Replace(at("nowhere/file"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("nowhere/file")+": ") {
 		t.Errorf("nowhere: %v", err)
 	}
 	if text(t, at("precious")) != "precious" || names(t, dir) != "directory fresh link pipe precious" {

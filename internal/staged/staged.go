@@ -1,4 +1,5 @@
-package platform
+// Package staged writes several files as one: either all are replaced or none is.
+package staged
 
 import (
 	"bytes"
@@ -21,20 +22,20 @@ import (
 	"github.com/cnb-prelude/prelude/internal/files"
 )
 
-// Output is a file to write.
-type Output struct {
+// File is a file to write.
+type File struct {
 	Path string
 	Data []byte
 }
 
-// Staged are outputs that are written, beside the files whose place they are to take. Either Commit or Discard ends them.
-type Staged struct {
-	outputs []*staged
+// Files are outputs that are written, beside the files whose place they are to take. Either Commit or Discard ends them.
+type Files struct {
+	outputs []*file
 }
 
 // staged is one of them.
-type staged struct {
-	Output
+type file struct {
+	File
 	// target is where the path's links lead.
 	target string
 	// beside is the file that holds the data until it takes the target's place; empty if the target is written in place.
@@ -47,18 +48,18 @@ type staged struct {
 	old string
 }
 
-// WriteFile writes one output.
-func WriteFile(path string, data []byte) error {
-	s, err := Stage(Output{path, data})
+// Write writes one output.
+func Write(path string, data []byte) error {
+	s, err := Stage(File{path, data})
 	if err != nil {
 		return err
 	}
 	return s.Commit()
 }
 
-// ReplaceFile puts a new file in the place of whatever has that name, a link included, unless that is a directory. In the
+// Replace puts a new file in the place of whatever has that name, a link included, unless that is a directory. In the
 // meantime what was there stays as it is. It is for files whose place no user has chosen.
-func ReplaceFile(path string, data []byte) error {
+func Replace(path string, data []byte) error {
 	f, err := createBeside(path)
 	if err != nil {
 		return cannotWrite(path, err)
@@ -80,8 +81,8 @@ func ReplaceFile(path string, data []byte) error {
 // What a link leads to is written; the link stays. Three kinds of target cannot be replaced, so they are written in
 // place by Commit: what is not a regular file, such as /dev/stdout or a pipe with a reader; and a file that is
 // a mount of its own, as container platforms make them.
-func Stage(outputs ...Output) (*Staged, error) {
-	s := &Staged{}
+func Stage(outputs ...File) (*Files, error) {
+	s := &Files{}
 	seen := map[string]string{}
 	for _, o := range outputs {
 		one, err := stage(o)
@@ -105,7 +106,7 @@ func Stage(outputs ...Output) (*Staged, error) {
 
 // flush makes sure that all data is on the disk before the names are, so that a machine that fails has the old file or
 // the new one. All at the same time, for a file system makes one transaction of that. Some have no such thing.
-func (s *Staged) flush() error {
+func (s *Files) flush() error {
 	errs := make([]error, len(s.outputs))
 	var all sync.WaitGroup
 	for i, one := range s.outputs {
@@ -125,12 +126,12 @@ func (s *Staged) flush() error {
 	return cmp.Or(errs...)
 }
 
-func stage(o Output) (*staged, error) {
+func stage(o File) (*file, error) {
 	target, isOpen, err := follow(o.Path)
 	if err != nil {
 		return nil, err
 	}
-	one := &staged{Output: o, target: target}
+	one := &file{File: o, target: target}
 	info, err := os.Stat(target)
 	switch {
 	case isOpen:
@@ -221,18 +222,18 @@ func nameBeside(target string, create func(name string) error) (name string, err
 }
 
 // Discard removes what has been staged.
-func (s *Staged) Discard() {
+func (s *Files) Discard() {
 	for _, one := range s.outputs {
 		one.discard()
 	}
 	s.outputs = nil
 }
 
-func (o *staged) discard() {
-	if o.open != nil {
-		o.open.Close()
+func (f *file) discard() {
+	if f.open != nil {
+		f.open.Close()
 	}
-	for _, name := range []string{o.beside, o.old} {
+	for _, name := range []string{f.beside, f.old} {
 		if name != "" {
 			os.Remove(name)
 		}
@@ -240,9 +241,9 @@ func (o *staged) discard() {
 }
 
 // Commit brings all outputs to their places. If one cannot be, those before it are taken back.
-func (s *Staged) Commit() error {
+func (s *Files) Commit() error {
 	defer s.Discard() // after a commit, the files beside are the old ones
-	var done []*staged
+	var done []*file
 	var undo []func() error
 	for _, inPlace := range []bool{true, false} { // first what may fail for want of space or a reader
 		for _, one := range s.outputs {
@@ -261,7 +262,7 @@ func (s *Staged) Commit() error {
 
 // takeBack puts back what was there before some outputs, from last to first. What it cannot put back stays where it is
 // kept, and the error says where that is.
-func takeBack(done []*staged, undo []func() error) error {
+func takeBack(done []*file, undo []func() error) error {
 	var errs []error
 	for i, one := range slices.Backward(done) {
 		err := undo[i]()
@@ -279,48 +280,48 @@ func takeBack(done []*staged, undo []func() error) error {
 }
 
 // commit brings one output to its place and returns what takes it back, as far as that can be.
-func (o *staged) commit() (undo func() error, err error) {
+func (f *file) commit() (undo func() error, err error) {
 	switch {
-	case o.isMount:
-		return overwrite(o.target, o.Data)
-	case o.beside == "":
-		return func() error { return nil }, appendTo(o.target, o.Data)
+	case f.isMount:
+		return overwrite(f.target, f.Data)
+	case f.beside == "":
+		return func() error { return nil }, appendTo(f.target, f.Data)
 	}
 	swap := func() error {
-		return unix.Renameat2(unix.AT_FDCWD, o.beside, unix.AT_FDCWD, o.target, unix.RENAME_EXCHANGE)
+		return unix.Renameat2(unix.AT_FDCWD, f.beside, unix.AT_FDCWD, f.target, unix.RENAME_EXCHANGE)
 	}
 	if swap() == nil {
 		return swap, nil
 	}
 	// Nothing to swap with, or a file system that cannot.
-	info, err := os.Lstat(o.target)
+	info, err := os.Lstat(f.target)
 	if err == nil {
-		return o.replace(info)
+		return f.replace(info)
 	}
-	if err := os.Rename(o.beside, o.target); err != nil {
+	if err := os.Rename(f.beside, f.target); err != nil {
 		return nil, err
 	}
-	o.beside = ""
-	return func() error { return os.Remove(o.target) }, nil
+	f.beside = ""
+	return func() error { return os.Remove(f.target) }, nil
 }
 
 // replace brings an output to the place of an old file where the two cannot be swapped. The old one is kept until all
 // outputs are in place.
-func (o *staged) replace(info fs.FileInfo) (undo func() error, err error) {
-	if o.old, err = keepOld(o.target, info); err != nil {
+func (f *file) replace(info fs.FileInfo) (undo func() error, err error) {
+	if f.old, err = keepOld(f.target, info); err != nil {
 		return nil, err
 	}
-	undo = func() error { return os.Rename(o.old, o.target) }
-	err = os.Rename(o.beside, o.target)
-	_, gone := os.Lstat(o.target)
+	undo = func() error { return os.Rename(f.old, f.target) }
+	err = os.Rename(f.beside, f.target)
+	_, gone := os.Lstat(f.target)
 	switch {
 	case err == nil:
-		o.beside = ""
+		f.beside = ""
 		return undo, nil
 	case errors.Is(err, syscall.EBUSY): // a mount, on a system that does not tell so
-		return overwrite(o.target, o.Data)
+		return overwrite(f.target, f.Data)
 	case gone != nil:
-		err = errors.Join(err, takeBack([]*staged{o}, []func() error{undo}))
+		err = errors.Join(err, takeBack([]*file{f}, []func() error{undo}))
 	}
 	return nil, err
 }

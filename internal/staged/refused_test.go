@@ -1,4 +1,4 @@
-package platform
+package staged
 
 import (
 	"errors"
@@ -63,13 +63,13 @@ func TestTakeBack(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	old := map[string]fs.FileMode{"plain": 0o644, "read-only": 0o400, "odd": 0o751 | fs.ModeSticky}
-	var outputs []Output
+	var outputs []File
 	for name, mode := range old {
 		must(t, os.WriteFile(at(name), []byte("old "+name), 0o600))
 		must(t, os.Chmod(at(name), mode))
-		outputs = append(outputs, Output{at(name), []byte("new")})
+		outputs = append(outputs, File{at(name), []byte("new")})
 	}
-	outputs = append(outputs, Output{at("fresh"), []byte("new")}, Output{at("late"), []byte("new")})
+	outputs = append(outputs, File{at("fresh"), []byte("new")}, File{at("late"), []byte("new")})
 	before, err := testhelpers.Tree(dir)
 	must(t, err)
 
@@ -103,7 +103,7 @@ func TestTakeBackFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	must(t, os.WriteFile(path, []byte("old"), 0o600))
-	s, err := Stage(Output{path, []byte("new")})
+	s, err := Stage(File{path, []byte("new")})
 	must(t, err)
 	one := s.outputs[0]
 	_, err = one.commit()
