@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,8 +66,57 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%q, %s", text(t, path), names(t, filepath.Dir(path)))
 	}
 
+	if info, err = os.Stat(path); err != nil || info.Mode() != 0o400 {
+		t.Errorf("%v, %v: the mode is not that of the old file", info.Mode(), err)
+	}
+
 	long := filepath.Join(dir, strings.Repeat("x", 255))
 	must(t, Write(long, []byte("a name can be that long")))
+}
+
+// A file that replaces another keeps its mode, whatever the umask, and its group and owner as far as the system allows. The
+// permissions of a group that cannot be kept do not go to another one.
+func TestKeepsModeGroupAndOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of several users; acceptance/testdata/files_outputs.txtar shows the mode as somebody else")
+	}
+	dir, err := os.MkdirTemp("", "staged-") // open to all, as t.TempDir is not
+	must(t, err)
+	defer os.RemoveAll(dir)
+	must(t, os.Chmod(dir, 0o777))
+	path, writer := filepath.Join(dir, "file"), filepath.Join(dir, "writer")
+	self, err := os.ReadFile(os.Args[0])
+	must(t, err)
+	must(t, os.WriteFile(writer, self, 0o755))
+	defer syscall.Umask(syscall.Umask(0o077))
+	for _, test := range []struct {
+		why, who            string
+		mode, want          fs.FileMode
+		user, group         int
+		wantUser, wantGroup int
+	}{
+		{"root can keep all", "", 0o664, 0o664, 1, 5678, 1, 5678},
+		{"a program must not become another user's", "", 0o755 | fs.ModeSetuid, 0o755, 1, 5678, 1, 5678},
+		{"the owner's group is one of ours", "5678", 0o664, 0o664, 0, 5678, 1234, 5678},
+		{"the group is not ours: what it may, ours must not", "9", 0o664, 0o644, 0, 5678, 1234, 1234},
+		{"the group is not ours, and all may write", "9", 0o606, 0o666, 0, 5678, 1234, 1234},
+	} {
+		must(t, os.WriteFile(path, []byte("old"), 0o600))
+		must(t, os.Chown(path, test.user, test.group))
+		must(t, os.Chmod(path, test.mode))
+		if test.who == "" {
+			must(t, Write(path, []byte("new")))
+		} else {
+			writeAs(t, writer, test.who, path)
+		}
+		info, err := os.Stat(path)
+		must(t, err)
+		stat := info.Sys().(*syscall.Stat_t)
+		if info.Mode() != test.want || int(stat.Uid) != test.wantUser || int(stat.Gid) != test.wantGroup || text(t, path) != "new" {
+			t.Errorf("%s: %v %d:%d %q", test.why, info.Mode(), stat.Uid, stat.Gid, text(t, path))
+		}
+		must(t, os.Remove(path))
+	}
 }
 
 // A target that is a link stays one; what it leads to is written.
@@ -157,7 +208,7 @@ func TestStageIsAllOrNothing(t *testing.T) {
 	s, err := Stage(File{at("first"), []byte("new")}, File{at("fresh"), []byte("new")}, File{at("late"), []byte("new")})
 	must(t, err)
 	must(t, os.MkdirAll(at("late/full"), 0o755))
-	must(t, os.Remove(s.outputs[2].beside)) // so that swapping fails as well
+	must(t, os.Remove(s.all[2].beside)) // so that swapping fails as well
 	if err := s.Commit(); err == nil || !strings.Contains(err.Error(), "failed to write "+at("late")) {
 		t.Errorf("commit: %v", err)
 	}
@@ -234,6 +285,19 @@ func mounted(t *testing.T, options string) string {
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
+}
+
+// writeAs writes a file as user and group 1234 with another group, in a process of its own.
+func writeAs(t *testing.T, writer, group, path string) {
+	t.Helper()
+	c := exec.Command(writer)
+	c.Env = append(os.Environ(), writing+"="+path)
+	number, err := strconv.Atoi(group)
+	must(t, err)
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1234, Gid: 1234, Groups: []uint32{uint32(number)}}}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 }
 
 func TestCannotWrite(t *testing.T) {
