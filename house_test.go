@@ -16,7 +16,7 @@ const module = "github.com/cnb-prelude/prelude"
 var rooms = map[string][]string{
 	"cmd/detector":               {"cmd", "platform"},
 	"cmd/generator":              {"cmd", "platform"},
-	"cmd":                        {"report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
+	"cmd":                        {"internal/tidy", "report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
 	"report":                     {"internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "internal/tidy"},
 	"phase/detect":               {"internal/process", "internal/statusline", "phase", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api"},
 	"phase/generate":             {"internal/staged", "phase", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy"},

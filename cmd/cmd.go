@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/cnb-prelude/prelude/internal/statusline"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 	"github.com/cnb-prelude/prelude/report"
@@ -63,8 +64,11 @@ func (p process) run(phase platform.Phase) int {
 	}
 	ctx, kill, stop := untilSignal(os.Exit)
 	defer stop()
-	colour := p.terminal && !in.NoColor && p.getenv("NO_COLOR") == "" // B07
-	level, _ := platform.ParseLevel(in.LogLevel)                      // a bad one is among Parse's errors
+	colour := p.terminal
+	if in.NoColor || p.getenv("NO_COLOR") != "" { // of modules, too
+		colour, p.stdout = false, &tidy.Uncoloured{To: p.stdout}
+	}
+	level, _ := platform.ParseLevel(in.LogLevel) // a bad one is among Parse's errors
 	// Where there are no colours, there is no status line either.
 	var status *statusline.Line
 	if colour && level == slog.LevelInfo && p.getenv("TERM") != "dumb" {

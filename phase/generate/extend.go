@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -85,6 +86,9 @@ func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
 		Module: e.Module, Dir: dir, Requires: e.Given, Output: io.MultiWriter(&printed, g.Output), Timeout: g.Inputs.GenerateTimeout,
 	})
 	e.Printed = printed.Text()
+	if last := e.Printed[strings.LastIndexByte(e.Printed, '\n')+1:]; tidy.Text(last) != "" {
+		io.WriteString(g.Output, "\n") //nolint:errcheck // what is said next must not continue its line
+	}
 	if err == nil {
 		return nil
 	}
