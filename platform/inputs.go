@@ -107,7 +107,7 @@ func Table() []Input {
 		{Flag: "group", Env: "CNB_GROUP_PATH", Default: "<layers>/group.toml", Since: first, Usage: "path to group.toml", field: func(i *Inputs) any { return &i.GroupPath }},
 		{Flag: "layers", Env: "CNB_LAYERS_DIR", Default: "/layers", Since: first, Directory: true, Usage: "path to the layers directory", field: func(i *Inputs) any { return &i.LayersDir }},
 		{Flag: "log-level", Env: "CNB_LOG_LEVEL", Default: "info", Since: first, Usage: "debug, info, warn or error", field: func(i *Inputs) any { return &i.LogLevel }},
-		{Flag: "no-color", Env: "CNB_NO_COLOR", Default: "false", Since: first, Usage: "no colours, even on a terminal", field: func(i *Inputs) any { return &i.NoColor }},
+		{Flag: "no-color", Env: "CNB_NO_COLOR", Default: "false", Since: first, Usage: "no colours, even on a terminal, and none in the output of modules", field: func(i *Inputs) any { return &i.NoColor }},
 		{Flag: "order", Env: "CNB_ORDER_PATH", Default: "<layers>/order.toml if it exists, else /cnb/order.toml", Since: first, Only: Detector, Usage: "path to order.toml", field: func(i *Inputs) any { return &i.OrderPath }},
 		{Flag: "plan", Env: "CNB_PLAN_PATH", Default: "<layers>/plan.toml", Since: first, Usage: "path to plan.toml", field: func(i *Inputs) any { return &i.PlanPath }},
 		{Flag: "platform", Env: "CNB_PLATFORM_DIR", Default: "/platform", Since: first, Directory: true, Usage: "path to the platform directory", field: func(i *Inputs) any { return &i.PlatformDir }},

@@ -1,8 +1,5 @@
-// Package files reads files that other programs and people write, and removes directories that modules fill, without
-// trusting either to be what it should be.
-//
-// It is a room of its own because platform, buildpack/store, buildpack/invoke and phase/generate all read such files, and none
-// of them may import the others for it.
+// Package files reads files that other programs and people write, and copies and removes directories that modules fill,
+// without trusting either to be what it should be.
 package files
 
 import (
