@@ -39,6 +39,9 @@ func (e Environment) Remembering() Environment {
 	return e
 }
 
+// ReadFilesAgain makes the environment read its files with variables anew: it was given other directories.
+func (e *Environment) ReadFilesAgain() { e.once = nil }
+
 // inherited are the variables that do not depend on the module, except on whether it wants those of the platform.
 type inherited struct {
 	read      sync.Once
