@@ -63,15 +63,15 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	resolution := r.record.Detection.Resolution
-	files := []file{{r.in.GroupPath, platform.NewGroup(modules(resolution.Group)).Encode}}
+	resolution := r.record.Detection.Answer.Resolution
+	files := []file{{r.in.GroupPath, platform.NewGroup(modules(resolution.Taking)).Encode}}
 	if r.in.GeneratedDir == "" { // the Platform API has no extensions yet
 		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), nil)
 	}
 	if r.in.SkipGenerate {
 		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), func() error { return generate.RemoveEarlier(r.in) })
 	}
-	request := generate.Request{Extensions: extensions(resolution.Group), Plan: resolution.Plan, Analyzed: c.Analyzed}
+	request := generate.Request{Extensions: extensions(resolution.Taking), Plan: resolution.Plan, Analyzed: c.Analyzed}
 	return r.generateFrom(ctx, c, request, files)
 }
 

@@ -58,6 +58,8 @@ type Inputs struct {
 	SkipGenerate bool
 	// Parallel is how many bin/detect run at the same time at the most; 0: as many as there are CPUs for this process, and more.
 	Parallel int
+	// Baseline is true if each bin/detect runs once more in an empty directory when no group has passed.
+	Baseline bool
 	// DetectTimeout and GenerateTimeout are for each executable; 0 means none.
 	DetectTimeout   time.Duration
 	GenerateTimeout time.Duration
@@ -121,6 +123,7 @@ func Table() []Input {
 		{Flag: "layout-dir", Env: "CNB_LAYOUT_DIR", Since: api.V(0, 12), Directory: true, Usage: "experimental: path to the directory with OCI layouts", field: func(i *Inputs) any { return &i.LayoutDir }},
 		{Flag: "skip-generate", Env: "PRELUDE_SKIP_GENERATE", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},
 		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other, none before it is needed", field: func(i *Inputs) any { return &i.Parallel }},
+		{Flag: "baseline", Env: "PRELUDE_BASELINE", Default: "true", Since: first, Only: Detector, Usage: "when no group passed, run each bin/detect once more in an empty directory, to explain what the app has to do with it; with -parallel 1 only if this is given", field: func(i *Inputs) any { return &i.Baseline }},
 		{Flag: "detect-timeout", Env: "PRELUDE_DETECT_TIMEOUT", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
 		{Flag: "generate-timeout", Env: "PRELUDE_GENERATE_TIMEOUT", Default: "0", Since: api.V(0, 10), Usage: "how long each bin/generate may take, for instance 5m; 0: as long as it wants", field: func(i *Inputs) any { return &i.GenerateTimeout }},
 	}
@@ -172,6 +175,9 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 	case set.NArg() > 0:
 		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; all there is are flags", set.Args())}
 	}
+	given := getenv("PRELUDE_BASELINE") != ""
+	set.Visit(func(f *flag.Flag) { given = given || f.Name == "baseline" })
+	in.Baseline = in.Baseline && (given || in.Parallel != 1) // strictly once each is what 1 is chosen for
 	return in, in.finish()
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -14,11 +13,10 @@ import (
 // report puts the report together.
 func (r *Record) report(version string, err error) Report {
 	total := millis(time.Since(r.started))
-	why := r.why()
 	report := Report{
 		Version: Version, Phase: r.in.Phase, Prelude: version, PlatformAPI: r.in.PlatformAPI.String(),
-		Outcome: outcome(err), ExecEnv: r.in.ExecEnv, Evaluated: r.evaluated(),
-		Candidates: r.candidates(why), Explanation: r.explanation(why), Modules: r.modules(),
+		Outcome: outcome(err), ExecEnv: r.in.ExecEnv, Judged: r.judged(),
+		Candidates: r.candidates(), Explanation: r.explanation(), Modules: r.modules(),
 		Group: r.group(), Dropped: r.dropped(), Plan: r.entries(),
 		Generation: r.generation(),
 		Warnings:   list(r.warnings),
@@ -35,22 +33,6 @@ func (r *Record) report(version string, err error) Report {
 		report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
 	}
 	return report
-}
-
-// resolution is the answer of detection; nil if there is none.
-func (r *Record) resolution() *resolve.Resolution {
-	if r.Detection == nil {
-		return nil
-	}
-	return r.Detection.Resolution
-}
-
-// failure is that no group passed detection; nil if one did, or that is not known.
-func (r *Record) failure() *resolve.Failure {
-	if r.Detection == nil {
-		return nil
-	}
-	return r.Detection.Failure
 }
 
 // outcome is how a phase ends, from the error that also the exit code derives from.

@@ -12,100 +12,76 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-func (r *Record) evaluated() int {
-	if res, f := r.resolution(), r.failure(); res != nil {
-		return res.Evaluated
-	} else if f != nil {
-		return f.Evaluated
+// answer is what detection found; nil if it came to no end.
+func (r *Record) answer() *resolve.Answer {
+	if r.Detection == nil {
+		return nil
 	}
-	return 0
+	return r.Detection.Answer
 }
 
-// attempts are the candidates that failed.
-func (r *Record) attempts() []resolve.Attempt {
-	if res, f := r.resolution(), r.failure(); res != nil {
-		return res.Before
-	} else if f != nil {
-		return f.Attempts
+// resolution is the group that passed; nil if there is none.
+func (r *Record) resolution() *resolve.Resolution {
+	if a := r.answer(); a != nil {
+		return a.Resolution
 	}
 	return nil
 }
 
-func (r *Record) candidates(why explain.Explanation) []Candidate {
-	all := []Candidate{}
-	for _, attempt := range r.attempts() {
-		all = append(all, candidate(attempt, false))
+func (r *Record) judged() int {
+	if a := r.answer(); a != nil {
+		return a.Judged
 	}
-	for i, f := range why.Failures {
-		for _, attempt := range f.Attempts {
-			all[attempt].Failure = &i
+	return 0
+}
+
+func (r *Record) candidates() []Candidate {
+	all := []Candidate{}
+	if a := r.answer(); a != nil {
+		for _, c := range a.Trace {
+			all = append(all, candidate(c, false))
 		}
 	}
 	if res := r.resolution(); res != nil {
-		all = append(all, candidate(resolve.Attempt{Number: res.Evaluated, Group: res.GroupOfOrder, Members: res.Candidate}, true))
+		all = append(all, candidate(res.Candidate, true))
 	}
 	return all
 }
 
-func candidate(a resolve.Attempt, passed bool) Candidate {
-	c := Candidate{Number: a.Number, Group: a.Group + 1, Passed: passed, Members: []CandidateMember{}}
-	for _, m := range a.Members {
-		c.Members = append(c.Members, candidateMember(m))
+func candidate(from resolve.Candidate, passed bool) Candidate {
+	c := Candidate{Group: from.Group + 1, Passed: passed, Members: []CandidateMember{}, Reason: explain.CandidateReason(from)}
+	if passed {
+		c.Reason = ""
+	}
+	for _, m := range from.Members {
+		c.Members = append(c.Members, CandidateMember{Ref: refReport(m.Module.Ref), Optional: m.Optional, Outcome: string(m.Detection.Outcome)})
 	}
 	return c
 }
 
-func candidateMember(m resolve.Member) CandidateMember {
-	return CandidateMember{Ref: refReport(m.Module.Ref), Optional: m.Optional, Outcome: string(m.Detection.Outcome)}
-}
-
-// why explains the candidates that failed.
-func (r *Record) why() explain.Explanation {
-	if r.Detection == nil {
-		return explain.Explanation{}
-	}
-	return r.Detection.Explanation
-}
-
-// explanation is why candidates failed; nil if none did.
-func (r *Record) explanation(why explain.Explanation) *Explanation {
-	if len(why.Failures) == 0 {
+// explanation is why no group passed; nil if one did.
+func (r *Record) explanation() *Explanation {
+	if r.Detection == nil || r.Detection.Explanation == nil {
 		return nil
 	}
-	report := &Explanation{
-		Groups: why.Groups, Recognised: why.Recognised(),
-		Failures: []Failure{}, Advice: []string{}, Text: []string{},
-	}
-	for _, f := range why.Failures {
-		report.Failures = append(report.Failures, failureReport(f))
-	}
-	if r.failure() != nil {
-		report.Text = why.Lines(false)
-		for _, a := range why.Advice {
-			report.Advice = append(report.Advice, a.String())
+	e := r.Detection.Explanation
+	report := &Explanation{Text: e.Lines(), Failed: sayings(e.Failed), Closest: []Closest{}}
+	for _, c := range e.Closest {
+		closest := Closest{Group: c.Group + 1, Name: c.Name, Recognised: sayings(c.Recognised), Lacks: [][]Saying{}}
+		for _, lacks := range c.Lacks {
+			closest.Lacks = append(closest.Lacks, sayings(lacks))
 		}
+		report.Closest = append(report.Closest, closest)
 	}
 	return report
 }
 
-func failureReport(f explain.Failure) Failure {
-	report := Failure{
-		Where: f.Where(), Places: []Place{}, Recognised: f.Recognition.Enough(),
-		Members: []FailureMember{}, Facts: factReports(f.Facts), Reasons: list(f.Reasons()), Candidates: f.Attempts,
+func sayings(from []explain.Saying) []Saying {
+	all := []Saying{}
+	for _, s := range from {
+		all = append(all, Saying{Modules: refReports(s.By), Words: s.Words})
 	}
-	for _, p := range f.Places {
-		report.Places = append(report.Places, Place{
-			Group: p.Group, Composites: refReports(p.Composites), With: refReports(p.With), Without: refReports(p.Without), EachExtensions: p.EachExtensions,
-		})
-	}
-	for _, m := range f.Members {
-		member := FailureMember{CandidateMember: candidateMember(m), ExitCode: exitCode(m.Detection.ExitCode)}
-		if !m.Passed() {
-			member.Words = explain.Words(m)
-		}
-		report.Members = append(report.Members, member)
-	}
-	return report
+	return all
 }
 
 func refReports(refs []buildpack.Ref) []Ref {
@@ -116,60 +92,13 @@ func refReports(refs []buildpack.Ref) []Ref {
 	return all
 }
 
-// How many links of a chain there are in the report: of a reason, and of that for which a module dropped out – the links
-// of the latter are mostly about other modules that dropped out, with a reason of their own.
-const (
-	linksOfReason  = 200
-	linksOfDropout = 10
-)
-
-func factReports(facts []explain.Fact) []Fact {
-	all := []Fact{}
-	for _, f := range facts {
-		all = append(all, factReport(f, linksOfReason))
+// contrast is what differs for a module from an empty directory; nil if that is not known.
+func (r *Record) contrast(ref buildpack.Ref) *Contrast {
+	c := r.Detection.Contrasts[ref]
+	if !c.Known {
+		return nil
 	}
-	return all
-}
-
-func factReport(f explain.Fact, links int) Fact { return chainReport(f, &links) }
-
-// chainReport is a fact with its chain, as far as there are links left.
-func chainReport(f explain.Fact, links *int) Fact {
-	report := Fact{Kind: string(f.Kind), Text: strings.Join(f.Lines(), "\n"), Optional: f.Optional, Names: f.Names}
-	if f.Module != (buildpack.Ref{}) {
-		ref := refReport(f.Module)
-		report.Module = &ref
-	}
-	for _, o := range f.Others {
-		report.Others = append(report.Others, otherReport(o))
-	}
-	if f.Near != nil {
-		report.Near = &Near{Module: refReport(f.Near.Module), Name: f.Near.Name}
-	}
-	for _, l := range f.Loose {
-		report.Loose = append(report.Loose, Loose{Module: refReport(l.Module), Names: list(l.Names), Printed: l.Printed})
-	}
-	if len(f.Alternatives) > 0 {
-		report.Alternatives = alternatives(f.Alternatives)
-	}
-	for _, b := range f.Because {
-		if *links == 0 {
-			report.Cut = true
-			break
-		}
-		*links--
-		report.Because = append(report.Because, chainReport(b, links))
-	}
-	return report
-}
-
-func otherReport(o explain.Other) Other {
-	d := o.Member.Detection
-	report := Other{Module: refReport(o.Member.Module.Ref), Fate: string(o.Fate)}
-	if !o.Member.Passed() {
-		report.Outcome, report.ExitCode, report.Words = string(d.Outcome), exitCode(d.ExitCode), explain.Words(o.Member)
-	}
-	return report
+	return &Contrast{Differs: c.Differs, New: list(c.New)}
 }
 
 func causeText(cause error) string {
@@ -205,10 +134,8 @@ func alternatives(all []buildpack.Alternative) []Alternative {
 // members are all modules of candidates, each once, in the order in which they were reached. Those of a detection that came
 // to no end are in the order in which they were started.
 func (r *Record) members() []resolve.Member {
-	if res, f := r.resolution(), r.failure(); res != nil {
-		return res.Tried()
-	} else if f != nil {
-		return f.Members
+	if a := r.answer(); a != nil {
+		return slices.DeleteFunc(slices.Clone(a.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
 	}
 	var all []resolve.Member
 	for _, run := range r.runs() {
@@ -237,6 +164,7 @@ func (r *Record) modules() []Module {
 			Target: r.verdict(m), Outcome: string(d.Outcome), Cause: causeText(d.Cause),
 			Alternatives: alternatives(d.Alternatives), Chosen: r.chosen(m.Module.Ref),
 			Warnings: slices.Concat(m.Module.Warnings, d.Warnings), Output: shorten(d.Output), Time: times[m.Module.Ref],
+			Contrast: r.contrast(m.Module.Ref),
 		}
 		if d.Outcome != "" {
 			report.ExitCode = exitCode(d.ExitCode)
@@ -268,7 +196,7 @@ func (r *Record) chosen(ref buildpack.Ref) *int {
 	if res == nil {
 		return nil
 	}
-	for i, m := range res.Group {
+	for i, m := range res.Taking {
 		if m.Module.Ref == ref {
 			return &res.Chosen[i]
 		}
@@ -280,7 +208,7 @@ func (r *Record) group() []Member {
 	all := []Member{}
 	var modules []*buildpack.Module
 	if res := r.resolution(); res != nil {
-		for _, m := range res.Group {
+		for _, m := range res.Taking {
 			modules = append(modules, m.Module)
 		}
 	} else if r.Generation != nil {
@@ -294,16 +222,21 @@ func (r *Record) group() []Member {
 
 func (r *Record) dropped() []Dropped {
 	all := []Dropped{}
-	if r.Detection == nil {
+	res := r.resolution()
+	if res == nil {
 		return all
 	}
-	for _, left := range r.Detection.LeftOut {
-		report := Dropped{Ref: refReport(left.Member.Module.Ref), Reason: left.String()}
-		if left.Fact != nil {
-			fact := factReport(*left.Fact, linksOfDropout)
-			report.Fact = &fact
+	for _, m := range res.Members {
+		if slices.ContainsFunc(res.Taking, func(t resolve.Member) bool { return t.Module.Ref == m.Module.Ref }) {
+			continue
 		}
-		all = append(all, report)
+		reason := m.Module.String() + " did not pass: " + explain.Words(m)
+		for _, left := range r.Detection.LeftOut {
+			if left.Member.Module.Ref == m.Module.Ref {
+				reason = left.String()
+			}
+		}
+		all = append(all, Dropped{Ref: refReport(m.Module.Ref), Reason: reason})
 	}
 	return all
 }
@@ -360,7 +293,7 @@ func (r *Record) requirers(name string) []*Ref {
 	if res == nil {
 		return nil
 	}
-	for i, m := range res.Group {
+	for i, m := range res.Taking {
 		for _, require := range m.Detection.Alternatives[res.Chosen[i]].Requires {
 			if ref := refReport(m.Module.Ref); require.Name == name {
 				all = append(all, &ref)

@@ -41,20 +41,16 @@ type page struct {
 	Failed    bool
 	Headline  string
 	Decisions []decision
-	// Why are the reasons why earlier candidates failed, the first ones, if one passed.
-	Why []Failure
-	// Closest are the groups that were closest, if none passed, ClosestPlan the build plan of the first of them as far as it
-	// came, and Others the other groups.
-	Closest     []Failure
-	ClosestPlan *planPicture
-	Others      []Failure
-	Failures    []Candidate // candidates that failed, the first ones
-	More        int         // how many failed candidates are not among these
-	Members     bool        // whether candidates show their members
-	Plan        *planPicture
-	Entries     []Entry
-	Times       *timePicture
-	Started     string
+	// Verdict is the first line of the explanation, or the error; Why are the other lines.
+	Verdict  string
+	Why      []string
+	Failures []Candidate // candidates that failed, the first ones
+	More     int         // how many failed candidates are not among these
+	Members  bool        // whether candidates show their members
+	Plan     *planPicture
+	Entries  []Entry
+	Times    *timePicture
+	Started  string
 }
 
 // decision is what was decided, and what from.
@@ -64,7 +60,6 @@ type decision struct {
 
 // How many are shown of many candidates.
 const (
-	reasonsShown          = 5
 	candidatesShown       = 50
 	candidateMembersShown = 3000
 )
@@ -84,26 +79,21 @@ func newPage(r Report) page {
 			p.Failures = append(p.Failures, c)
 		}
 	}
-	if e := r.Explanation; e != nil && len(r.Group) > 0 {
-		p.Why = e.Failures[:min(len(e.Failures), reasonsShown)]
-	} else if e != nil {
-		p.Others = e.Failures
-		if e.Recognised && len(e.Failures) > 0 {
-			p.Closest, p.Others = e.Failures[:1], e.Failures[1:]
-			p.ClosestPlan = newFailurePicture(r)
-		}
+	p.Verdict = r.Outcome.Error
+	if e := r.Explanation; e != nil {
+		p.Verdict, p.Why = e.Text[0], e.Text[1:]
 	}
 	p.Members = members <= candidateMembersShown
 	p.More = r.failedCandidates() - len(p.Failures)
 	return p
 }
 
-// failedCandidates is how many were evaluated and failed.
+// failedCandidates is how many were judged and failed.
 func (r Report) failedCandidates() int {
-	if len(r.Group) > 0 && r.Evaluated > 0 {
-		return r.Evaluated - 1
+	if len(r.Group) > 0 && r.Judged > 0 {
+		return r.Judged - 1
 	}
-	return r.Evaluated
+	return r.Judged
 }
 
 // headline says in one line what was decided.
@@ -139,14 +129,14 @@ func decisions(r Report) []decision {
 func groupDecision(r Report) []decision {
 	failed := r.failedCandidates()
 	switch {
-	case r.Evaluated == 0:
+	case r.Judged == 0:
 		return nil
 	case len(r.Group) == 0:
 		return []decision{{"Group", "none", tidy.Count(failed, "candidate") + " failed"}}
 	case failed == 0:
 		return []decision{{"Group", "the first candidate", "nothing had to be tried before it"}}
 	}
-	return []decision{{"Group", fmt.Sprintf("candidate %d", r.Evaluated), tidy.Count(failed, "candidate") + " failed before it"}}
+	return []decision{{"Group", fmt.Sprintf("candidate %d", r.Judged), tidy.Count(failed, "candidate") + " failed before it"}}
 }
 
 func planDecision(r Report) []decision {

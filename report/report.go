@@ -16,7 +16,7 @@ import (
 
 // Version is the version of the shape of reports that this package writes. It grows when something that was there
 // changes its meaning or is gone; new keys alone don't make a new version.
-const Version = 2
+const Version = 3
 
 // Report says what happened in one run of a phase: -report writes it, as JSON or as a page for people. The JSON form is
 // described by docs/report.schema.json, and what each key means by docs/report.md.
@@ -39,12 +39,11 @@ type Report struct {
 	ExecEnv string `json:"execEnv"`
 	// Order is what was resolved, system buildpacks included; nil if it was not read.
 	Order *Order `json:"order,omitempty"`
-	// Evaluated is how many candidates were evaluated. Only the first of very many are in Candidates.
-	Evaluated int `json:"evaluated"`
-	// Candidates are those evaluated, in the order in which they were tried. Those that were bound to fail for the reason
-	// of an earlier one are not evaluated.
+	// Judged is how many candidates were judged. Only the first of very many are in Candidates.
+	Judged int `json:"judged"`
+	// Candidates are those judged, in the order in which they were tried. Those that surely failed are not judged.
 	Candidates []Candidate `json:"candidates"`
-	// Explanation says why candidates failed; nil if none did.
+	// Explanation is why no group passed; nil if one did.
 	Explanation *Explanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []Module `json:"modules"`
@@ -105,17 +104,15 @@ type Ref struct {
 // String is "<id>@<version>".
 func (r Ref) String() string { return r.ID + "@" + r.Version }
 
-// Candidate is a candidate group that was evaluated.
+// Candidate is a candidate group that was judged.
 type Candidate struct {
-	// Number of the candidate, from 1: how many had been evaluated by then.
-	Number int `json:"number"`
 	// Group is the number of the group of the order that it came from, from 1.
 	Group int `json:"group"`
 	// Passed is true for the last one, if there is a group.
 	Passed  bool              `json:"passed"`
 	Members []CandidateMember `json:"members"`
-	// Failure is the index in Explanation.Failures of why it failed; nil if it passed.
-	Failure *int `json:"failure,omitempty"`
+	// Reason is why it failed, in words; empty if it passed.
+	Reason string `json:"reason,omitempty"`
 }
 
 // CandidateMember is a module as it stands in a candidate.
@@ -126,107 +123,39 @@ type CandidateMember struct {
 	Outcome string `json:"outcome"`
 }
 
-// Explanation says why candidates failed, by groups of the order.
+// Explanation is why no group passed.
 type Explanation struct {
-	// Groups is how many groups the order has.
-	Groups int `json:"groups"`
-	// Recognised is true if some group recognised the app: then the first of Failures is the closest one.
-	Recognised bool `json:"recognised"`
-	// Failures are the groups, in each of the variants that their composites make of them, the closest first.
-	Failures []Failure `json:"failures"`
-	// Advice is for the author of the builder, in words; none if a group passed.
-	Advice []string `json:"advice"`
-	// Text is the explanation in the words of the log, line by line; empty if a group passed.
+	// Text is the explanation in the words of the log, line by line; the first line is the verdict.
 	Text []string `json:"text"`
+	// Failed are the modules that errored because of the app, those with the same words together.
+	Failed []Saying `json:"failed"`
+	// Closest are the groups that recognised the most of the app and lack the least.
+	Closest []Closest `json:"closest"`
 }
 
-// Failure is a group of the order that failed, or several that failed for the same reason.
-type Failure struct {
-	// Where in words: "group 2, samples/nodejs@5.0.0, with samples/npm-install".
-	Where  string  `json:"where"`
-	Places []Place `json:"places"`
-	// Recognised is true if the group recognised the app.
-	Recognised bool `json:"recognised"`
-	// Members of the candidate that is told of, in order.
-	Members []FailureMember `json:"members"`
-	// Facts are why the build plan does not work out, if all required members passed.
-	Facts []Fact `json:"facts"`
-	// Reasons in the words of the log, line by line.
-	Reasons []string `json:"reasons"`
-	// Candidates are indexes of Report.Candidates: those that it stands for.
-	Candidates []int `json:"candidates"`
+// Saying is what some modules say, with equal words.
+type Saying struct {
+	Modules []Ref  `json:"modules"`
+	Words   string `json:"words"`
 }
 
-// Place is a group of the order, in one of its variants.
-type Place struct {
+// Closest is a group that is as close as any other.
+type Closest struct {
 	// Group is its number in the order, from 1.
-	Group      int   `json:"group"`
-	Composites []Ref `json:"composites"`
-	// With are the members that not every variant of the group has, Without those that only other variants have.
-	With    []Ref `json:"with,omitempty"`
-	Without []Ref `json:"without,omitempty"`
-	// EachExtensions is true if it failed with several groups of extensions, or with one and with none.
-	EachExtensions bool `json:"eachExtensions,omitempty"`
+	Group int    `json:"group"`
+	Name  string `json:"name"`
+	// Recognised are the modules that recognised the app, with what they complain of.
+	Recognised []Saying `json:"recognised"`
+	// Lacks are the required modules that did not pass, for each of its equally close variants.
+	Lacks [][]Saying `json:"lacks"`
 }
 
-// FailureMember is a module of a group that failed, and what it said.
-type FailureMember struct {
-	CandidateMember
-	ExitCode *int `json:"exitCode,omitempty"`
-	// Words are why it did not pass, in its own: the last line that it printed, or the cause.
-	Words string `json:"words,omitempty"`
-}
-
-// Fact is one reason why a build plan does not work out: a chain – in general a tree – from a module that cannot take
-// part to the culprits. Which keys there are depends on Kind.
-type Fact struct {
-	// Kind is "unprovided", "unrequired", "no alternative", "no buildpack", "incompatible" or "offer".
-	Kind string `json:"kind"`
-	// Text is the fact and its chain in the words of the log.
-	Text   string `json:"text"`
-	Module *Ref   `json:"module,omitempty"`
-	// Optional is true if the module is free to drop out.
-	Optional bool `json:"optional,omitempty"`
-	// Names of the dependencies that the fact is about.
-	Names []string `json:"names,omitempty"`
-	// Others mention the names in the role that is wanted, or could, but do not count.
-	Others []Other `json:"others,omitempty"`
-	// Near is a module that mentions a name that looks like it.
-	Near *Near `json:"near,omitempty"`
-	// Loose are modules with what they offer in the role that is wanted and no module takes.
-	Loose []Loose `json:"loose,omitempty"`
-	// Alternatives of the module's build plan, as far as they matter.
-	Alternatives []Alternative `json:"alternatives,omitempty"`
-	// Because are the next links of the chain.
-	Because []Fact `json:"because,omitempty"`
-	// Cut is true if there are more links than are in the report.
-	Cut bool `json:"cut,omitempty"`
-}
-
-// Other is a module that does not count although it mentions a name, or could.
-type Other struct {
-	Module Ref `json:"module"`
-	// Fate is why: "misplaced", "dropped out", "bound", "undetected", "presumed", "possible" or "elsewhere".
-	Fate     string `json:"fate"`
-	Outcome  string `json:"outcome,omitempty"`
-	ExitCode *int   `json:"exitCode,omitempty"`
-	// Words are why it did not pass, if it did not, in its own.
-	Words string `json:"words,omitempty"`
-}
-
-// Near is a name that looks like another.
-type Near struct {
-	Module Ref    `json:"module"`
-	Name   string `json:"name"`
-}
-
-// Loose is what a module offers that no module takes.
-type Loose struct {
-	Module Ref `json:"module"`
-	// Names are none if its build plan is empty.
-	Names []string `json:"names"`
-	// Printed is true if its build plan is empty and it printed one.
-	Printed bool `json:"printed,omitempty"`
+// Contrast is what differs between the answers of a module for the app and for an empty directory.
+type Contrast struct {
+	// Differs is true if the exit code or the build plan differs.
+	Differs bool `json:"differs"`
+	// New are the lines that it printed for the app only.
+	New []string `json:"new"`
 }
 
 // Module is a module and what became of its bin/detect.
@@ -254,6 +183,8 @@ type Module struct {
 	Output string `json:"output,omitempty"`
 	// Time is nil if bin/detect was not run.
 	Time *Span `json:"time,omitempty"`
+	// Contrast is nil if a group passed, or the module was not run in an empty directory.
+	Contrast *Contrast `json:"contrast,omitempty"`
 }
 
 // Verdict says whether a module supports the run image.
@@ -288,8 +219,6 @@ type Dropped struct {
 	Ref
 	// Reason in words.
 	Reason string `json:"reason"`
-	// Fact is the reason as a chain of facts; nil if the module did not pass detection.
-	Fact *Fact `json:"fact,omitempty"`
 }
 
 // Entry is a dependency of the build plan.

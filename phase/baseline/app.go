@@ -142,13 +142,13 @@ func (a App) misspelt(wants []Want) []Hint {
 }
 
 // elsewhere are the hints about folders. A folder with a name that modules spell out hides what only patterns find in it and
-// below.
+// below. Patterns count only one level below the top: source files lie deep in many apps that modules do not look for.
 func (a App) elsewhere(wants []Want) []Hint {
 	var hints []Hint
 	var exact []string
 	for _, patterns := range []bool{false, true} {
 		for _, dir := range a.dirs {
-			if dir == "." || patterns && slices.ContainsFunc(exact, func(e string) bool { return dir == e || strings.HasPrefix(dir, e+"/") }) {
+			if dir == "." || patterns && strings.Contains(dir, "/") || patterns && slices.ContainsFunc(exact, func(e string) bool { return dir == e || strings.HasPrefix(dir, e+"/") }) {
 				continue
 			}
 			for _, w := range wants {
@@ -185,12 +185,17 @@ func add(hints []Hint, h Hint) []Hint {
 	return append(hints, h)
 }
 
-// oneEdit reports whether two longer names differ by one letter: one more, one less, another one, or two that are swapped.
+// oneEdit reports whether two names with the same ending and the same first letter differ by one letter: one more or one less, or
+// in longer names another one or two that are swapped.
 func oneEdit(a, b string) bool {
+	if path.Ext(a) != path.Ext(b) {
+		return false
+	}
+	a, b = strings.TrimSuffix(a, path.Ext(a)), strings.TrimSuffix(b, path.Ext(b))
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	if len(a) < 5 || len(b)-len(a) > 1 {
+	if len(a) < 3 || len(b)-len(a) > 1 || a[0] != b[0] {
 		return false
 	}
 	i := 0
@@ -200,5 +205,5 @@ func oneEdit(a, b string) bool {
 	if len(a) < len(b) {
 		return a[i:] == b[i+1:]
 	}
-	return i < len(a) && (a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:])
+	return len(a) >= 5 && i < len(a) && (a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:])
 }

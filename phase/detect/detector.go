@@ -4,17 +4,24 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/buildpack/store"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase"
+	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
@@ -33,12 +40,13 @@ type Detector struct {
 type Result struct {
 	// Order that was to be resolved.
 	Order buildpack.OrderFile
-	// Resolution or Failure is the answer. Both are nil after an error.
-	Resolution *resolve.Resolution
-	Failure    *resolve.Failure
-	// Explanation is why candidates failed: of a failure, and where a report is asked for also of a success.
-	Explanation explain.Explanation
-	// LeftOut are the members of the candidate that passed which do not take part, and why.
+	// Answer is what the search found; nil after an error.
+	Answer *resolve.Answer
+	// Contrasts are, if no group passed, what differs from the answers of modules for an empty directory.
+	Contrasts map[buildpack.Ref]baseline.Contrast
+	// Explanation is why no group passed; nil if one did.
+	Explanation *explain.Explanation
+	// LeftOut are the modules that passed and that the build plan of the group leaves out, and why.
 	LeftOut []explain.LeftOut
 	// TargetsJudged says whether modules that do not support the target of the run image were left out: older Platform APIs
 	// do not have targets.
@@ -120,44 +128,102 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 			return result, initializing(err)
 		}
 	}
-	var err error
-	result.Resolution, result.Failure, err = resolve.Search(order.Buildpacks, order.Extensions, d.limits(ctx), s)
-	d.explain(result)
+	answer, err := resolve.Search(order.Buildpacks, order.Extensions, d.limits(ctx), s)
 	if interrupted := platform.Interrupted(ctx); interrupted != nil {
 		return result, interrupted
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return result, &platform.Exit{Code: phase.LookupCode(err, platform.CodeDetect), Action: "detect", Err: err}
-	case result.Failure != nil:
-		return result, say.failure(result)
 	}
+	result.Answer = answer
+	if answer.Resolution == nil {
+		d.explain(ctx, result, s.runner)
+		exit := say.failure(result)
+		if interrupted := platform.Interrupted(ctx); interrupted != nil {
+			return result, interrupted
+		}
+		return result, exit
+	}
+	result.LeftOut = explain.WhyLeftOut(answer)
 	say.success(result)
 	return result, nil
 }
 
-// explain says why candidates failed, and members were left out.
-func (d Detector) explain(result *Result) {
-	if f := result.Failure; f != nil {
-		result.Explanation = explain.Why(f.Attempts, f.Composites)
+// explain finds out why no group passed.
+func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
+	in := explain.Input{
+		Answer: result.Answer, Order: result.Order.Buildpacks, AppDir: d.Inputs.AppDir,
+		App: baseline.Read(d.Inputs.AppDir), NoHints: d.namesPath(),
 	}
-	res := result.Resolution
-	if res == nil {
-		return
+	if d.Inputs.Baseline {
+		result.Contrasts = d.contrasts(ctx, result, r)
+		in.Contrasts = result.Contrasts
 	}
-	if d.Inputs.ReportPath != "" {
-		result.Explanation = explain.Why(res.Before, res.Composites)
+	why := explain.Why(in)
+	result.Explanation = &why
+}
+
+// leastBaseline is how long the second run may take in any case; else it is what detection took.
+const leastBaseline = time.Second
+
+// contrasts runs modules in an empty directory. Those that were not run, and those that a time limit ended, are left out.
+func (d Detector) contrasts(ctx context.Context, result *Result, r *runner) map[buildpack.Ref]baseline.Contrast {
+	ctx, cancel := context.WithTimeout(ctx, max(leastBaseline, time.Since(result.Started)))
+	defer cancel()
+	var modules []*buildpack.Module
+	members := slices.Clone(result.Answer.Members)
+	slices.SortStableFunc(members, func(a, b resolve.Member) int { return cmp.Compare(urgency(a), urgency(b)) })
+	for _, m := range members {
+		timedOut := d.Inputs.DetectTimeout > 0 && m.Detection.ExitCode == buildpack.NoExitCode
+		if m.Detection.Outcome != buildpack.Mismatched && !timedOut {
+			modules = append(modules, m.Module)
+		}
 	}
-	if len(res.Group) < len(res.Candidate) {
-		result.LeftOut = explain.WhyLeftOut(res)
+	empty := baseline.Run(ctx, d.Environment, modules, r.slots)
+	contrasts := map[buildpack.Ref]baseline.Contrast{}
+	for _, m := range result.Answer.Members {
+		if e, known := empty[m.Module.Ref]; known {
+			contrasts[m.Module.Ref] = baseline.Compare(m.Detection, e, d.Inputs.AppDir, d.Inputs.PlatformDir)
+		}
 	}
+	return contrasts
+}
+
+// urgency orders the second run, whose time is limited: errors tell the most, and a module that said no the least.
+func urgency(m resolve.Member) int {
+	switch m.Detection.Outcome {
+	case buildpack.Errored:
+		return 0
+	case buildpack.Passed:
+		return 1
+	}
+	return 2
+}
+
+// namesPath reports whether a variable of the platform names a directory of the app: its value is one, or its name says so.
+func (d Detector) namesPath() bool {
+	entries, _ := os.ReadDir(filepath.Join(d.Inputs.PlatformDir, "env"))
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		name := e.Name()
+		for _, ending := range []string{"_PATH", "_DIR", "_ROOT"} {
+			if strings.HasSuffix(name, ending) {
+				return true
+			}
+		}
+		value, err := files.Read(filepath.Join(d.Inputs.PlatformDir, "env", name), 4096)
+		dir := strings.TrimSpace(string(value))
+		if err != nil || dir == "" || !filepath.IsLocal(dir) {
+			return false
+		}
+		info, err := os.Lstat(filepath.Join(d.Inputs.AppDir, dir))
+		return err == nil && info.IsDir()
+	})
 }
 
 // limits say which modules the Platform API leaves out.
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
-	// The traces at debug level, and reports, are to be the same each time.
-	limits := resolve.Limits{Deterministic: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
+	limits := resolve.Limits{Trace: in.ReportPath != "" || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.Environment.Target
 	}

@@ -69,7 +69,7 @@ func slots(parallel, cpus, room int) (each int, ahead bool) {
 }
 
 // Detect returns the detections of the modules that are needed, and runs those that have not been run yet. It returns as
-// soon as a required one is known not to pass. Its only error is that the phase was asked to end.
+// soon as a required one said no. Its only error is that the phase was asked to end.
 func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
 	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
 	for i, need := range needs {
@@ -112,7 +112,7 @@ type waiting struct {
 	at         map[buildpack.Ref]int
 	// known and running count; next is the first that has perhaps not been started.
 	known, running, next int
-	// failed says that a required one is known not to pass.
+	// failed is true if a required one said no.
 	failed bool
 	// nothingAhead says that nothing is ahead that has not been started. That stays so while this waiting lasts.
 	nothingAhead bool
@@ -121,7 +121,7 @@ type waiting struct {
 func (w *waiting) take(i int, d buildpack.Detection) {
 	w.detections[i] = d
 	w.known++
-	w.failed = w.failed || w.needs[i].Required && d.Outcome != buildpack.Passed
+	w.failed = w.failed || w.needs[i].Required && d.Outcome == buildpack.Failed
 }
 
 // startNeeded starts modules that are needed, in order, and says whether it has. Modules that run ahead do not count: they
@@ -149,21 +149,20 @@ func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
 	if r.idle == nil || w.nothingAhead || free <= 0 {
 		return false
 	}
-	n := 0
-	for m := range ahead(r.progress) {
-		if n == r.burst || n == 0 && !r.idle() {
-			return true
-		}
-		r.start(m)
-		if n++; n == free {
-			return false
-		}
+	if !r.idle() {
+		return true
 	}
-	w.nothingAhead = true
-	return false
+	most := min(r.burst, free)
+	proposed := ahead.Propose(most)
+	for _, m := range proposed {
+		r.start(m)
+	}
+	w.nothingAhead = len(proposed) < most
+	return !w.nothingAhead && most < free
 }
 
-func (r *runner) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+// Progress implements [resolve.Source].
+func (r *runner) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return r.known[ref].Detection, r.started[ref]
 }
 

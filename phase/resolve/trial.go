@@ -49,12 +49,64 @@ func solve(participants []Participant, most int) (*Trial, int) {
 	return nil, p.steps
 }
 
+// Unmet is a name because of which an alternative cannot be taken.
+type Unmet struct {
+	Name string
+	// Required is true for a name that the alternative requires and nothing before it provides; false for one that it
+	// provides and nothing after it requires.
+	Required bool
+	// Round counts from 1. What is unmet in a later round is unmet because of what was struck out before.
+	Round int
+}
+
+// StrikeOut returns, for each participant and each of its alternatives, the names because of which the alternative was struck out
+// before any is picked; none if it was not.
+func StrikeOut(participants []Participant) [][][]Unmet {
+	p := newProblem(participants, places(len(participants)))
+	reasons := make([][]Unmet, len(p.alternatives))
+	for round, found := 1, true; found && p.steps <= p.most; round++ {
+		found = false
+		p.reach(p.alive)
+		for i, alt := range p.alternatives {
+			if p.alive[i] && !p.met(alt) {
+				found = true
+				reasons[i] = p.unmet(alt, round)
+			}
+		}
+		for i := range p.alive {
+			p.alive[i] = reasons[i] == nil
+		}
+	}
+	all := make([][][]Unmet, len(participants))
+	for m := range participants {
+		all[m] = reasons[p.from[m]:p.from[m+1]]
+	}
+	return all
+}
+
+// unmet are the names of an alternative that are not met.
+func (p *problem) unmet(alt alternative, round int) (all []Unmet) {
+	at := p.spans[alt.of]
+	for _, name := range alt.needs {
+		if p.first[name] >= at.to {
+			all = append(all, Unmet{p.names[name], true, round})
+		}
+	}
+	for _, name := range alt.offers {
+		if p.last[name] <= at.from {
+			all = append(all, Unmet{p.names[name], false, round})
+		}
+	}
+	return all
+}
+
 // problem is a candidate in numbers. Its search goes through the participants in order and tries their alternatives in order.
 // After each pick, it strikes out the alternatives with a name that no other one that is left can meet, again and again. Where
 // nothing is left of a participant that may not drop out, it goes back.
 type problem struct {
 	participants []Participant
 	spans        []span
+	names        []string
 	// alternatives of all participants; those of participant m begin at index from[m].
 	alternatives []alternative
 	from         []int
@@ -97,6 +149,7 @@ func newProblem(participants []Participant, spans []span) *problem {
 		if !known {
 			n = len(numbers)
 			numbers[name] = n
+			p.names = append(p.names, name)
 		}
 		return append(list, n)
 	}
@@ -230,17 +283,8 @@ func (p *problem) reach(alive []bool) {
 // count.
 func (p *problem) met(alt alternative) bool {
 	at := p.spans[alt.of]
-	for _, name := range alt.needs {
-		if p.first[name] >= at.to {
-			return false
-		}
-	}
-	for _, name := range alt.offers {
-		if p.last[name] <= at.from {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(alt.needs, func(name int) bool { return p.first[name] >= at.to }) &&
+		!slices.ContainsFunc(alt.offers, func(name int) bool { return p.last[name] <= at.from })
 }
 
 // trial is what the search has picked.
