@@ -156,7 +156,7 @@ func (s *searcher) strikeOut() error {
 	if s.unplanned++; s.unplanned != tryUnion {
 		return nil
 	}
-	if err := s.detectAll(s.union()); err != nil {
+	if err := s.ask(s.union(), false); err != nil {
 		return err
 	}
 	var passing []Member
@@ -182,7 +182,7 @@ func (s *searcher) strikeOut() error {
 		}
 	}
 	p := newProblem(Participants(passing), spans)
-	p.strike(p.alive)
+	p.strike(p.alive, nil)
 	s.struck = map[buildpack.Ref]bool{}
 	for i, m := range passing {
 		s.struck[m.Module.Ref] = !p.anyAlive(p.alive, i)
