@@ -54,7 +54,7 @@ type process struct {
 	// stdout takes all that is logged, in the order in which it happens; stderr only the usage after a wrong flag.
 	stdout, stderr io.Writer
 	root           bool
-	// terminal says whether stdout is one.
+	// terminal is true if stdout is one.
 	terminal bool
 	// columns is how wide it is at the moment.
 	columns func() int
