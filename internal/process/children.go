@@ -119,7 +119,7 @@ func (t *tracker) clean(kill <-chan struct{}) {
 	for pid := t.orphan(); pid != 0; pid = t.orphan() {
 		reapOne(pid)
 	}
-	if t.idle() && t.ours && !endOrphans(Grace, kill, unix.SIGTERM, unix.SIGCONT) {
+	if t.idle() && t.ours && !t.noProc && !endOrphans(Grace, kill, unix.SIGTERM, unix.SIGCONT) {
 		endOrphans(killTimeout, nil, unix.SIGKILL)
 	}
 }
