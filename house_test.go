@@ -16,22 +16,25 @@ const module = "github.com/cnb-prelude/prelude"
 var rooms = map[string][]string{
 	"cmd/detector":               {"cmd", "platform"},
 	"cmd/generator":              {"cmd", "platform"},
-	"cmd":                        {"report", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
-	"report":                     {"phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "internal/tidy"},
-	"phase/detect":               {"phase", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api"},
-	"phase/generate":             {"phase", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy"},
-	"phase":                      {"platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
+	"cmd":                        {"internal/tidy", "report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
+	"report":                     {"internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "internal/tidy"},
+	"phase/detect":               {"internal/process", "internal/statusline", "phase", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api"},
+	"phase/generate":             {"internal/staged", "phase", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy"},
+	"phase":                      {"internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
 	"phase/explain":              {"phase/resolve", "buildpack", "internal/similar", "internal/tidy"},
 	"phase/resolve":              {"phase/resolve/internal/sat", "buildpack"},
 	"phase/resolve/internal/sat": {},
 	"platform":                   {"buildpack", "internal/api", "internal/tomlconfig", "internal/files"},
 	"buildpack/store":            {"buildpack", "internal/api", "internal/files", "internal/tomlconfig", "internal/similar"},
-	"buildpack/invoke":           {"buildpack", "internal/api", "internal/files", "internal/similar", "internal/tidy"},
+	"buildpack/invoke":           {"buildpack", "internal/process", "internal/api", "internal/files", "internal/tidy"},
 	"buildpack":                  {"internal/api", "internal/tomlconfig", "internal/similar"},
 	"internal/tomlconfig":        {"internal/similar", "internal/tidy"},
 	"internal/similar":           {},
 	"internal/tidy":              {},
-	"internal/files":             {},
+	"internal/files":             {"internal/similar"},
+	"internal/process":           {},
+	"internal/staged":            {"internal/files"},
+	"internal/statusline":        {},
 	"internal/api":               {},
 }
 
@@ -55,7 +58,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	}
 }
 
-// TestProcessesStayInOneRoom: buildpack/invoke starts processes, by the system call, and nobody else does.
+// TestProcessesStayInOneRoom: internal/process starts processes, by the system call, and no other package does.
 func TestProcessesStayInOneRoom(t *testing.T) {
 	if deps := golist(t, "-deps", "./cmd/detector", "./cmd/generator"); slices.Contains(deps, "os/exec") {
 		t.Error("the executables reach os/exec")
@@ -63,7 +66,7 @@ func TestProcessesStayInOneRoom(t *testing.T) {
 	for _, line := range golist(t, "-f", `{{$dir := .Dir}}{{.ImportPath}}{{range .GoFiles}} {{$dir}}/{{.}}{{end}}`, "./...") {
 		files := strings.Fields(line)
 		importer := strings.TrimPrefix(files[0], module+"/")
-		if _, isRoom := rooms[importer]; !isRoom || importer == "buildpack/invoke" {
+		if _, isRoom := rooms[importer]; !isRoom || importer == "internal/process" {
 			continue
 		}
 		for _, file := range files[1:] {
@@ -73,7 +76,7 @@ func TestProcessesStayInOneRoom(t *testing.T) {
 			}
 			for _, start := range []string{".ForkExec(", ".StartProcess("} {
 				if bytes.Contains(text, []byte(start)) {
-					t.Errorf("%s has %s…); only buildpack/invoke may", file, start)
+					t.Errorf("%s has %s…); only internal/process may", file, start)
 				}
 			}
 		}

@@ -11,8 +11,11 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"github.com/cnb-prelude/prelude/internal/statusline"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 	"github.com/cnb-prelude/prelude/report"
@@ -26,6 +29,9 @@ var (
 
 // Main runs a phase with the arguments and the environment of the process, and returns its exit code.
 func Main(phase platform.Phase) int {
+	// Modules run as the same user. Without this they could read registry credentials from the environment of this process,
+	// and write its memory. Where the system refuses it, all else works.
+	unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) //nolint:errcheck // see above
 	p := process{
 		args: os.Args[1:], getenv: os.Getenv, environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
 		root:     os.Geteuid() == 0,
@@ -48,7 +54,7 @@ type process struct {
 	// stdout takes all that is logged, in the order in which it happens; stderr only the usage after a wrong flag.
 	stdout, stderr io.Writer
 	root           bool
-	// terminal says whether stdout is one.
+	// terminal is true if stdout is one.
 	terminal bool
 	// columns is how wide it is at the moment.
 	columns func() int
@@ -60,14 +66,17 @@ func (p process) run(phase platform.Phase) int {
 		fmt.Fprintln(p.stdout, version())
 		return 0
 	}
-	ctx, stop := untilSignal(os.Exit)
+	ctx, kill, stop := untilSignal(os.Exit)
 	defer stop()
-	colour := p.terminal && !in.NoColor && p.getenv("NO_COLOR") == "" // B07
-	level, _ := platform.ParseLevel(in.LogLevel)                      // a bad one is among Parse's errors
+	colour := p.terminal
+	if in.NoColor || p.getenv("NO_COLOR") != "" { // of modules, too
+		colour, p.stdout = false, &tidy.Uncoloured{To: p.stdout}
+	}
+	level, _ := platform.ParseLevel(in.LogLevel) // a bad one is among Parse's errors
 	// Where there are no colours, there is no status line either.
-	var status *platform.Status
+	var status *statusline.Line
 	if colour && level == slog.LevelInfo && p.getenv("TERM") != "dumb" {
-		status = platform.NewStatus(p.stdout, p.columns)
+		status = statusline.New(p.stdout, p.columns)
 	}
 	log := platform.NewLogger(status.Over(p.stdout), level, colour)
 	switch {
@@ -75,7 +84,7 @@ func (p process) run(phase platform.Phase) int {
 	case in.Help:
 		in.WriteHelp(p.stdout)
 	default:
-		err = p.execute(platform.WithStatus(ctx, status), in, log)
+		err = p.execute(ctx, run{in: in, environ: p.environ, stdout: p.stdout, log: log, status: status, kill: kill})
 	}
 	return exitCode(err, log)
 }
@@ -87,23 +96,24 @@ func version() string {
 	return Version + "+" + Commit
 }
 
-func (p process) execute(ctx context.Context, in platform.Inputs, log *slog.Logger) error {
+func (p process) execute(ctx context.Context, r run) error {
 	if p.root {
-		return failedTo(action(in), errors.New("refusing to run as root"))
+		return r.fail(errors.New("refusing to run as root"))
 	}
 	if err := phase.CheckDescriptors(); err != nil {
-		return failedTo(action(in), err)
+		return r.fail(err)
 	}
-	record := report.NewRecord(in)
-	r := run{in: in, environ: p.environ, stdout: p.stdout, record: record, log: record.Listen(log)}
+	log := r.log
+	r.record = report.NewRecord(r.in)
+	r.log = r.record.Listen(log)
 	err := r.execute(ctx)
 	// A report that cannot be written is an error like that of any other output, unless there is a worse one.
-	unwritten := record.Write(version(), err)
+	unwritten := r.record.Write(version(), err)
 	if unwritten != nil && err != nil {
 		log.Warn(unwritten.Error())
 		return err
 	}
-	return errors.Join(err, failedTo(action(in), unwritten))
+	return errors.Join(err, r.fail(unwritten))
 }
 
 // failedTo is how a phase ends with an error that does not say so itself.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/staged"
+	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/detect"
 	"github.com/cnb-prelude/prelude/phase/generate"
@@ -25,6 +27,10 @@ type run struct {
 	stdout io.Writer
 	record *report.Record
 	log    *slog.Logger
+	// status shows how far detection is; nil if that is not shown.
+	status *statusline.Line
+	// kill is closed when executables have no more time to end.
+	kill <-chan struct{}
 }
 
 func (r run) execute(ctx context.Context) error {
@@ -37,7 +43,7 @@ func (r run) execute(ctx context.Context) error {
 // fail is how the run ends with an error that does not say so itself; nil if there is none.
 func (r run) fail(err error) error { return failedTo(action(r.in), err) }
 
-// detect is the detector: detection and, unless it is to be skipped, generation; then the files.
+// detect is the detector: detection and, unless it is skipped, generation; then the files.
 func (r run) detect(ctx context.Context) error {
 	if err := phase.CheckLayout(r.in, r.log); err != nil {
 		return r.fail(err)
@@ -46,8 +52,9 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	r.record.Target = &c.World.Target
-	d := detect.Detector{Inputs: r.in, World: c.World, Log: r.log}
+	r.record.Target = &c.Environment.Target
+	c.Environment.Kill = r.kill
+	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status}
 	order, err := d.ReadOrder()
 	if err != nil {
 		return err
@@ -102,13 +109,14 @@ func (r run) generate(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	r.record.Target = &c.World.Target
+	c.Environment.Kill = r.kill
+	r.record.Target = &c.Environment.Target
 	return r.generateFrom(ctx, c, request, nil)
 }
 
 // generateFrom generates, and writes all files of the phase at the end: those that are given, and generation's own.
 func (r run) generateFrom(ctx context.Context, c phase.RunContext, request generate.Request, files []file) error {
-	result, err := generate.Generator{Inputs: r.in, World: c.World, Output: r.stdout, Log: r.log}.Generate(ctx, request)
+	result, err := generate.Generator{Inputs: r.in, Environment: c.Environment, Output: r.stdout, Log: r.log}.Generate(ctx, request)
 	r.record.Generation = result
 	var exit *platform.Exit
 	switch {
@@ -170,26 +178,26 @@ func planFile(in platform.Inputs, plan []buildpack.PlanEntry) file {
 // something to do before they take their places, it does that. A phase that is asked to end before it starts to write
 // writes nothing; one that is asked later writes all.
 func (r run) writeAll(ctx context.Context, files []file, before func() error) error {
-	outputs := make([]platform.Output, len(files))
+	outputs := make([]staged.File, len(files))
 	for i, f := range files {
 		text, err := f.encode()
 		if err != nil {
 			return r.fail(err)
 		}
-		outputs[i] = platform.Output{Path: f.path, Data: text}
+		outputs[i] = staged.File{Path: f.path, Data: text}
 	}
 	if ctx.Err() != nil {
 		return r.fail(context.Cause(ctx))
 	}
-	staged, err := platform.Stage(outputs...)
+	all, err := staged.Stage(outputs...)
 	if err != nil {
 		return r.fail(err)
 	}
 	if before != nil {
 		if err := before(); err != nil {
-			staged.Discard()
+			all.Discard()
 			return r.fail(err)
 		}
 	}
-	return r.fail(staged.Commit())
+	return r.fail(all.Commit())
 }

@@ -8,7 +8,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -22,13 +21,13 @@ const (
 	sameSignal = 100 * time.Millisecond
 )
 
-// untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes (B05).
-// On a second signal the executables that still run are killed at once; what comes with the first is not a second one. A
-// phase that hangs nevertheless, say in writing to a terminal that is stopped, is ended by exit.
+// untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes.
+// On a second signal it closes kill: executables have no more time to end. What comes with the first is not a second one. A
+// phase that hangs nevertheless, for instance in writing to a stopped terminal, is ended by exit.
 //
 // SIGPIPE is taken and ignored: a reader that no longer reads what a phase says has not asked it to end in the middle of its
 // work.
-func untilSignal(exit func(code int)) (context.Context, func()) {
+func untilSignal(exit func(code int)) (ctx context.Context, kill <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	force := make(chan struct{})
 	signals, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1)
@@ -53,7 +52,7 @@ func untilSignal(exit func(code int)) (context.Context, func()) {
 		}
 		exit(end.Code)
 	}()
-	return phase.WithForceKill(ctx, force), func() { signal.Stop(signals) }
+	return ctx, force, func() { signal.Stop(signals) }
 }
 
 // ending is how a phase ends on a signal.

@@ -13,7 +13,7 @@ import (
 // A signal that comes with the first is not a second one, after which nobody would have time to tidy up; a later one is.
 func TestSecondSignal(t *testing.T) {
 	exited := make(chan int, 1)
-	ctx, stop := untilSignal(func(code int) { exited <- code })
+	ctx, _, stop := untilSignal(func(code int) { exited <- code })
 	defer stop()
 	send := func() { syscall.Kill(syscall.Getpid(), syscall.SIGTERM) }
 	send()

@@ -1,9 +1,8 @@
 // Package phase holds what detection (phase/detect) and generation (phase/generate) have in common: what both know of the
-// image and of the world before they start, which experimental features are allowed, and how long modules have to end.
+// image and of modules' environment before they start, and which experimental features are allowed.
 package phase
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,13 +11,14 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack/store"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/process"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// RunContext is what both phases know before they start: the image and what modules see of the world.
+// RunContext is what both phases know before they start: the image, and what modules get.
 type RunContext struct {
-	Analyzed platform.Analyzed
-	World    invoke.World
+	Analyzed    platform.Analyzed
+	Environment invoke.Environment
 }
 
 // ReadRunContext reads analyzed.toml and returns the run context for it; see NewRunContext. environ is the environment of
@@ -31,9 +31,9 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 	return NewRunContext(in, environ, analyzed, log)
 }
 
-// NewRunContext works out what modules see of the world: above all the target of the run image, which is taken from
-// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it (docs/reference.md, "Which modules take part"; said once per
-// run, B10). An image in the layout directory that cannot be read is an error.
+// NewRunContext works out what modules get: above all the target of the run image, which is taken from
+// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it; that is said
+// once per run. An image in the layout directory that cannot be read is an error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
 	known, err := withLayoutTarget(in, analyzed, log)
 	if err != nil {
@@ -49,32 +49,26 @@ func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analy
 		}
 		return text
 	})
-	return RunContext{Analyzed: analyzed, World: invoke.World{
+	return RunContext{Analyzed: analyzed, Environment: invoke.Environment{
 		App: in.AppDir, Platform: in.PlatformDir, BuildConfig: in.BuildConfigDir,
 		Target: target, ExecEnv: in.ExecEnv, Environ: environ,
 		Debug: func(message string) { log.Debug(message) },
 	}.Remembering()}, nil
 }
 
-// JudgesTargets says whether a Platform API leaves out modules that do not support the target of the run image.
+// JudgesTargets reports whether a Platform API leaves out modules that do not support the target of the run image.
 func JudgesTargets(at api.Version) bool { return at.AtLeast(api.V(0, 12)) }
 
-// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. It is to be asked before any file is
-// opened.
+// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. Call it before any file is opened.
 func CheckDescriptors() error {
-	if err := invoke.CheckDescriptors(); err != nil {
+	if err := process.CheckDescriptors(); err != nil {
 		return platform.WithHint(err, "raise the limit, with ulimit -n in a shell or --ulimit nofile=1024 for a container")
 	}
 	return nil
 }
 
-// WithForceKill is a context that, once it is done, gives executables their time to end only until force is closed.
-func WithForceKill(ctx context.Context, force <-chan struct{}) context.Context {
-	return invoke.WithForceKill(ctx, force)
-}
-
 // AllowExperimental does what the mode says about an experimental feature that is asked for: nothing, a warning, or an error.
-// silent and quiet mean the same (B01).
+// silent and quiet mean the same.
 func AllowExperimental(mode, feature string, log *slog.Logger) error {
 	requested := fmt.Sprintf("Platform requested experimental feature '%s'", feature)
 	switch mode {
@@ -91,7 +85,7 @@ func AllowExperimental(mode, feature string, log *slog.Logger) error {
 	return nil
 }
 
-// LookupCode is the exit code for a module that cannot be used: 12 for its API (B02), else the one given.
+// LookupCode is the exit code for a module that cannot be used: 12 for its API, else the one given.
 func LookupCode(err error, otherwise int) int {
 	var incompatible *store.APIError
 	if errors.As(err, &incompatible) {

@@ -82,13 +82,13 @@ func TestTargetFromLayout(t *testing.T) {
 				}
 				return
 			case tt.want == "arm64":
-				if diff := cmp.Diff(layouts.ArmDebian, s.World.Target); diff != "" {
+				if diff := cmp.Diff(layouts.ArmDebian, s.Environment.Target); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}
-			case tt.want != "" && s.World.Target.Arch != tt.want:
-				t.Errorf("arch %s, want %s", s.World.Target.Arch, tt.want)
-			case tt.want == "" && s.World.Target.Variant != "":
-				t.Errorf("target %+v, want this machine's", s.World.Target)
+			case tt.want != "" && s.Environment.Target.Arch != tt.want:
+				t.Errorf("arch %s, want %s", s.Environment.Target.Arch, tt.want)
+			case tt.want == "" && s.Environment.Target.Variant != "":
+				t.Errorf("target %+v, want this machine's", s.Environment.Target)
 			}
 			if !strings.HasPrefix(log.String(), tt.log) || strings.Count(log.String(), "\n") != len(tt.log)/max(len(tt.log), 1) {
 				t.Errorf("said %q, want %q", &log, tt.log)

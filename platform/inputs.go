@@ -70,7 +70,7 @@ type Inputs struct {
 	Version, Help bool
 }
 
-// Input is a row of the table of inputs (docs/reference.md, "Inputs"), from which parsing, -help and docs/reference.md derive.
+// Input is a row of the table of inputs, from which parsing, -help and docs/reference.md derive.
 type Input struct {
 	// Flag is the name without "-"; empty if there is only a variable.
 	Flag string
@@ -107,7 +107,7 @@ func Table() []Input {
 		{Flag: "group", Env: "CNB_GROUP_PATH", Default: "<layers>/group.toml", Since: first, Usage: "path to group.toml", field: func(i *Inputs) any { return &i.GroupPath }},
 		{Flag: "layers", Env: "CNB_LAYERS_DIR", Default: "/layers", Since: first, Directory: true, Usage: "path to the layers directory", field: func(i *Inputs) any { return &i.LayersDir }},
 		{Flag: "log-level", Env: "CNB_LOG_LEVEL", Default: "info", Since: first, Usage: "debug, info, warn or error", field: func(i *Inputs) any { return &i.LogLevel }},
-		{Flag: "no-color", Env: "CNB_NO_COLOR", Default: "false", Since: first, Usage: "no colours, even on a terminal", field: func(i *Inputs) any { return &i.NoColor }},
+		{Flag: "no-color", Env: "CNB_NO_COLOR", Default: "false", Since: first, Usage: "no colours, even on a terminal, and none in the output of modules", field: func(i *Inputs) any { return &i.NoColor }},
 		{Flag: "order", Env: "CNB_ORDER_PATH", Default: "<layers>/order.toml if it exists, else /cnb/order.toml", Since: first, Only: Detector, Usage: "path to order.toml", field: func(i *Inputs) any { return &i.OrderPath }},
 		{Flag: "plan", Env: "CNB_PLAN_PATH", Default: "<layers>/plan.toml", Since: first, Usage: "path to plan.toml", field: func(i *Inputs) any { return &i.PlanPath }},
 		{Flag: "platform", Env: "CNB_PLATFORM_DIR", Default: "/platform", Since: first, Directory: true, Usage: "path to the platform directory", field: func(i *Inputs) any { return &i.PlatformDir }},
@@ -126,7 +126,7 @@ func Table() []Input {
 	}
 }
 
-// Has says whether a phase has the input at a version of the Platform API, if perhaps without its flag.
+// Has reports whether a phase has the input at a version of the Platform API, if perhaps without its flag.
 func (in Input) Has(phase Phase, at api.Version) bool {
 	since := in.Since
 	if in.EnvSince != (api.Version{}) {
@@ -135,12 +135,12 @@ func (in Input) Has(phase Phase, at api.Version) bool {
 	return at.AtLeast(since) && (in.Only == "" || in.Only == phase)
 }
 
-// HasFlag says whether a phase has the input's flag at a version of the Platform API.
+// HasFlag reports whether a phase has the input's flag at a version of the Platform API.
 func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
 }
 
-// Parse turns arguments and environment into inputs (docs/reference.md, "Inputs"). Its errors are *Exit values with the right
+// Parse turns arguments and environment into inputs. Its errors are *Exit values with the right
 // exit code. Usage goes to usage if an argument is wrong.
 func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writer) (Inputs, error) {
 	in := Inputs{Phase: phase}

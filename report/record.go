@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/staged"
 	"github.com/cnb-prelude/prelude/phase/detect"
 	"github.com/cnb-prelude/prelude/phase/generate"
 	"github.com/cnb-prelude/prelude/platform"
@@ -71,5 +72,5 @@ func (r *Record) Write(version string, err error) error {
 	if err != nil {
 		return err
 	}
-	return platform.WriteFile(r.in.ReportPath, text)
+	return staged.Write(r.in.ReportPath, text)
 }

@@ -9,7 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var refusable = map[string]uintptr{"renameat2": unix.SYS_RENAMEAT2, "linkat": unix.SYS_LINKAT, "prctl": unix.SYS_PRCTL, "ptrace": unix.SYS_PTRACE}
+var refusable = map[string]uintptr{
+	"renameat2": unix.SYS_RENAMEAT2, "linkat": unix.SYS_LINKAT, "prctl": unix.SYS_PRCTL, "pidfd_open": unix.SYS_PIDFD_OPEN,
+	"pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL, "close_range": unix.SYS_CLOSE_RANGE, "waitid": unix.SYS_WAITID,
+}
 
 // Refuse makes system calls fail from now on in this process and in all that it starts, as file systems and containers
 // that do not have them do. The calls are given as "renameat2=EINVAL,linkat=EPERM". There is no way back.

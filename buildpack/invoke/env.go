@@ -14,40 +14,40 @@ import (
 	"github.com/cnb-prelude/prelude/internal/files"
 )
 
-// World is what every module of a run sees of the world around it.
-type World struct {
-	// App, Platform and BuildConfig are absolute paths. BuildConfig is empty if the Platform API has none yet.
+// Environment is what all modules of a run get.
+type Environment struct {
+	// App, Platform and BuildConfig are absolute paths. BuildConfig is empty if the Platform API does not have it.
 	App, Platform, BuildConfig string
-	// Target of the run image.
+	// Target is that of the run image.
 	Target buildpack.Target
 	// ExecEnv is the execution environment.
 	ExecEnv string
 	// Environ is the environment of this process, "NAME=value" each; modules get only the variables that they may see.
 	Environ []string
+	// Kill cuts short the time that executables have to end, once it is closed; nil if nothing does.
+	Kill <-chan struct{}
 	// Debug takes messages for the debug level, from several goroutines; it may be nil.
 	Debug func(message string)
 
-	// once holds the values that were read for all modules; nil in a world that does not remember.
+	// once holds the variables that were read for all modules; nil if each module reads them.
 	once *[2]inherited
 }
 
-// Remembering is the same world, in which the files that environments are made of are read only for the first module that
-// needs them.
-func (w World) Remembering() World {
-	w.once = new([2]inherited)
-	return w
+// Remembering returns the same environment, which reads the files with variables only for the first module that needs them.
+func (e Environment) Remembering() Environment {
+	e.once = new([2]inherited)
+	return e
 }
 
-// inherited is the part of the environment that does not depend on the module, but for whether the module wants what the
-// platform gives.
+// inherited are the variables that do not depend on the module, except on whether it wants those of the platform.
 type inherited struct {
-	read sync.Once
-	env  map[string]string
-	err  error
+	read      sync.Once
+	variables map[string]string
+	err       error
 }
 
-// handedOn says whether modules see a variable of this process's environment. Everything else – registry
-// credentials above all – stays out (docs/reference.md, "What a module sees").
+// handedOn reports whether modules see a variable of this process's environment. Everything else stays out, above all
+// registry credentials.
 func handedOn(name string) bool {
 	switch name {
 	case "CNB_STACK_ID", "HOSTNAME", "HOME",
@@ -57,7 +57,7 @@ func handedOn(name string) bool {
 	return isPathList(name)
 }
 
-// isPathList says whether the variable is one of the five whose values are lists of paths.
+// isPathList reports whether the variable is one of the five whose values are lists of paths.
 func isPathList(name string) bool {
 	switch name {
 	case "PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "PKG_CONFIG_PATH":
@@ -66,15 +66,15 @@ func isPathList(name string) bool {
 	return false
 }
 
-// environment is the environment of a module's executable: from this process's, from <platform>/env, from <build-config>/env,
-// and then what the specification sets. An unreadable file is an error.
-func (w World) environment(m *buildpack.Module, specified map[string]string) ([]string, error) {
-	shared, err := w.inherited(m.Descriptor.ClearEnv)
+// variables returns the environment variables of a module's executable: those of this process, of <platform>/env and of
+// <build-config>/env, and then those that the specification sets. An unreadable file is an error.
+func (e Environment) variables(m *buildpack.Module, specified map[string]string) ([]string, error) {
+	shared, err := e.inherited(m.Descriptor.ClearEnv)
 	if err != nil {
 		return nil, err
 	}
 	env := maps.Clone(shared)
-	w.specify(env, m, specified)
+	e.specify(env, m, specified)
 	for name, value := range env {
 		if strings.ContainsRune(value, 0) {
 			return nil, fmt.Errorf("the value of the environment variable %s has a NUL byte in it, which no variable can have", name)
@@ -83,41 +83,41 @@ func (w World) environment(m *buildpack.Module, specified map[string]string) ([]
 	return list(env), nil
 }
 
-// inherited is shared by all modules that ask for the same.
-func (w World) inherited(clear bool) (map[string]string, error) {
-	if w.once == nil {
-		return w.readInherited(clear)
+// inherited returns variables that the caller must not change.
+func (e Environment) inherited(clearEnv bool) (map[string]string, error) {
+	if e.once == nil {
+		return e.readInherited(clearEnv)
 	}
-	i := &w.once[0]
-	if clear {
-		i = &w.once[1]
+	i := &e.once[0]
+	if clearEnv {
+		i = &e.once[1]
 	}
-	i.read.Do(func() { i.env, i.err = w.readInherited(clear) })
-	return i.env, i.err
+	i.read.Do(func() { i.variables, i.err = e.readInherited(clearEnv) })
+	return i.variables, i.err
 }
 
-func (w World) readInherited(clear bool) (map[string]string, error) {
+func (e Environment) readInherited(clearEnv bool) (map[string]string, error) {
 	env := map[string]string{}
-	for _, variable := range w.Environ {
+	for _, variable := range e.Environ {
 		if name, value, ok := strings.Cut(variable, "="); ok && handedOn(name) {
 			env[name] = value
 		}
 	}
-	if !clear {
-		if err := eachFile(filepath.Join(w.Platform, "env"), func(name, value string) { addPlatform(env, name, value) }); err != nil {
+	if !clearEnv {
+		if err := eachFile(filepath.Join(e.Platform, "env"), func(name, value string) { addPlatform(env, name, value) }); err != nil {
 			return nil, err
 		}
 	}
-	if w.BuildConfig != "" {
-		if err := addBuildConfig(env, filepath.Join(w.BuildConfig, "env")); err != nil {
+	if e.BuildConfig != "" {
+		if err := addBuildConfig(env, filepath.Join(e.BuildConfig, "env")); err != nil {
 			return nil, err
 		}
 	}
 	return env, nil
 }
 
-// specify sets what the specification gives to both bin/detect and bin/generate, and what is particular to one.
-func (w World) specify(env map[string]string, m *buildpack.Module, particular map[string]string) {
+// specify sets the variables of the specification: those that both bin/detect and bin/generate get, and those particular to one.
+func (e Environment) specify(env map[string]string, m *buildpack.Module, particular map[string]string) {
 	dir := "CNB_BUILDPACK_DIR"
 	if m.IsExtension() {
 		dir = "CNB_EXTENSION_DIR"
@@ -127,19 +127,19 @@ func (w World) specify(env map[string]string, m *buildpack.Module, particular ma
 		env[name] = value
 	}
 	if m.API.AtLeast(api.V(0, 10)) {
-		env["CNB_TARGET_OS"], env["CNB_TARGET_ARCH"] = w.Target.OS, w.Target.Arch
-		setKnown(env, "CNB_TARGET_ARCH_VARIANT", w.Target.Variant)
-		if len(w.Target.Distros) > 0 {
-			setKnown(env, "CNB_TARGET_DISTRO_NAME", w.Target.Distros[0].Name)
-			setKnown(env, "CNB_TARGET_DISTRO_VERSION", w.Target.Distros[0].Version)
+		env["CNB_TARGET_OS"], env["CNB_TARGET_ARCH"] = e.Target.OS, e.Target.Arch
+		setIfKnown(env, "CNB_TARGET_ARCH_VARIANT", e.Target.Variant)
+		if len(e.Target.Distros) > 0 {
+			setIfKnown(env, "CNB_TARGET_DISTRO_NAME", e.Target.Distros[0].Name)
+			setIfKnown(env, "CNB_TARGET_DISTRO_VERSION", e.Target.Distros[0].Version)
 		}
 	}
 	if m.API.AtLeast(api.V(0, 12)) {
-		env["CNB_EXEC_ENV"] = w.ExecEnv
+		env["CNB_EXEC_ENV"] = e.ExecEnv
 	}
 }
 
-func setKnown(env map[string]string, name, value string) {
+func setIfKnown(env map[string]string, name, value string) {
 	if value != "" {
 		env[name] = value
 	}
@@ -176,7 +176,7 @@ func addBuildConfig(env map[string]string, dir string) error {
 // change is what one file of <build-config>/env does to a variable.
 type change struct{ name, action, value string }
 
-// apply does it; an unknown action does nothing.
+// apply changes the variable; an unknown action does nothing.
 func (c change) apply(env map[string]string, delimiter string) {
 	old := env[c.name]
 	switch c.action {
@@ -199,7 +199,7 @@ func (c change) apply(env map[string]string, delimiter string) {
 	}
 }
 
-// eachFile calls back for every file in a directory, in the order of their names. Directories are skipped, links are
+// eachFile calls each for every file in a directory, in the order of their names. Directories are skipped, links are
 // followed; a missing directory has no files.
 func eachFile(dir string, each func(name, contents string)) error {
 	entries, err := os.ReadDir(dir)
@@ -227,7 +227,7 @@ func eachFile(dir string, each func(name, contents string)) error {
 	return nil
 }
 
-// list is the environment as the system takes it, sorted.
+// list returns the environment as the system takes it, sorted.
 func list(env map[string]string) []string {
 	variables := make([]string, 0, len(env))
 	for name, value := range env {

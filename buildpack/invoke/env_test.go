@@ -70,7 +70,7 @@ func TestEnvironment(t *testing.T) {
 
 func testEnvironment(t *testing.T, minor int, kind buildpack.Kind, clear bool) {
 	dir := t.TempDir()
-	w := World{
+	w := Environment{
 		App: filepath.Join(dir, "app"), Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config"),
 		Target:  buildpack.Target{OS: "linux", Arch: "arm64", Variant: "v8", Distros: []buildpack.Distro{{Name: "debian", Version: "12"}}},
 		ExecEnv: "test", Environ: noise(),
@@ -119,7 +119,7 @@ func testEnvironment(t *testing.T, minor int, kind buildpack.Kind, clear bool) {
 }
 
 // common is what both executables of a module see, written out from docs/reference.md.
-func common(w World, m *buildpack.Module, clear bool) map[string]string {
+func common(w Environment, m *buildpack.Module, clear bool) map[string]string {
 	env := map[string]string{
 		"CNB_STACK_ID": "stack", "HOSTNAME": "host", "HTTPS_PROXY": "1", "https_proxy": "2", "HTTP_PROXY": "3", "http_proxy": "4",
 		"NO_PROXY": "5", "no_proxy": "",
@@ -159,9 +159,9 @@ func common(w World, m *buildpack.Module, clear bool) map[string]string {
 
 // What is not known of the target is not set, rather than set to nothing.
 func TestUnknownTargetIsNotInTheEnvironment(t *testing.T) {
-	w := World{Target: buildpack.Target{OS: "linux", Arch: "amd64"}}
+	w := Environment{Target: buildpack.Target{OS: "linux", Arch: "amd64"}}
 	m := &buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack}, API: api.V(0, 10), Dir: "/bp"}
-	env, err := w.environment(m, nil)
+	env, err := w.variables(m, nil)
 	check(t, err)
 	if diff := cmp.Diff([]string{"CNB_BUILDPACK_DIR=/bp", "CNB_TARGET_ARCH=amd64", "CNB_TARGET_OS=linux"}, env); diff != "" {
 		t.Error(diff)
@@ -172,7 +172,7 @@ func TestUnknownTargetIsNotInTheEnvironment(t *testing.T) {
 func TestUnreadableEnvironmentIsAnErrorOfTheModule(t *testing.T) {
 	for _, where := range []string{"platform", "build-config"} {
 		dir := t.TempDir()
-		w := World{App: dir, Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config")}
+		w := Environment{App: dir, Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config")}
 		m := dumper(t, filepath.Join(dir, "module"), buildpack.KindBuildpack, 10, false)
 		if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
 			t.Errorf("without any environment directory: %s, %v", d.Outcome, d.Cause)
@@ -192,18 +192,18 @@ func TestUnreadableEnvironmentIsAnErrorOfTheModule(t *testing.T) {
 	}
 }
 
-// A world that remembers reads the files for the first module that needs them, and once more for those with clear-env.
+// An environment that remembers reads the files for the first module that needs them, and once more for those with clear-env.
 func TestEnvironmentIsReadOnce(t *testing.T) {
 	dir := t.TempDir()
 	write := func(value string) {
 		t.Helper()
 		tree(t, dir, map[string]string{"platform/env/A": value, "build-config/env/B": value})
 	}
-	forgets := World{Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config")}
+	forgets := Environment{Platform: filepath.Join(dir, "platform"), BuildConfig: filepath.Join(dir, "build-config")}
 	remembers := forgets.Remembering()
-	see := func(w World, clear bool, want ...string) {
+	see := func(w Environment, clear bool, want ...string) {
 		t.Helper()
-		env, err := w.environment(&buildpack.Module{Dir: "/bp", Descriptor: buildpack.Descriptor{ClearEnv: clear}}, map[string]string{"OWN": "1"})
+		env, err := w.variables(&buildpack.Module{Dir: "/bp", Descriptor: buildpack.Descriptor{ClearEnv: clear}}, map[string]string{"OWN": "1"})
 		check(t, err)
 		if diff := cmp.Diff(append(want, "CNB_BUILDPACK_DIR=/bp", "OWN=1"), env); diff != "" {
 			t.Error(diff)

@@ -1,5 +1,5 @@
-// Package invoke runs the executables of modules, bin/detect and bin/generate, and is the only one that starts
-// processes. It gives them the environment of the specification and nothing else, and leaves nothing running.
+// Package invoke runs the executables of modules, bin/detect and bin/generate: with the environment, the arguments and the
+// plan file of the specifications. It reads their answers and explains why one could not be run.
 package invoke
 
 import (
@@ -19,18 +19,19 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/process"
 	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
-// keep is how many bytes of output are kept from the beginning, and how many from the end (B30).
+// keep is how many bytes of output are kept from the beginning, and how many from the end.
 const keep = 1 << 20
 
-// RunDetect runs a module's bin/detect (docs/reference.md, "How a module is run") and says what became of it; timeout 0 means none. An
-// extension without bin/detect passes, with the plan in its detect/plan.toml if there is one.
-func (w World) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
+// RunDetect runs a module's bin/detect; timeout 0 means none. An extension without bin/detect passes, with the build plan of
+// its detect/plan.toml if there is one (Image Extension specification, "Detection").
+func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
 	executable := filepath.Join(m.Dir, "bin", "detect")
-	if m.IsExtension() && !exists(executable) {
-		return static(m, executable)
+	if m.IsExtension() && isMissing(executable) {
+		return staticDetection(m, executable)
 	}
 	dir, err := os.MkdirTemp("", "prelude-detect-")
 	if err != nil {
@@ -39,39 +40,39 @@ func (w World) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.
 	plan := filepath.Join(dir, "plan.toml")
 	defer discard(dir, plan)
 	if err := makeEmpty(plan); err != nil {
-		return errored(buildpack.NoExitCode, nil, withLimit(err))
+		return errored(buildpack.NoExitCode, nil, err)
 	}
 	specified := map[string]string{}
 	if m.API.AtLeast(api.V(0, 8)) {
-		specified["CNB_PLATFORM_DIR"], specified["CNB_BUILD_PLAN_PATH"] = w.Platform, plan
+		specified["CNB_PLATFORM_DIR"], specified["CNB_BUILD_PLAN_PATH"] = e.Platform, plan
 	}
-	env, err := w.environment(m, specified)
+	env, err := e.variables(m, specified)
 	if err != nil {
 		return errored(buildpack.NoExitCode, nil, err)
 	}
 	output := tidy.Excerpt{Keep: keep}
-	err = w.start(ctx, command{path: executable, args: []string{w.Platform, plan}, env: env, output: &output}, timeout)
-	var exit *exitError
+	err = e.run(ctx, process.Command{Path: executable, Args: []string{e.Platform, plan}, Env: env, Output: &output}, timeout)
+	var exit *process.ExitError
 	switch {
 	case err == nil:
-		return planned(m, plan, 0, output.Bytes())
-	case errors.As(err, &exit) && exit.code == 100:
+		return planned(m, plan, output.Bytes())
+	case errors.As(err, &exit) && exit.Code == 100:
 		return buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100, Output: output.Bytes()}
-	case errors.As(err, &exit):
-		return errored(exit.code, output.Bytes(), exit)
+	case errors.As(err, &exit) && exit.Signal == 0:
+		return errored(exit.Code, output.Bytes(), err)
 	}
 	return errored(buildpack.NoExitCode, output.Bytes(), err)
 }
 
-// static is the detection of an extension without bin/detect.
-func static(m *buildpack.Module, executable string) buildpack.Detection {
+// staticDetection is that of an extension without bin/detect.
+func staticDetection(m *buildpack.Module, executable string) buildpack.Detection {
 	plan := filepath.Join(m.Dir, "detect", "plan.toml")
-	d := planned(m, plan, 0, nil)
-	if exists(plan) {
+	d := planned(m, plan, nil)
+	if !isMissing(plan) {
 		return d
 	}
 	for _, path := range []string{executable, plan} {
-		if other := Lookalike(path); other != "" {
+		if other := files.Similar(path); other != "" {
 			directory := filepath.Base(filepath.Dir(path))
 			d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s has no %s, but %s, which nothing uses: rename it",
 				m.Kind, m.Ref, filepath.Join(directory, filepath.Base(path)), filepath.Join(directory, other)))
@@ -80,7 +81,7 @@ func static(m *buildpack.Module, executable string) buildpack.Detection {
 	return d
 }
 
-// makeEmpty makes an empty file. Every module has one, so this is the system's part of os.WriteFile and no more.
+// makeEmpty makes an empty file, with fewer system calls than os.WriteFile: every module gets one.
 func makeEmpty(path string) error {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -89,30 +90,30 @@ func makeEmpty(path string) error {
 	return os.NewSyscallError("close", unix.Close(fd))
 }
 
-// discard removes the plan and its directory, which nearly always is all that there is.
+// discard removes the plan and its directory, with fewer system calls than files.Remove if there is nothing else in it.
 func discard(dir, plan string) {
 	if unix.Unlink(plan) != nil || unix.Rmdir(dir) != nil {
 		files.Remove(dir) //nolint:errcheck // as much as can be removed
 	}
 }
 
-// start runs a command in the application's directory, for no longer than the timeout.
-func (w World) start(ctx context.Context, c command, timeout time.Duration) error {
-	c.dir, c.debug = w.App, w.Debug
+// run runs a command in the application's directory, for no longer than the timeout, and explains how it failed.
+func (e Environment) run(ctx context.Context, c process.Command, timeout time.Duration) error {
+	c.Dir, c.Kill, c.Debug = e.App, e.Kill, e.Debug
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("timed out after %s", timeout))
 		defer cancel()
 	}
-	return c.run(ctx)
+	return explained(c, c.Run(ctx))
 }
 
 func errored(code int, output []byte, cause error) buildpack.Detection {
 	return buildpack.Detection{Outcome: buildpack.Errored, ExitCode: code, Output: output, Cause: cause}
 }
 
-// planned is the detection of a module that passed, if its plan is valid. A plan file that is gone counts as empty.
-func planned(m *buildpack.Module, path string, code int, output []byte) buildpack.Detection {
+// planned is the detection of a module that passed, if its plan is valid. A missing plan file counts as an empty one.
+func planned(m *buildpack.Module, path string, output []byte) buildpack.Detection {
 	var data []byte
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 0 { // most write none
 		data, err = files.Read(path, files.Plan)
@@ -124,7 +125,7 @@ func planned(m *buildpack.Module, path string, code int, output []byte) buildpac
 	if err != nil {
 		return errored(buildpack.NoExitCode, output, fmt.Errorf("invalid build plan: %w", err))
 	}
-	d := buildpack.Detection{Outcome: buildpack.Passed, ExitCode: code, Alternatives: alternatives, Output: output}
+	d := buildpack.Detection{Outcome: buildpack.Passed, Alternatives: alternatives, Output: output}
 	if len(data) == 0 && printsPlan(output) {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s printed what looks like a build plan, but left none: write it to \"$CNB_BUILD_PLAN_PATH\", which is also the second argument", m.Kind, m.Ref))
 	}
@@ -134,7 +135,7 @@ func planned(m *buildpack.Module, path string, code int, output []byte) buildpac
 	return d
 }
 
-// printsPlan says whether an output has a line that begins a part of a build plan.
+// printsPlan reports whether an output has a line that begins a part of a build plan.
 func printsPlan(output []byte) bool {
 	for _, line := range []string{"[[provides]]\n", "[[requires]]\n"} {
 		if text := []byte(line); bytes.HasPrefix(output, text) || bytes.Contains(output, append([]byte("\n"), text...)) {
@@ -144,32 +145,34 @@ func printsPlan(output []byte) bool {
 	return false
 }
 
-// exists says whether there is something of that name. What cannot be looked at counts, and so does a link that leads
-// nowhere: what is wrong with it comes out when it is used.
-func exists(path string) bool {
+// isMissing reports whether nothing has that name. A link that leads nowhere and what may not be looked at are not missing:
+// using them says what is wrong.
+func isMissing(path string) bool {
 	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
-// HasGenerate says whether the extension has a bin/generate.
-func HasGenerate(m *buildpack.Module) bool { return exists(filepath.Join(m.Dir, "bin", "generate")) }
+// HasGenerate reports whether the extension has a bin/generate.
+func HasGenerate(m *buildpack.Module) bool {
+	return !isMissing(filepath.Join(m.Dir, "bin", "generate"))
+}
 
 // GenerateRun is one bin/generate to run.
 type GenerateRun struct {
 	Module *buildpack.Module
-	// Dir is where it leaves its output, an empty directory.
+	// Dir is the empty directory for its output.
 	Dir string
-	// Requires are the requirements that it is to provide.
+	// Requires are the requirements that it has to provide.
 	Requires []buildpack.Require
-	// Output takes what it prints, as it comes.
+	// Output takes what it prints, without delay.
 	Output io.Writer
 	// Timeout 0 means none.
 	Timeout time.Duration
 }
 
-// RunGenerate runs an extension's bin/generate (docs/reference.md, "How a module is run"). The error says why it could not be run, or how it
-// ended if not with exit code 0.
-func (w World) RunGenerate(ctx context.Context, g GenerateRun) error {
+// RunGenerate runs an extension's bin/generate (Image Extension specification, "Generation"). It is an error if it could not
+// be run, or ended other than with exit code 0.
+func (e Environment) RunGenerate(ctx context.Context, g GenerateRun) error {
 	temp, err := os.MkdirTemp("", "prelude-generate-")
 	if err != nil {
 		return err
@@ -179,15 +182,15 @@ func (w World) RunGenerate(ctx context.Context, g GenerateRun) error {
 	if err := writePlan(path, g.Requires); err != nil {
 		return err
 	}
-	env, err := w.environment(g.Module, map[string]string{
-		"CNB_OUTPUT_DIR": g.Dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": w.Platform,
+	env, err := e.variables(g.Module, map[string]string{
+		"CNB_OUTPUT_DIR": g.Dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": e.Platform,
 	})
 	if err != nil {
 		return err
 	}
 	executable := filepath.Join(g.Module.Dir, "bin", "generate")
-	args := []string{g.Dir, w.Platform, path}
-	return w.start(ctx, command{path: executable, args: args, env: env, output: g.Output, live: true}, g.Timeout)
+	args := []string{g.Dir, e.Platform, path}
+	return e.run(ctx, process.Command{Path: executable, Args: args, Env: env, Output: g.Output, Live: true}, g.Timeout)
 }
 
 // writePlan writes a buildpack plan: what a module is asked to provide.

@@ -1,8 +1,5 @@
-// Package files reads files that other programs and people write, and removes directories that modules fill, without
-// trusting either to be what it should be.
-//
-// It is a room of its own because platform, buildpack/store, buildpack/invoke and phase/generate all read such files, and none
-// of them may import the others for it.
+// Package files reads files that other programs and people write, and copies and removes directories that modules fill,
+// without trusting either to be what it should be.
 package files
 
 import (
@@ -84,7 +81,7 @@ func notRegular(path string, info fs.FileInfo) ([]byte, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, not a regular file", TypeOf(info.Mode()))}
 }
 
-// isNull says whether it is /dev/null, under whatever name.
+// isNull reports whether it is /dev/null, under whatever name.
 func isNull(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == 1<<8|3

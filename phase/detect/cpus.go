@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/process"
 )
 
 // slotsPerCPU is how many bin/detect run at the same time for each CPU. Most of them are scripts that wait – for their
@@ -75,7 +75,7 @@ func idleMachine(cpus int, limited bool) func() bool {
 		if time.Since(looked) < recheckChildren {
 			return false
 		}
-		computing, known := invoke.Computing(cpus)
+		computing, known := process.Computing(cpus)
 		looked = time.Now()
 		return known && computing < cpus
 	}

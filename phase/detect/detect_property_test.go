@@ -293,7 +293,7 @@ func (w *world) detect(t *testing.T, dir string) answer {
 		}
 		return answer{code: exit.Code}
 	}
-	d := Detector{Inputs: in, Log: log, World: invoke.World{
+	d := Detector{Inputs: in, Log: log, Environment: invoke.Environment{
 		App: dir, Platform: dir, Target: buildpack.Target{OS: "linux", Arch: "amd64"}, ExecEnv: in.ExecEnv,
 	}}
 	order, err := d.ReadOrder()

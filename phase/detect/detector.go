@@ -13,6 +13,7 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/buildpack/store"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
@@ -21,9 +22,11 @@ import (
 
 // Detector runs detection for the inputs of a phase.
 type Detector struct {
-	Inputs platform.Inputs
-	World  invoke.World
-	Log    *slog.Logger
+	Inputs      platform.Inputs
+	Environment invoke.Environment
+	Log         *slog.Logger
+	// Status shows how far detection is; nil if that is not shown.
+	Status *statusline.Line
 }
 
 // Result is what detection found, also where it came to no end. Log, exit code and report derive from it.
@@ -100,9 +103,10 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 	s := &source{
 		Store: store.Store{Buildpacks: d.Inputs.BuildpacksDir, Extensions: d.Inputs.ExtensionsDir},
 		runner: newRunner(ctx, func(ctx context.Context, m *buildpack.Module) buildpack.Detection {
-			return d.World.RunDetect(ctx, m, d.Inputs.DetectTimeout)
+			return d.Environment.RunDetect(ctx, m, d.Inputs.DetectTimeout)
 		}, d.Inputs.Parallel),
 	}
+	s.status = d.Status
 	defer func() {
 		s.stop()
 		result.Runs, result.Ended = s.ended(), time.Now()
@@ -155,7 +159,7 @@ func (d Detector) limits(ctx context.Context) resolve.Limits {
 	// The traces at debug level, and reports, are to be the same each time.
 	limits := resolve.Limits{Deterministic: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
-		limits.Target = &d.World.Target
+		limits.Target = &d.Environment.Target
 	}
 	if judgesExecEnvs(in.PlatformAPI) {
 		limits.ExecEnv = in.ExecEnv

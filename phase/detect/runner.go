@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/process"
+	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase/resolve"
-	"github.com/cnb-prelude/prelude/platform"
 )
 
 // detect runs one bin/detect.
@@ -31,7 +31,7 @@ type runner struct {
 	burst int
 
 	// status shows how far it is; nil if that is not shown.
-	status *platform.Status
+	status *statusline.Line
 
 	started map[buildpack.Ref]bool
 	known   map[buildpack.Ref]Run
@@ -42,14 +42,14 @@ type runner struct {
 // one after the other, in order, nothing ahead of its time.
 func newRunner(ctx context.Context, detect detect, parallel int) *runner {
 	r := &runner{
-		detect: detect, status: platform.StatusOf(ctx),
+		detect:  detect,
 		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	cpus, limited := availableCPUs()
 	r.burst = 2 * cpus
 	var ahead bool
-	if r.slots, ahead = slots(parallel, cpus, invoke.MaxConcurrent()); ahead {
+	if r.slots, ahead = slots(parallel, cpus, process.MaxConcurrent()); ahead {
 		r.idle = idleMachine(cpus, limited)
 	}
 	r.done = make(chan Run, 2*r.slots)

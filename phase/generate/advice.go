@@ -10,6 +10,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
@@ -43,14 +44,14 @@ func (e *ExtensionOutput) noteNothing() {
 // instead says what an extension without bin/generate has that was probably meant to be that, or its generate directory.
 func instead(m *buildpack.Module) string {
 	const unused = "it has no %s, but %s, which nothing uses: rename it"
-	if other := invoke.Lookalike(filepath.Join(m.Dir, "bin", "generate")); other != "" {
+	if other := files.Similar(filepath.Join(m.Dir, "bin", "generate")); other != "" {
 		return fmt.Sprintf(unused, "bin/generate", filepath.Join("bin", other))
 	}
 	directory := filepath.Join(m.Dir, "generate")
 	if _, err := os.Stat(directory); err == nil {
 		return ""
 	}
-	if other := invoke.Lookalike(directory); other != "" {
+	if other := files.Similar(directory); other != "" {
 		return fmt.Sprintf(unused, "generate directory", other)
 	}
 	return ""

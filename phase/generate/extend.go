@@ -2,15 +2,21 @@ package generate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -54,12 +60,12 @@ func (g Generator) extend(ctx context.Context, e *Extension, out *outputs) error
 	if err != nil {
 		return generationFailed(err)
 	}
-	before := findStrays(g.World.App)
+	before := findStrays(g.Environment.App)
 	if err := g.fill(ctx, e, dir); err != nil {
 		return err
 	}
 	e.ExtensionOutput, err = inspect(e.Module, dir)
-	e.Strays = findStrays(g.World.App).since(before, g.World.App)
+	e.Strays = findStrays(g.Environment.App).since(before, g.Environment.App)
 	if err != nil {
 		return generationFailed(err)
 	}
@@ -70,16 +76,19 @@ func (g Generator) extend(ctx context.Context, e *Extension, out *outputs) error
 // fill has an extension's output made, by its bin/generate or as a copy of its own files.
 func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
 	if e.Static {
-		if err := invoke.CopyStatic(e.Module, dir); err != nil {
+		if err := copyStatic(e.Module, dir); err != nil {
 			return generationFailed(fmt.Errorf("extension %s: %w", e.Module.Ref, err))
 		}
 		return nil
 	}
 	printed := tidy.Excerpt{Keep: printedKept}
-	err := g.World.RunGenerate(ctx, invoke.GenerateRun{
+	err := g.Environment.RunGenerate(ctx, invoke.GenerateRun{
 		Module: e.Module, Dir: dir, Requires: e.Given, Output: io.MultiWriter(&printed, g.Output), Timeout: g.Inputs.GenerateTimeout,
 	})
 	e.Printed = printed.Text()
+	if last := e.Printed[strings.LastIndexByte(e.Printed, '\n')+1:]; tidy.Text(last) != "" {
+		io.WriteString(g.Output, "\n") //nolint:errcheck // what is said next must not continue its line
+	}
 	if err == nil {
 		return nil
 	}
@@ -87,6 +96,25 @@ func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
 		return ended
 	}
 	return &platform.Exit{Code: platform.CodeGenerateBuildpack, Action: "generate", Err: fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, err)}
+}
+
+// copyStatic copies what an extension without bin/generate brings in its own generate directory to its output. The
+// extension's directory is only read. An extension that brings nothing leaves nothing.
+func copyStatic(m *buildpack.Module, output string) error {
+	from := filepath.Join(m.Dir, "generate")
+	info, err := os.Stat(from)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", from)
+	}
+	if from, err = filepath.EvalSymlinks(from); err != nil {
+		return err
+	}
+	return files.CopyTree(from, output)
 }
 
 // say logs the notes for the author of an extension.

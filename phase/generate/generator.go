@@ -21,8 +21,8 @@ import (
 
 // Generator runs generation for the inputs of a phase.
 type Generator struct {
-	Inputs platform.Inputs
-	World  invoke.World
+	Inputs      platform.Inputs
+	Environment invoke.Environment
 	// Output takes what extensions print.
 	Output io.Writer
 	Log    *slog.Logger

@@ -96,7 +96,7 @@ func (b *bench) generate(at api.Version, r Request) (*Generation, error) {
 
 func (b *bench) generator(in platform.Inputs) Generator {
 	return Generator{
-		Inputs: in, World: invoke.World{App: b.root, Platform: b.root, Environ: b.environ}, Output: &b.output,
+		Inputs: in, Environment: invoke.Environment{App: b.root, Platform: b.root, Environ: b.environ}, Output: &b.output,
 		Log: platform.NewLogger(&b.log, b.level, false),
 	}
 }
@@ -569,7 +569,7 @@ func TestReadOnlyExtensionsOfRoot(t *testing.T) {
 		b.check(asNobody(func() error {
 			out := &outputs{dir: b.generated(), at: newLayout}
 			dir, err := out.prepare(m)
-			return errors.Join(err, invoke.CopyStatic(m, dir), out.keep())
+			return errors.Join(err, copyStatic(m, dir), out.keep())
 		}))
 	}
 	if after, _ := testhelpers.Tree(m.Dir); after != before {

@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/platform"
@@ -226,7 +225,7 @@ func copyPlain(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return invoke.CopyFile(from, to, info.Mode().Perm())
+	return files.CopyFile(from, to, info.Mode().Perm())
 }
 
 // keep makes the new tree final.

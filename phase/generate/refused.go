@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/cnb-prelude/prelude/internal/staged"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -36,7 +37,7 @@ func keepRefused(in platform.Inputs, err error, log *slog.Logger) error {
 		forgetRefused(in)
 		return err
 	}
-	if unwritten := platform.ReplaceFile(path, r.text); unwritten != nil {
+	if unwritten := staged.Replace(path, r.text); unwritten != nil {
 		log.Warn(fmt.Sprintf("the text of %s is not kept: %s", r.name, unwritten))
 		return err
 	}

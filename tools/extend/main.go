@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/staged"
 	"github.com/cnb-prelude/prelude/platform"
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
@@ -186,7 +187,7 @@ func (o options) finish(ctx context.Context, engine engine, p plan, image pictur
 		}
 	}
 	if o.result != "" {
-		if err := platform.WriteFile(o.result, []byte(reference)); err != nil {
+		if err := staged.Write(o.result, []byte(reference)); err != nil {
 			return err
 		}
 	}

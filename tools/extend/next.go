@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 
+	"github.com/cnb-prelude/prelude/internal/staged"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -40,5 +41,5 @@ func (a analyzed) name(image, reference string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", a.path, err)
 	}
-	return platform.WriteFile(a.path, text)
+	return staged.Write(a.path, text)
 }

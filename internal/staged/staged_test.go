@@ -1,10 +1,12 @@
-package platform
+package staged
 
 import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,10 +40,10 @@ func names(t *testing.T, dir string) string {
 }
 
 // B12: a file is complete or untouched, and nothing is left beside it.
-func TestWriteFile(t *testing.T) {
+func TestWrite(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a", "b", "file")
-	must(t, WriteFile(path, []byte("one")))
+	must(t, Write(path, []byte("one")))
 	info, err := os.Stat(path)
 	must(t, err)
 	umask := syscall.Umask(0o022)
@@ -55,7 +57,7 @@ func TestWriteFile(t *testing.T) {
 	must(t, err)
 	defer old.Close()
 	must(t, os.Chmod(path, 0o400)) // that the old file may not be written does not matter
-	must(t, WriteFile(path, []byte("two")))
+	must(t, Write(path, []byte("two")))
 	buffer := make([]byte, 10)
 	if n, _ := old.Read(buffer); string(buffer[:n]) != "one" {
 		t.Errorf("the old file has %q now", buffer[:n])
@@ -64,8 +66,57 @@ func TestWriteFile(t *testing.T) {
 		t.Errorf("%q, %s", text(t, path), names(t, filepath.Dir(path)))
 	}
 
+	if info, err = os.Stat(path); err != nil || info.Mode() != 0o400 {
+		t.Errorf("%v, %v: the mode is not that of the old file", info.Mode(), err)
+	}
+
 	long := filepath.Join(dir, strings.Repeat("x", 255))
-	must(t, WriteFile(long, []byte("a name can be that long")))
+	must(t, Write(long, []byte("a name can be that long")))
+}
+
+// A file that replaces another keeps its mode, whatever the umask, and its group and owner as far as the system allows. The
+// permissions of a group that cannot be kept do not go to another one.
+func TestKeepsModeGroupAndOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make files of several users; acceptance/testdata/files_outputs.txtar shows the mode as somebody else")
+	}
+	dir, err := os.MkdirTemp("", "staged-") // open to all, as t.TempDir is not
+	must(t, err)
+	defer os.RemoveAll(dir)
+	must(t, os.Chmod(dir, 0o777))
+	path, writer := filepath.Join(dir, "file"), filepath.Join(dir, "writer")
+	self, err := os.ReadFile(os.Args[0])
+	must(t, err)
+	must(t, os.WriteFile(writer, self, 0o755))
+	defer syscall.Umask(syscall.Umask(0o077))
+	for _, test := range []struct {
+		why, who            string
+		mode, want          fs.FileMode
+		user, group         int
+		wantUser, wantGroup int
+	}{
+		{"root can keep all", "", 0o664, 0o664, 1, 5678, 1, 5678},
+		{"a program must not become another user's", "", 0o755 | fs.ModeSetuid, 0o755, 1, 5678, 1, 5678},
+		{"the owner's group is one of ours", "5678", 0o664, 0o664, 0, 5678, 1234, 5678},
+		{"the group is not ours: what it may, ours must not", "9", 0o664, 0o644, 0, 5678, 1234, 1234},
+		{"the group is not ours, and all may write", "9", 0o606, 0o666, 0, 5678, 1234, 1234},
+	} {
+		must(t, os.WriteFile(path, []byte("old"), 0o600))
+		must(t, os.Chown(path, test.user, test.group))
+		must(t, os.Chmod(path, test.mode))
+		if test.who == "" {
+			must(t, Write(path, []byte("new")))
+		} else {
+			writeAs(t, writer, test.who, path)
+		}
+		info, err := os.Stat(path)
+		must(t, err)
+		stat := info.Sys().(*syscall.Stat_t)
+		if info.Mode() != test.want || int(stat.Uid) != test.wantUser || int(stat.Gid) != test.wantGroup || text(t, path) != "new" {
+			t.Errorf("%s: %v %d:%d %q", test.why, info.Mode(), stat.Uid, stat.Gid, text(t, path))
+		}
+		must(t, os.Remove(path))
+	}
 }
 
 // A target that is a link stays one; what it leads to is written.
@@ -76,8 +127,8 @@ func TestWriteThroughLinks(t *testing.T) {
 	must(t, os.Symlink("elsewhere/there", filepath.Join(dir, "link")))
 	must(t, os.Symlink("link", filepath.Join(dir, "link to it")))
 	must(t, os.Symlink("elsewhere/new", filepath.Join(dir, "dangling")))
-	must(t, WriteFile(filepath.Join(dir, "link to it"), []byte("new")))
-	must(t, WriteFile(filepath.Join(dir, "dangling"), []byte("newer")))
+	must(t, Write(filepath.Join(dir, "link to it"), []byte("new")))
+	must(t, Write(filepath.Join(dir, "dangling"), []byte("newer")))
 	if got := text(t, filepath.Join(dir, "elsewhere/there")) + " " + text(t, filepath.Join(dir, "elsewhere/new")); got != "new newer" {
 		t.Errorf("the files have %q", got)
 	}
@@ -88,7 +139,7 @@ func TestWriteThroughLinks(t *testing.T) {
 		t.Errorf("left: %s", got)
 	}
 	must(t, os.Symlink("loop", filepath.Join(dir, "loop")))
-	if err := WriteFile(filepath.Join(dir, "loop"), nil); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
+	if err := Write(filepath.Join(dir, "loop"), nil); err == nil || !strings.Contains(err.Error(), "too many levels of symbolic links") {
 		t.Errorf("a loop: %v", err)
 	}
 }
@@ -96,14 +147,14 @@ func TestWriteThroughLinks(t *testing.T) {
 // What is not a regular file is written in place, without waiting.
 func TestWriteToOtherThings(t *testing.T) {
 	dir := t.TempDir()
-	must(t, WriteFile("/dev/null", []byte("x")))
+	must(t, Write("/dev/null", []byte("x")))
 	if info, err := os.Stat("/dev/null"); err != nil || info.Mode()&fs.ModeDevice == 0 {
 		t.Fatalf("/dev/null is %v now, %v", info.Mode(), err)
 	}
 
 	pipe := filepath.Join(dir, "pipe")
 	must(t, syscall.Mkfifo(pipe, 0o600))
-	if err := WriteFile(pipe, []byte("x")); err == nil || !strings.Contains(err.Error(), "nobody reads from that pipe") {
+	if err := Write(pipe, []byte("x")); err == nil || !strings.Contains(err.Error(), "nobody reads from that pipe") {
 		t.Errorf("a pipe without a reader: %v", err)
 	}
 	reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -122,7 +173,7 @@ func TestWriteToOtherThings(t *testing.T) {
 		}
 		received <- all
 	}()
-	must(t, WriteFile(pipe, []byte(big)))
+	must(t, Write(pipe, []byte(big)))
 	if <-received != big {
 		t.Error("what came through the pipe is something else")
 	}
@@ -130,11 +181,11 @@ func TestWriteToOtherThings(t *testing.T) {
 	open, err := os.Create(filepath.Join(dir, "log"))
 	must(t, err)
 	defer open.Close()
-	must(t, WriteFile(fmt.Sprintf("/proc/self/fd/%d", open.Fd()), []byte("appended")))
+	must(t, Write(fmt.Sprintf("/proc/self/fd/%d", open.Fd()), []byte("appended")))
 	if text(t, open.Name()) != "appended" {
 		t.Error("what is open was not written to")
 	}
-	if err := WriteFile(dir, nil); err == nil || !strings.Contains(err.Error(), "it is a directory") {
+	if err := Write(dir, nil); err == nil || !strings.Contains(err.Error(), "it is a directory") {
 		t.Errorf("a directory: %v", err)
 	}
 }
@@ -145,7 +196,7 @@ func TestStageIsAllOrNothing(t *testing.T) {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, os.WriteFile(at("first"), []byte("old"), 0o644))
 	must(t, os.Mkdir(at("blocked"), 0o755))
-	_, err := Stage(Output{at("first"), []byte("new")}, Output{at("blocked"), []byte("new")})
+	_, err := Stage(File{at("first"), []byte("new")}, File{at("blocked"), []byte("new")})
 	if err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("blocked")+": it is a directory") {
 		t.Errorf("stage: %v", err)
 	}
@@ -154,10 +205,10 @@ func TestStageIsAllOrNothing(t *testing.T) {
 	}
 
 	// What comes up only when the files take their places takes back those that have.
-	s, err := Stage(Output{at("first"), []byte("new")}, Output{at("fresh"), []byte("new")}, Output{at("late"), []byte("new")})
+	s, err := Stage(File{at("first"), []byte("new")}, File{at("fresh"), []byte("new")}, File{at("late"), []byte("new")})
 	must(t, err)
 	must(t, os.MkdirAll(at("late/full"), 0o755))
-	must(t, os.Remove(s.outputs[2].beside)) // so that swapping fails as well
+	must(t, os.Remove(s.all[2].beside)) // so that swapping fails as well
 	if err := s.Commit(); err == nil || !strings.Contains(err.Error(), "failed to write "+at("late")) {
 		t.Errorf("commit: %v", err)
 	}
@@ -165,14 +216,14 @@ func TestStageIsAllOrNothing(t *testing.T) {
 		t.Errorf("commit: %q, %s", got, names(t, dir))
 	}
 
-	_, err = Stage(Output{at("same"), nil}, Output{dir + "/./same", nil})
+	_, err = Stage(File{at("same"), nil}, File{dir + "/./same", nil})
 	if err == nil || !strings.Contains(err.Error(), "it is the same file as "+at("same")) {
 		t.Errorf("the same file twice: %v", err)
 	}
 	if names(t, dir) != "blocked first late" {
 		t.Errorf("left: %s", names(t, dir))
 	}
-	s, err = Stage(Output{"/dev/null", nil}, Output{"/dev/null", nil}) // thrown away twice is fine
+	s, err = Stage(File{"/dev/null", nil}, File{"/dev/null", nil}) // thrown away twice is fine
 	must(t, err)
 	must(t, s.Commit())
 }
@@ -182,7 +233,7 @@ func TestFullDisk(t *testing.T) {
 	dir := mounted(t, "size=64k")
 	must(t, os.WriteFile(filepath.Join(dir, "a"), []byte("old a"), 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "b"), []byte("old b"), 0o644))
-	_, err := Stage(Output{filepath.Join(dir, "a"), []byte("new")}, Output{filepath.Join(dir, "b"), make([]byte, 128<<10)})
+	_, err := Stage(File{filepath.Join(dir, "a"), []byte("new")}, File{filepath.Join(dir, "b"), make([]byte, 128<<10)})
 	want := fmt.Sprintf("failed to write %s: no space left on device (make room there, or choose another path for it)", filepath.Join(dir, "b"))
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
@@ -202,15 +253,15 @@ func TestMountedFile(t *testing.T) {
 	must(t, os.WriteFile(target, nil, 0o644))
 	must(t, syscall.Mount(source, target, "", syscall.MS_BIND, ""))
 	t.Cleanup(func() { syscall.Unmount(target, syscall.MNT_DETACH) })
-	must(t, WriteFile(target, []byte("new")))
+	must(t, Write(target, []byte("new")))
 	if text(t, source) != "new" || names(t, dir) != "target" {
 		t.Errorf("%q, %s", text(t, source), names(t, dir))
 	}
-	if err := WriteFile(target, make([]byte, 128<<10)); err == nil || text(t, source) != "new" {
+	if err := Write(target, make([]byte, 128<<10)); err == nil || text(t, source) != "new" {
 		t.Errorf("%v, %d bytes", err, len(text(t, source)))
 	}
 	// As on a system that does not tell mounts.
-	undo, err := (&staged{Output: Output{target, []byte("newer")}, target: target, beside: filepath.Join(dir, "beside")}).commitAfter(t)
+	undo, err := (&file{File: File{target, []byte("newer")}, target: target, beside: filepath.Join(dir, "beside")}).commitAfter(t)
 	must(t, err)
 	if text(t, source) != "newer" {
 		t.Errorf("%q", text(t, source))
@@ -220,9 +271,9 @@ func TestMountedFile(t *testing.T) {
 	}
 }
 
-func (o *staged) commitAfter(t *testing.T) (func() error, error) {
-	must(t, os.WriteFile(o.beside, o.Data, 0o644))
-	return o.commit()
+func (f *file) commitAfter(t *testing.T) (func() error, error) {
+	must(t, os.WriteFile(f.beside, f.Data, 0o644))
+	return f.commit()
 }
 
 // mounted is a small file system of its own, or a reason to skip.
@@ -236,6 +287,19 @@ func mounted(t *testing.T, options string) string {
 	return dir
 }
 
+// writeAs writes a file as user and group 1234 with another group, in a process of its own.
+func writeAs(t *testing.T, writer, group, path string) {
+	t.Helper()
+	c := exec.Command(writer)
+	c.Env = append(os.Environ(), writing+"="+path)
+	number, err := strconv.Atoi(group)
+	must(t, err)
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1234, Gid: 1234, Groups: []uint32{uint32(number)}}}
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
 func TestCannotWrite(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root can write anywhere; acceptance/testdata/files_outputs.txtar shows this as somebody else")
@@ -246,30 +310,30 @@ func TestCannotWrite(t *testing.T) {
 	t.Cleanup(func() { os.Chmod(dir, 0o700) })
 	want := fmt.Sprintf("failed to write %s: permission denied (directory %s belongs to uid %d, gid %d with mode dr-x------; we are uid %[3]d, gid %[4]d; change that, or choose another path for it)",
 		filepath.Join(dir, "file"), dir, os.Geteuid(), os.Getegid())
-	if err := WriteFile(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
+	if err := Write(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}
 }
 
 // A file that nobody has chosen the place of takes the place of what stands there, a link too, without a way in between
 // and without anything left.
-func TestReplaceFile(t *testing.T) {
+func TestReplace(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, os.WriteFile(at("precious"), []byte("precious"), 0o600))
 	must(t, os.Symlink("precious", at("link")))
 	must(t, syscall.Mkfifo(at("pipe"), 0o600))
 	for _, name := range []string{"fresh", "fresh", "link", "pipe"} {
-		must(t, ReplaceFile(at(name), []byte("new")))
+		must(t, Replace(at(name), []byte("new")))
 		if info, err := os.Lstat(at(name)); err != nil || !info.Mode().IsRegular() || text(t, at(name)) != "new" {
 			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
 	must(t, os.Mkdir(at("directory"), 0o755))
-	if err := ReplaceFile(at("directory"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("directory")+": ") {
+	if err := Replace(at("directory"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("directory")+": ") {
 		t.Errorf("a directory: %v", err)
 	}
-	if err := ReplaceFile(at("nowhere/file"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("nowhere/file")+": ") {
+	if err := Replace(at("nowhere/file"), nil); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("nowhere/file")+": ") {
 		t.Errorf("nowhere: %v", err)
 	}
 	if text(t, at("precious")) != "precious" || names(t, dir) != "directory fresh link pipe precious" {

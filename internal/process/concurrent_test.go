@@ -1,12 +1,9 @@
-package invoke
+package process
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
-	"syscall"
 	"testing"
 )
 
@@ -33,43 +30,11 @@ func TestRoomOfControlGroup(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if processes, memory := slotsByProcesses(dir), slotsByMemory(dir); processes != c.processes || memory != c.memory {
+		if processes, memory := maxByProcesses(dir), maxByMemory(dir); processes != c.processes || memory != c.memory {
 			t.Errorf("%s: room for %d with its processes and %d with its memory, want %d and %d", name, processes, memory, c.processes, c.memory)
 		}
 	}
 	if MaxConcurrent() < 1 {
 		t.Error("there is no room for even one")
-	}
-}
-
-// A child is found by its number, without /proc, as long as it is not reaped; nobody else is.
-func TestProbe(t *testing.T) {
-	launched(t, "exit 0", func(l *launcher, c command, pipe *lifetimePipe) {
-		pid, err := c.fork(l.null, l.null, pipe, l.attributes(startMode{}))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		if !isChild(pid) || isChild(os.Getppid()) || isChild(1) {
-			t.Errorf("of %d, our parent and process 1 the first is a child of ours: %v %v %v", pid, isChild(pid), isChild(os.Getppid()), isChild(1))
-		}
-		for name, span := range map[string][2]int{"counted on": {pid - 1, pid - 1}, "the last one": {1, pid}, "begun again": {pid + 9, pid - 1}} {
-			if found := probe(span[0], span[1]); !slices.Contains(found, pid) {
-				t.Errorf("%s: probe%v finds %v, not %d", name, span, found, pid)
-			}
-		}
-		reapOne(pid)
-		if isChild(pid) {
-			t.Error("it is a child of ours although it is reaped")
-		}
-	})
-}
-
-// An executable for which there is no process says what allows how many.
-func TestNoProcessLeft(t *testing.T) {
-	err := command{path: os.DevNull, dir: t.TempDir()}.notStarted(syscall.EAGAIN)
-	want := fmt.Sprintf("could not start %s: %v: no process is left for it, by the limit of a user (ulimit -u) or of a container (pids.max)", os.DevNull, syscall.EAGAIN)
-	if err.Error() != want {
-		t.Errorf("%v, want %s", err, want)
 	}
 }

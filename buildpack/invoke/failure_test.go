@@ -3,7 +3,6 @@ package invoke
 import (
 	"bytes"
 	"debug/elf"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,32 +12,11 @@ import (
 	"testing"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/process"
 )
-
-// elfText is a program for a machine as far as the system looks before it runs it: it names a loader and has nothing else.
-func elfText(machine elf.Machine, loader string) string {
-	const header, part = 64, 56
-	var text bytes.Buffer
-	for _, piece := range []any{
-		elf.Header64{
-			Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
-			Type:  uint16(elf.ET_DYN), Machine: uint16(machine), Version: uint32(elf.EV_CURRENT),
-			Phoff: header, Ehsize: header, Phentsize: part, Phnum: 1,
-		},
-		elf.Prog64{Type: uint32(elf.PT_INTERP), Off: header + part, Filesz: uint64(len(loader) + 1), Memsz: uint64(len(loader) + 1)},
-		[]byte(loader + "\x00"),
-	} {
-		binary.Write(&text, binary.LittleEndian, piece) //nolint:errcheck // a buffer takes all
-	}
-	return text.String()
-}
 
 // Why a bin/detect could not be started is said in a way that tells what to do, and names the file once.
 func TestNotStarted(t *testing.T) {
-	ours, other, otherName := elf.EM_X86_64, elf.EM_AARCH64, "arm64"
-	if runtime.GOARCH == "arm64" {
-		ours, other, otherName = other, ours, "amd64"
-	}
 	for _, test := range []struct {
 		name, text string
 		mode       os.FileMode
@@ -54,12 +32,10 @@ func TestNotStarted(t *testing.T) {
 		{"no #!", "echo hello\n", 0o755, `its first line is "echo hello", not one that names an interpreter`},
 		{"blank before #!", " #!/bin/sh\n", 0o755, `its first line is " #!/bin/sh", not one`},
 		{"byte order mark", "\xef\xbb\xbf#!/bin/sh\n", 0o755, "it begins with a byte order mark"},
-		{"anything", "\x01\x00\x02", 0o755, "it is neither a script with a #! line nor a program for this machine"},
-		{"other machine", elfText(other, "/lib/ld.so"), 0o755, fmt.Sprintf("it is a program for %s, and this machine is %s", otherName, runtime.GOARCH)},
-		{"no loader", elfText(ours, "/no/such/ld.so"), 0o755, `it needs the loader "/no/such/ld.so", which is not in this image`},
-		{"damaged", "\x7fELF", 0o755, "it is a program, but a damaged one"},
-		{"macOS", "\xcf\xfa\xed\xfe\x0c\x00", 0o755, "it is a program for macOS"},
-		{"Windows program", "MZ\x90\x00", 0o755, "it is a program for Windows"},
+		{"anything", "\x01\x00\x02", 0o755, "it is neither a script with a #! line nor a program for linux/" + runtime.GOARCH},
+		{"a program for another machine", "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 60), 0o755, "exec format error: it is neither a script with a #! line nor a program for linux/" + runtime.GOARCH},
+		{"a program for macOS", "\xcf\xfa\xed\xfe\x0c\x00", 0o755, "it is neither a script with a #! line nor a program for linux/" + runtime.GOARCH},
+		{"a program for Windows", "MZ\x90\x00", 0o755, "it is neither a script with a #! line nor a program for linux/" + runtime.GOARCH},
 	} {
 		dir := t.TempDir()
 		tree(t, dir, map[string]string{"bin/detect": test.text})
@@ -96,7 +72,7 @@ func TestNothingToStart(t *testing.T) {
 
 func demandNotStarted(t *testing.T, name, dir, app, want string) {
 	t.Helper()
-	d := World{App: app, Platform: dir}.RunDetect(t.Context(), at(dir), 0)
+	d := Environment{App: app, Platform: dir}.RunDetect(t.Context(), at(dir), 0)
 	if d.Outcome != buildpack.Errored || d.ExitCode != buildpack.NoExitCode || d.Cause == nil || !strings.Contains(d.Cause.Error(), want) {
 		t.Errorf("%s: %s %d %v, want %q", name, d.Outcome, d.ExitCode, d.Cause, want)
 		return
@@ -111,17 +87,44 @@ func demandNotStarted(t *testing.T, name, dir, app, want string) {
 
 // Whatever a file is, and for whatever reason the system does not run it, something is said.
 func FuzzUnrunnable(f *testing.F) {
-	for _, text := range []string{"", "#!", "#!/bin/sh\r\n", "\xef\xbb\xbf#!", "MZ", "text", elfText(elf.EM_RISCV, "/lib/ld.so"), elfText(elf.EM_X86_64, "")} {
+	for _, text := range []string{"", "#!", "#!/bin/sh\r\n", "\xef\xbb\xbf#!", "MZ", "text", "\x7fELF"} {
 		f.Add([]byte(text))
 	}
 	path := filepath.Join(f.TempDir(), "detect")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		check(t, os.WriteFile(path, data, 0o600))
 		for _, err := range []error{syscall.ENOEXEC, syscall.ENOENT, syscall.EACCES} {
-			c := command{path: path}
-			if said := c.notStarted(err).Error(); strings.ContainsAny(said, "\n\r\x00\x1b") {
+			c := process.Command{Path: path}
+			if said := notStarted(c, err).Error(); strings.ContainsAny(said, "\n\r\x00\x1b") {
 				t.Errorf("%q", said)
 			}
 		}
 	})
+}
+
+// An executable for which there is no process says what allows how many.
+func TestNoProcessLeft(t *testing.T) {
+	err := notStarted(process.Command{Path: os.DevNull, Dir: t.TempDir()}, syscall.EAGAIN)
+	want := fmt.Sprintf("could not start %s: %v: no process is left for it, by the limit of a user (ulimit -u) or of a container (pids.max)", os.DevNull, syscall.EAGAIN)
+	if err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+// A program of another distribution names a loader that this image does not have. The system then says that the program is
+// not found.
+func TestLoaderMissing(t *testing.T) {
+	data, err := os.ReadFile("/bin/true")
+	check(t, err)
+	file, err := elf.NewFile(bytes.NewReader(data))
+	check(t, err)
+	for _, part := range file.Progs {
+		if part.Type == elf.PT_INTERP {
+			copy(data[part.Off:], "/no")
+		}
+	}
+	dir := t.TempDir()
+	tree(t, dir, map[string]string{"bin/detect": string(data)})
+	check(t, os.Chmod(filepath.Join(dir, "bin/detect"), 0o755))
+	demandNotStarted(t, "a loader is missing", dir, dir, "no such file or directory: it needs an interpreter or a loader that is missing in this image")
 }

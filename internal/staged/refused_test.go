@@ -1,4 +1,4 @@
-package platform
+package staged
 
 import (
 	"errors"
@@ -17,6 +17,9 @@ import (
 // refused is the variable that says which system calls are refused to the tests of this process.
 const refused = "PRELUDE_TEST_REFUSE"
 
+// writing is the variable that makes a process write "new" to a file, and nothing else.
+const writing = "PRELUDE_TEST_WRITE"
+
 // notPermitted is what a process says that may not have system calls refused.
 const notPermitted = "not permitted:"
 
@@ -29,6 +32,12 @@ func TestMain(m *testing.M) {
 		} else if err != nil {
 			panic(err)
 		}
+	}
+	if path := os.Getenv(writing); path != "" {
+		if err := Write(path, []byte("new")); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -63,20 +72,20 @@ func TestTakeBack(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	old := map[string]fs.FileMode{"plain": 0o644, "read-only": 0o400, "odd": 0o751 | fs.ModeSticky}
-	var outputs []Output
+	var outputs []File
 	for name, mode := range old {
 		must(t, os.WriteFile(at(name), []byte("old "+name), 0o600))
 		must(t, os.Chmod(at(name), mode))
-		outputs = append(outputs, Output{at(name), []byte("new")})
+		outputs = append(outputs, File{at(name), []byte("new")})
 	}
-	outputs = append(outputs, Output{at("fresh"), []byte("new")}, Output{at("late"), []byte("new")})
+	outputs = append(outputs, File{at("fresh"), []byte("new")}, File{at("late"), []byte("new")})
 	before, err := testhelpers.Tree(dir)
 	must(t, err)
 
 	s, err := Stage(outputs...)
 	must(t, err)
 	must(t, os.MkdirAll(at("late/full"), 0o755))
-	must(t, os.Remove(s.outputs[len(outputs)-1].beside)) // so that swapping fails as well
+	must(t, os.Remove(s.all[len(outputs)-1].beside)) // so that swapping fails as well
 	if err := s.Commit(); err == nil || !strings.HasPrefix(err.Error(), "failed to write "+at("late")) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("commit: %v", err)
 	}
@@ -103,12 +112,12 @@ func TestTakeBackFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
 	must(t, os.WriteFile(path, []byte("old"), 0o600))
-	s, err := Stage(Output{path, []byte("new")})
+	s, err := Stage(File{path, []byte("new")})
 	must(t, err)
-	one := s.outputs[0]
+	one := s.all[0]
 	_, err = one.commit()
 	must(t, err)
-	err = takeBack(s.outputs, []func() error{func() error { return errors.New("no") }})
+	err = takeBack(s.all, []func() error{func() error { return errors.New("no") }})
 	s.Discard()
 	_, kept, found := strings.Cut(fmt.Sprint(err), path+" cannot be made what it was: no; that is in ")
 	if !found || text(t, kept) != "old" || len(strings.Fields(names(t, dir))) != 2 {

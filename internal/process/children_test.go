@@ -1,6 +1,7 @@
-package invoke
+package process
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,26 +9,20 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/cnb-prelude/prelude/buildpack"
 )
 
 // What one module leaves behind is ended while others are being started; none of those is taken for it. Between its fork
 // and its exec, a process that is being started has all our descriptors, also the write ends of all lifetime pipes.
 func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
-	dir := t.TempDir()
-	m := &buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "some/id", Version: "1"}, Dir: dir}
-	tree(t, dir, map[string]string{"bin/detect": "#!/bin/sh\nsetsid sleep 3 &\n"})
-	check(t, os.Chmod(filepath.Join(dir, "bin/detect"), 0o755))
-	w := World{App: dir, Platform: dir, Environ: []string{"PATH=" + os.Getenv("PATH")}}
+	c := scripted(t, "setsid sleep 3 &\n")
 	var all sync.WaitGroup
 	for range 8 {
 		all.Add(1)
 		go func() {
 			defer all.Done()
 			for range 10 {
-				if d := w.RunDetect(t.Context(), m, 0); d.Outcome != buildpack.Passed {
-					t.Errorf("%s: %v", d.Outcome, d.Cause)
+				if d := c.run(t.Context(), 0); d.err != nil {
+					t.Error(d.err)
 				}
 			}
 		}()
@@ -37,14 +32,15 @@ func TestModulesBeingStartedAreNotEndedWithOthers(t *testing.T) {
 
 // Several executables are started at the same time: one that takes long to be started does not keep others from it.
 func TestStartedSideBySide(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
-	w, m := scripted(t, "")
-	w.RunDetect(t.Context(), m, 0) // the child tracker begins
+	if runtime.GOMAXPROCS(0) < 2 {
+		t.Skip("with one CPU there is one thread that starts executables")
+	}
+	scripted(t, "").run(t.Context(), 0) // the tracker is prepared
 	var both sync.WaitGroup
 	both.Add(2)
 	meet := make(chan struct{})
 	for range 2 {
-		go children.dispatch(func() {
+		go children.onThread(func() {
 			defer both.Done()
 			select {
 			case meet <- struct{}{}:
@@ -59,7 +55,8 @@ func TestStartedSideBySide(t *testing.T) {
 
 // A process that has a lifetime pipe only because it is just being started is spared, until it has been.
 func TestLifetimePipeSparesWhatIsBeingStarted(t *testing.T) {
-	l := newLifetimePipe(lifetimeFD)
+	l, err := newLifetimePipe(pipeNumber)
+	check(t, err)
 	defer l.close()
 	cmd := exec.Command("sleep", "60")
 	cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(l.readEnd), "read end")}
@@ -96,22 +93,23 @@ func TestLifetimePipeSparesWhatIsBeingStarted(t *testing.T) {
 func TestLeftUntilNothingIsComing(t *testing.T) {
 	self, err := filepath.Abs(os.Args[0])
 	check(t, err)
-	w, m := scripted(t, self+" daemon nothing &\nwhile test ! -s left.pid; do sleep 0.01; done")
-	w.RunDetect(t.Context(), at(t.TempDir()), 0) // the child tracker begins; there is no such module
+	c := scripted(t, self+" daemon nothing &\nwhile test ! -s left.pid; do sleep 0.01; done")
+	at(filepath.Join(t.TempDir(), "nothing")).run(t.Context(), 0) // the tracker is prepared; there is no such module
 	coming := func(n int) {
 		children.mu.Lock()
 		defer children.mu.Unlock()
 		children.coming += n
 	}
 	coming(1)
-	w.RunDetect(t.Context(), m, 0)
-	left := noted(t, m.Dir, "left")
+	c.run(t.Context(), 0)
+	left := noted(t, c.Dir, "left")
 	if isGone(left) {
 		t.Error("it was ended, although another might still come")
 	}
 	coming(-1)
-	if d := w.RunDetect(t.Context(), at(t.TempDir()), 0); d.Outcome != buildpack.Errored {
-		t.Errorf("%s", d.Outcome)
+	var notStarted *StartError
+	if d := at(filepath.Join(t.TempDir(), "nothing")).run(t.Context(), 0); !errors.As(d.err, &notStarted) {
+		t.Error(d.err)
 	}
 	if !isGone(left) {
 		gone(t, "at the end", left)

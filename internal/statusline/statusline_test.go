@@ -1,9 +1,8 @@
-package platform
+package statusline
 
 import (
 	"bytes"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -33,9 +32,9 @@ func screen(written string) string {
 }
 
 // shown is a status line that has been shown, on a terminal of so many columns.
-func shown(columns int) (*Status, *bytes.Buffer) {
+func shown(columns int) (*Line, *bytes.Buffer) {
 	var terminal bytes.Buffer
-	s := NewStatus(&terminal, func() int { return columns })
+	s := New(&terminal, func() int { return columns })
 	s.first, s.next = time.Hour, time.Hour
 	s.Candidate()
 	s.Candidate()
@@ -44,7 +43,7 @@ func shown(columns int) (*Status, *bytes.Buffer) {
 	return s, &terminal
 }
 
-func TestStatusIsOneLine(t *testing.T) {
+func TestLineIsOneLine(t *testing.T) {
 	s, terminal := shown(80)
 	if got, want := screen(terminal.String()), "detecting for 0 s: modules: 3 done, 1 running; candidate 2"; got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -63,46 +62,43 @@ func TestStatusIsOneLine(t *testing.T) {
 	}
 }
 
-func TestStatusGivesWayToMessages(t *testing.T) {
+func TestLineGivesWayToMessages(t *testing.T) {
 	s, terminal := shown(80)
-	log := NewLogger(s.Over(terminal), slog.LevelInfo, false)
-	log.Info("one")
+	out := s.Over(terminal)
+	io.WriteString(out, "one\n")
 	s.show()
-	log.Warn("two")
+	io.WriteString(out, "two\n")
 	s.show()
 	s.Stop()
 	s.show()
-	if got, want := screen(terminal.String()), "one\nWarning: two\n"; got != want {
+	if got, want := screen(terminal.String()), "one\ntwo\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
 // A detection that is over soon shows nothing; without a status line, nothing is in the way.
-func TestStatusComesLate(t *testing.T) {
+func TestLineComesLate(t *testing.T) {
 	var terminal bytes.Buffer
-	s := NewStatus(&terminal, func() int { return 80 })
+	s := New(&terminal, func() int { return 80 })
 	s.Candidate()
 	s.Running(0, 1)
 	s.Stop()
 	if terminal.Len() > 0 {
 		t.Errorf("%q was shown", terminal.String())
 	}
-	var none *Status
+	var none *Line
 	none.Candidate()
 	none.Running(1, 1)
 	none.Stop()
-	if none.Over(io.Discard) != io.Discard || StatusOf(t.Context()) != nil {
+	if none.Over(io.Discard) != io.Discard {
 		t.Error("no status line changes something")
-	}
-	if StatusOf(WithStatus(t.Context(), s)) != s {
-		t.Error("the context has another one")
 	}
 }
 
 // Who counts does not wait for a terminal that takes nothing.
-func TestStatusOnAStoppedTerminal(t *testing.T) {
+func TestLineOnAStoppedTerminal(t *testing.T) {
 	reader, writer := io.Pipe()
-	s := NewStatus(writer, func() int { return 80 })
+	s := New(writer, func() int { return 80 })
 	s.first = 0
 	s.Running(0, 1)
 	if _, err := reader.Read(make([]byte, 1)); err != nil { // now it is in the middle of writing

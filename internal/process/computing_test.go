@@ -1,4 +1,4 @@
-package invoke
+package process
 
 import (
 	"os"
@@ -21,11 +21,11 @@ func TestComputing(t *testing.T) {
 		"touch ready; (while test ! -e go; do sleep 1; done)":                                false,
 		"(while test ! -e go; do :; done) & (while test ! -e go; do :; done); touch ready &": true,
 	} {
-		w, m := scripted(t, "touch ready\n"+script)
+		c := scripted(t, "touch ready\n"+script)
 		var all sync.WaitGroup
-		inBackground(&all, func() { w.RunDetect(t.Context(), m, time.Minute) })
+		inBackground(&all, func() { c.run(t.Context(), time.Minute) })
 		for range 1000 {
-			if exists(filepath.Join(m.Dir, "ready")) {
+			if _, err := os.Stat(filepath.Join(c.Dir, "ready")); err == nil {
 				break
 			}
 			time.Sleep(10 * time.Millisecond)
@@ -40,21 +40,10 @@ func TestComputing(t *testing.T) {
 		if got := seen > 20; got != want {
 			t.Errorf("%q: computing %d times of 40", script, seen)
 		}
-		check(t, os.WriteFile(filepath.Join(m.Dir, "go"), nil, 0o644))
+		check(t, os.WriteFile(filepath.Join(c.Dir, "go"), nil, 0o644))
 		all.Wait()
 	}
 	if n, _ := Computing(1); n != 0 {
 		t.Errorf("%d are computing when nothing runs", n)
 	}
-}
-
-// Somebody may look before the first executable has been started, and while it is.
-func TestLookingWhileBeginning(t *testing.T) {
-	var f childTracker
-	var all sync.WaitGroup
-	inBackground(&all, func() { f.begun.Do(f.begin) })
-	if n := len(f.pids()); n != 0 {
-		t.Errorf("%d executables are running", n)
-	}
-	all.Wait()
 }

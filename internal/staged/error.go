@@ -1,0 +1,47 @@
+package staged
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/cnb-prelude/prelude/internal/files"
+)
+
+// cannotWrite names the file to write, rather than the one beside it, and what to try.
+func cannotWrite(path string, err error) error {
+	var about *fs.PathError
+	var linked *os.LinkError
+	reason, where := err, filepath.Dir(path)
+	switch {
+	case errors.As(err, &about) && strings.HasPrefix(filepath.Base(about.Path), ".prelude-"):
+		reason, where = about.Err, filepath.Dir(about.Path)
+	case errors.As(err, &about):
+		where = about.Path
+		if about.Op == "mkdir" {
+			where = filepath.Dir(about.Path)
+		} else if about.Path == path {
+			reason = about.Err
+		}
+	case errors.As(err, &linked):
+		reason, where = linked.Err, filepath.Dir(linked.New)
+	}
+	hint := "choose another path for it"
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		hint = "make room there, or " + hint
+	case errors.Is(err, syscall.EFBIG):
+		hint = files.SizeLimit()
+	case errors.Is(err, syscall.EROFS):
+		hint = "mount that file system for writing, or " + hint
+	case errors.Is(err, fs.ErrPermission):
+		hint = files.Whose(where) + "; change that, or " + hint
+	case errors.Is(err, syscall.ENXIO):
+		hint = "nobody reads from that pipe"
+	}
+	return fmt.Errorf("failed to write %s: %w (%s)", path, reason, hint)
+}
