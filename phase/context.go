@@ -32,8 +32,8 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 }
 
 // NewRunContext works out what modules get: above all the target of the run image, which is taken from
-// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it (docs/reference.md, "Which modules take part"; said once per
-// run, B10). An image in the layout directory that cannot be read is an error.
+// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it; that is said
+// once per run. An image in the layout directory that cannot be read is an error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
 	known, err := withLayoutTarget(in, analyzed, log)
 	if err != nil {
@@ -56,11 +56,10 @@ func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analy
 	}.Remembering()}, nil
 }
 
-// JudgesTargets says whether a Platform API leaves out modules that do not support the target of the run image.
+// JudgesTargets reports whether a Platform API leaves out modules that do not support the target of the run image.
 func JudgesTargets(at api.Version) bool { return at.AtLeast(api.V(0, 12)) }
 
-// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. It is to be asked before any file is
-// opened.
+// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. Call it before any file is opened.
 func CheckDescriptors() error {
 	if err := process.CheckDescriptors(); err != nil {
 		return platform.WithHint(err, "raise the limit, with ulimit -n in a shell or --ulimit nofile=1024 for a container")
@@ -69,7 +68,7 @@ func CheckDescriptors() error {
 }
 
 // AllowExperimental does what the mode says about an experimental feature that is asked for: nothing, a warning, or an error.
-// silent and quiet mean the same (B01).
+// silent and quiet mean the same.
 func AllowExperimental(mode, feature string, log *slog.Logger) error {
 	requested := fmt.Sprintf("Platform requested experimental feature '%s'", feature)
 	switch mode {
@@ -86,7 +85,7 @@ func AllowExperimental(mode, feature string, log *slog.Logger) error {
 	return nil
 }
 
-// LookupCode is the exit code for a module that cannot be used: 12 for its API (B02), else the one given.
+// LookupCode is the exit code for a module that cannot be used: 12 for its API, else the one given.
 func LookupCode(err error, otherwise int) int {
 	var incompatible *store.APIError
 	if errors.As(err, &incompatible) {

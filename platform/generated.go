@@ -22,7 +22,7 @@ type Generated struct {
 
 	RunImage   GeneratedRunImage   `toml:"run-image"`
 	BuildImage GeneratedBuildImage `toml:"build-image"`
-	// Dockerfiles in the order in which they are to be applied, the build image's and the run image's each on its own.
+	// Dockerfiles in the order of their application, the build image's and the run image's each on its own.
 	Dockerfiles []GeneratedDockerfile `toml:"dockerfiles,omitempty"`
 	// Ignored are the run.Dockerfiles that a later switch overrules.
 	Ignored []IgnoredDockerfile `toml:"ignored,omitempty"`
@@ -102,7 +102,7 @@ type RerunEntry struct {
 // Encode is the text of generated.toml.
 func (g Generated) Encode() ([]byte, error) { return encode(g) }
 
-// For returns the Dockerfiles for one kind of image, in the order in which they are to be applied.
+// For returns the Dockerfiles for one kind of image, in the order of their application.
 func (g Generated) For(kind buildpack.DockerfileKind) []GeneratedDockerfile {
 	var list []GeneratedDockerfile
 	for _, d := range g.Dockerfiles {

@@ -81,7 +81,7 @@ func notRegular(path string, info fs.FileInfo) ([]byte, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, not a regular file", TypeOf(info.Mode()))}
 }
 
-// isNull says whether it is /dev/null, under whatever name.
+// isNull reports whether it is /dev/null, under whatever name.
 func isNull(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == 1<<8|3
