@@ -29,6 +29,8 @@ type run struct {
 	log    *slog.Logger
 	// status shows how far detection is; nil if that is not shown.
 	status *statusline.Line
+	// tracing writes a trace; nil if none is asked for.
+	tracing *phase.Tracing
 	// kill is closed when executables have no more time to end.
 	kill <-chan struct{}
 }
@@ -53,8 +55,8 @@ func (r run) detect(ctx context.Context) error {
 		return r.fail(err)
 	}
 	r.record.Target = &c.Environment.Target
-	c.Environment.Kill = r.kill
-	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status}
+	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
+	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status, Tracing: r.tracing}
 	order, err := d.ReadOrder()
 	if err != nil {
 		return err
@@ -109,14 +111,14 @@ func (r run) generate(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	c.Environment.Kill = r.kill
+	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
 	r.record.Target = &c.Environment.Target
 	return r.generateFrom(ctx, c, request, nil)
 }
 
 // generateFrom generates, and writes all files of the phase at the end: those that are given, and generation's own.
 func (r run) generateFrom(ctx context.Context, c phase.RunContext, request generate.Request, files []file) error {
-	result, err := generate.Generator{Inputs: r.in, Environment: c.Environment, Output: r.stdout, Log: r.log}.Generate(ctx, request)
+	result, err := generate.Generator{Inputs: r.in, Environment: c.Environment, Output: r.stdout, Log: r.log, Tracing: r.tracing}.Generate(ctx, request)
 	r.record.Generation = result
 	var exit *platform.Exit
 	switch {

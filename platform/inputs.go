@@ -60,6 +60,11 @@ type Inputs struct {
 	Parallel int
 	// Baseline is true if each bin/detect runs once more in an empty directory when no group has passed.
 	Baseline bool
+	// Alternatives is true if the groups behind the one that passed are tried, too.
+	Alternatives bool
+	// Telemetry is true if the phase writes a trace; TraceParent is the platform's trace context.
+	Telemetry   bool
+	TraceParent string
 	// DetectTimeout and GenerateTimeout are for each executable; 0 means none.
 	DetectTimeout   time.Duration
 	GenerateTimeout time.Duration
@@ -124,6 +129,9 @@ func Table() []Input {
 		{Flag: "skip-generate", Env: "PRELUDE_SKIP_GENERATE", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},
 		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other, none before it is needed", field: func(i *Inputs) any { return &i.Parallel }},
 		{Flag: "baseline", Env: "PRELUDE_BASELINE", Default: "true", Since: first, Only: Detector, Usage: "when no group passed, run each bin/detect once more in an empty directory, to explain what the app has to do with it; with -parallel 1 only if this is given", field: func(i *Inputs) any { return &i.Baseline }},
+		{Flag: "alternatives", Env: "PRELUDE_ALTERNATIVES", Default: "false", Since: first, Only: Detector, Usage: "after the answer, also try the groups behind it, and name those that fit", field: func(i *Inputs) any { return &i.Alternatives }},
+		{Flag: "telemetry", Env: "PRELUDE_TELEMETRY", Default: "false", Since: first, Usage: "append a trace to <layers>/tracing/lifecycle/detect.jsonl or generate.jsonl, in OpenTelemetry's file format", field: func(i *Inputs) any { return &i.Telemetry }},
+		{Env: "CNB_OTEL_TRACEPARENT", Since: first, Usage: "W3C trace context that the trace belongs to; modules get it, too", field: func(i *Inputs) any { return &i.TraceParent }},
 		{Flag: "detect-timeout", Env: "PRELUDE_DETECT_TIMEOUT", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
 		{Flag: "generate-timeout", Env: "PRELUDE_GENERATE_TIMEOUT", Default: "0", Since: api.V(0, 10), Usage: "how long each bin/generate may take, for instance 5m; 0: as long as it wants", field: func(i *Inputs) any { return &i.GenerateTimeout }},
 	}

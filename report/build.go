@@ -22,6 +22,7 @@ func (r *Record) report(version string, err error) Report {
 		Warnings:   list(r.warnings),
 		Timings:    Timings{Started: r.started.UTC().Truncate(time.Millisecond), TotalMS: total},
 	}
+	report.TraceID, report.Alternatives = r.TraceID, r.alternatives()
 	if r.Target != nil {
 		report.Target = target(*r.Target)
 	}
@@ -77,4 +78,16 @@ func list[T any](l []T) []T {
 
 func refReport(ref buildpack.Ref) Ref {
 	return Ref{Kind: string(ref.Kind), ID: ref.ID, Version: ref.Version}
+}
+
+// alternatives are the groups that fit as well.
+func (r *Record) alternatives() []AlsoFits {
+	var all []AlsoFits
+	if r.Detection == nil {
+		return nil
+	}
+	for _, a := range r.Detection.Alternatives {
+		all = append(all, AlsoFits{Group: a.Group + 1, Modules: refReports(a.Modules), Files: list(a.Files)})
+	}
+	return all
 }

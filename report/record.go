@@ -19,6 +19,8 @@ type Record struct {
 	in      platform.Inputs
 	started time.Time
 
+	// TraceID is the id of the trace that the phase writes; empty if it writes none.
+	TraceID string
 	// Target is what modules are told of the run image; nil if that is not known yet.
 	Target *buildpack.Target
 	// Detection and Generation are the results of the two steps; nil for one that was not begun.

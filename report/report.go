@@ -43,6 +43,10 @@ type Report struct {
 	Judged int `json:"judged"`
 	// Candidates are those judged, in the order in which they were tried. Those that surely failed are not judged.
 	Candidates []Candidate `json:"candidates"`
+	// TraceID is the id of the trace that the phase wrote; empty if it wrote none.
+	TraceID string `json:"traceID,omitempty"`
+	// Alternatives are the groups behind the one that passed that fit as well, if they were asked for.
+	Alternatives []AlsoFits `json:"alternatives,omitempty"`
 	// Explanation is why no group passed; nil if one did.
 	Explanation *Explanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
@@ -121,6 +125,15 @@ type CandidateMember struct {
 	Optional bool `json:"optional"`
 	// Outcome is that of the module.
 	Outcome string `json:"outcome"`
+}
+
+// AlsoFits is a group that fits as well.
+type AlsoFits struct {
+	// Group is its number in the order, from 1.
+	Group   int   `json:"group"`
+	Modules []Ref `json:"modules"`
+	// Files are names at the top of the app that its modules speak of.
+	Files []string `json:"files"`
 }
 
 // Explanation is why no group passed.

@@ -49,7 +49,10 @@ func Run(ctx context.Context, e invoke.Environment, modules []*buildpack.Module,
 // runEmpty runs one bin/detect with an empty app and an empty platform directory below dir.
 func runEmpty(ctx context.Context, e invoke.Environment, m *buildpack.Module, dir string) (buildpack.Detection, error) {
 	e.App, e.Platform = filepath.Join(dir, "app"), filepath.Join(dir, "platform")
-	for _, made := range []string{e.App, filepath.Join(e.Platform, "env")} {
+	if e.Tracing != "" { // it shows nothing of the build
+		e.Tracing = filepath.Join(dir, "tracing")
+	}
+	for _, made := range []string{e.App, filepath.Join(e.Platform, "env"), filepath.Join(dir, "tracing", string(m.Kind)+"s")} {
 		if err := os.MkdirAll(made, 0o755); err != nil {
 			return buildpack.Detection{}, err
 		}

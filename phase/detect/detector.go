@@ -19,6 +19,7 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack/store"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/otlp"
 	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/baseline"
@@ -34,6 +35,8 @@ type Detector struct {
 	Log         *slog.Logger
 	// Status shows how far detection is; nil if that is not shown.
 	Status *statusline.Line
+	// Tracing writes a trace; nil if none is asked for.
+	Tracing *phase.Tracing
 }
 
 // Result is what detection found, also where it came to no end. Log, exit code and report derive from it.
@@ -46,6 +49,8 @@ type Result struct {
 	Contrasts map[buildpack.Ref]baseline.Contrast
 	// Explanation is why no group passed; nil if one did.
 	Explanation *explain.Explanation
+	// Alternatives are the groups behind the one that passed that fit as well, if they were asked for.
+	Alternatives []explain.Alternative
 	// LeftOut are the modules that passed and that the build plan of the group leaves out, and why.
 	LeftOut []explain.LeftOut
 	// TargetsJudged says whether modules that do not support the target of the run image were left out: older Platform APIs
@@ -114,7 +119,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 			return d.Environment.RunDetect(ctx, m, d.Inputs.DetectTimeout)
 		}, d.Inputs.Parallel),
 	}
-	s.status = d.Status
+	s.status, s.tracing = d.Status, d.Tracing
 	defer func() {
 		s.stop()
 		result.Runs, result.Ended = s.ended(), time.Now()
@@ -144,9 +149,32 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 		}
 		return result, exit
 	}
+	d.Tracing.Event("group passed", otlp.Attribute{Key: "cnb.group", Value: answer.Resolution.Group + 1})
 	result.LeftOut = explain.WhyLeftOut(answer)
 	say.success(result)
+	if d.Inputs.Alternatives {
+		result.Alternatives = d.alternatives(ctx, result, s)
+		for _, a := range result.Alternatives {
+			d.Log.Info("also fits: " + a.String())
+		}
+	}
+	if interrupted := platform.Interrupted(ctx); interrupted != nil {
+		return result, interrupted
+	}
 	return result, nil
+}
+
+// alternatives tries the groups of the order behind the one that passed, each by itself. A group that cannot be decided is passed
+// over: the answer stands.
+func (d Detector) alternatives(ctx context.Context, result *Result, s *source) []explain.Alternative {
+	var all []explain.Alternative
+	for i := result.Answer.Resolution.Group + 1; i < len(result.Order.Buildpacks) && ctx.Err() == nil; i++ {
+		answer, err := resolve.Search(result.Order.Buildpacks[i:i+1], result.Order.Extensions, d.limits(ctx), s)
+		if err == nil && answer.Resolution != nil {
+			all = append(all, explain.NewAlternative(i, result.Order.Buildpacks[i], answer, baseline.Read(d.Inputs.AppDir), d.Inputs.AppDir))
+		}
+	}
+	return all
 }
 
 // explain finds out why no group passed.

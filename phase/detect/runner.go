@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/otlp"
 	"github.com/cnb-prelude/prelude/internal/process"
 	"github.com/cnb-prelude/prelude/internal/statusline"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
@@ -30,8 +32,9 @@ type runner struct {
 	// burst is how many are run ahead before the load of the machine is looked at again.
 	burst int
 
-	// status shows how far it is; nil if that is not shown.
-	status *statusline.Line
+	// status shows how far it is, and tracing writes what has ended; nil if that is not asked for.
+	status  *statusline.Line
+	tracing *phase.Tracing
 
 	started map[buildpack.Ref]bool
 	known   map[buildpack.Ref]Run
@@ -82,6 +85,7 @@ func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.
 		}
 	}
 	r.status.Candidate()
+	r.tracing.Event("candidate", otlp.Attribute{Key: "cnb.modules", Value: len(needs)})
 	for {
 		more := r.startNeeded(&w) && r.idle != nil
 		if w.failed || w.known == len(needs) {
@@ -135,7 +139,7 @@ func (r *runner) startNeeded(w *waiting) (any bool) {
 		if w.running >= r.slots {
 			break
 		}
-		r.start(m)
+		r.start(m, false)
 		w.running++
 		any = true
 	}
@@ -155,7 +159,7 @@ func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
 	most := min(r.burst, free)
 	proposed := ahead.Propose(most)
 	for _, m := range proposed {
-		r.start(m)
+		r.start(m, true)
 	}
 	w.nothingAhead = len(proposed) < most
 	return !w.nothingAhead && most < free
@@ -166,13 +170,30 @@ func (r *runner) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return r.known[ref].Detection, r.started[ref]
 }
 
-func (r *runner) start(m *buildpack.Module) {
+func (r *runner) start(m *buildpack.Module, ahead bool) {
 	r.started[m.Ref] = true
 	go func() {
-		from := time.Now()
-		d := r.detect(r.ctx, m)
-		r.done <- Run{Module: m, Detection: d, Started: from, Ended: time.Now()}
+		run := Run{Module: m, Started: time.Now()}
+		run.Detection = r.detect(r.ctx, m)
+		run.Ended = time.Now()
+		r.tracing.Ran(run.traced(ahead))
+		r.done <- run
 	}()
+}
+
+// traced is what a trace tells of a bin/detect.
+func (run Run) traced(ahead bool) phase.Executable {
+	d := run.Detection
+	e := phase.Executable{Name: "bin/detect", Module: run.Module, Start: run.Started, End: run.Ended, Attributes: []otlp.Attribute{
+		{Key: "cnb.outcome", Value: string(d.Outcome)}, {Key: "cnb.ahead", Value: ahead}, {Key: "cnb.output_bytes", Value: len(d.Output)},
+	}}
+	if d.ExitCode != buildpack.NoExitCode {
+		e.Attributes = append(e.Attributes, otlp.Attribute{Key: "cnb.exit_code", Value: d.ExitCode})
+	}
+	if d.Outcome == buildpack.Errored {
+		e.Failed = "bin/detect ended with an error"
+	}
+	return e
 }
 
 // recheck is how long it takes until the runner looks again whether the machine is idle.

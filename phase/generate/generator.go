@@ -16,6 +16,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -26,6 +27,8 @@ type Generator struct {
 	// Output takes what extensions print.
 	Output io.Writer
 	Log    *slog.Logger
+	// Tracing writes a trace; nil if none is asked for.
+	Tracing *phase.Tracing
 }
 
 // Request is what generation starts from.
