@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/buildpack/store"
@@ -35,6 +37,7 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 // /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it; that is said
 // once per run. An image in the layout directory that cannot be read is an error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
+	warnOfDotenv(in, log)
 	known, err := withLayoutTarget(in, analyzed, log)
 	if err != nil {
 		return RunContext{}, err
@@ -56,6 +59,17 @@ func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analy
 	}.Remembering()}, nil
 }
 
+// warnOfDotenv is about files called .env where each variable is to be a file of its own.
+func warnOfDotenv(in platform.Inputs, log *slog.Logger) {
+	for _, dir := range []string{in.PlatformDir, in.BuildConfigDir} {
+		for _, path := range []string{filepath.Join(dir, "env", ".env"), filepath.Join(dir, ".env")} {
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, called as the variable", path, filepath.Join(dir, "env")))
+			}
+		}
+	}
+}
+
 // JudgesTargets reports whether a Platform API leaves out modules that do not support the target of the run image.
 func JudgesTargets(at api.Version) bool { return at.AtLeast(api.V(0, 12)) }
 
@@ -67,6 +81,8 @@ func CheckDescriptors() error {
 	return nil
 }
 
+const hintExperimental = "set CNB_EXPERIMENTAL_MODE=warn to allow it with a warning, or silent to allow it without; from Platform API 0.13 on extensions need neither"
+
 // AllowExperimental does what the mode says about an experimental feature that is asked for: nothing, a warning, or an error.
 // silent and quiet mean the same.
 func AllowExperimental(mode, feature string, log *slog.Logger) error {
@@ -77,10 +93,11 @@ func AllowExperimental(mode, feature string, log *slog.Logger) error {
 		log.Warn(requested)
 	case "error":
 		log.Error(requested)
-		return errors.New("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error")
+		return platform.WithHint(errors.New("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error"), hintExperimental)
 	default:
 		log.Error(requested)
-		return fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error, for which %q, an unknown mode, is taken; want error, warn or silent", mode)
+		err := fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error, for which %q, an unknown mode, is taken; want error, warn or silent", mode)
+		return platform.WithHint(err, hintExperimental)
 	}
 	return nil
 }

@@ -116,14 +116,14 @@ func (g Generated) For(kind buildpack.DockerfileKind) []GeneratedDockerfile {
 // Digest is how generated.toml names the contents of a file: "sha256:" and the sum in hexadecimal digits.
 func Digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
 
-// ReadGenerated reads a generated.toml; a missing one is nil, and no error. Keys that are not known are ignored. What is
+// ReadGenerated reads a generated.toml; a missing or empty one, such as /dev/null, is nil, and no error. Keys that are not known are ignored. What is
 // malformed, has a version that this package does not know, or names a path out of the generated directory is an error.
 func ReadGenerated(path string) (*Generated, error) {
 	data, err := readOptional(path, files.Result)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read generated metadata: %w", err)
 	}
-	if data == nil {
+	if len(data) == 0 {
 		return nil, nil
 	}
 	g, err := ParseGenerated(path, data)
