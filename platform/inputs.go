@@ -60,6 +60,8 @@ type Inputs struct {
 	Parallel int
 	// Baseline is true if each bin/detect runs once more in an empty directory when no group has passed.
 	Baseline bool
+	// RunImageSwitch is the policy for extensions that switch the run image: allow, listed or never.
+	RunImageSwitch string
 	// Alternatives is true if the groups behind the one that passed are tried, too.
 	Alternatives bool
 	// Telemetry is true if the phase writes a trace; TraceParent is the platform's trace context.
@@ -130,6 +132,7 @@ func Table() []Input {
 		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other, none before it is needed", field: func(i *Inputs) any { return &i.Parallel }},
 		{Flag: "baseline", Env: "PRELUDE_BASELINE", Default: "true", Since: first, Only: Detector, Usage: "when no group passed, run each bin/detect once more in an empty directory, to explain what the app has to do with it; with -parallel 1 only if this is given", field: func(i *Inputs) any { return &i.Baseline }},
 		{Flag: "alternatives", Env: "PRELUDE_ALTERNATIVES", Default: "false", Since: first, Only: Detector, Usage: "after the answer, also try the groups behind it, and name those that fit", field: func(i *Inputs) any { return &i.Alternatives }},
+		{Flag: "run-image-switch", Env: "PRELUDE_RUN_IMAGE_SWITCH", Default: "allow", Since: api.V(0, 10), Usage: "which run images extensions may switch to: allow (any), listed (those of run.toml) or never (none)", field: func(i *Inputs) any { return &i.RunImageSwitch }},
 		{Flag: "telemetry", Env: "PRELUDE_TELEMETRY", Default: "false", Since: first, Usage: "append a trace to <layers>/tracing/lifecycle/detect.jsonl or generate.jsonl, in OpenTelemetry's file format", field: func(i *Inputs) any { return &i.Telemetry }},
 		{Env: "CNB_OTEL_TRACEPARENT", Since: first, Usage: "W3C trace context that the trace belongs to; modules get it, too", field: func(i *Inputs) any { return &i.TraceParent }},
 		{Flag: "detect-timeout", Env: "PRELUDE_DETECT_TIMEOUT", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
@@ -301,6 +304,11 @@ func (in *Inputs) finish() error {
 	}
 	if err := in.checkReport(); err != nil {
 		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
+	}
+	switch in.RunImageSwitch {
+	case "", "allow", "listed", "never":
+	default:
+		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: fmt.Errorf("-run-image-switch: unknown policy %q; want allow, listed or never", in.RunImageSwitch)}
 	}
 	if in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0 {
 		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: fmt.Errorf("-parallel and time limits cannot be negative")}

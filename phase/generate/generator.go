@@ -134,6 +134,9 @@ func (g Generator) generateTo(ctx context.Context, result *Result, known platfor
 		return err
 	}
 	result.Decision = decide(runDockerfiles(result.Extensions), known)
+	if err := result.Decision.check(g.Inputs.RunImageSwitch); err != nil {
+		return err
+	}
 	if result.Generation, err = g.assemble(result, out); err == nil {
 		g.logResult(result)
 	}
