@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,6 +142,22 @@ func (in Input) Has(phase Phase, at api.Version) bool {
 // HasFlag reports whether a phase has the input's flag at a version of the Platform API.
 func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
+}
+
+// Setting is an input with its value as text.
+type Setting struct{ Name, Value string }
+
+// Settings are the inputs that the phase has at its version of the Platform API, as they are in force. Those without a value
+// are left out. A setting has the name of its flag, or of its variable where it has no flag.
+func (in Inputs) Settings() []Setting {
+	var all []Setting
+	for _, row := range Table() {
+		value := fmt.Sprint(reflect.ValueOf(row.field(&in)).Elem())
+		if row.Has(in.Phase, in.PlatformAPI) && value != "" {
+			all = append(all, Setting{cmp.Or(row.Flag, row.Env), value})
+		}
+	}
+	return all
 }
 
 // Parse turns arguments and environment into inputs. Its errors are *Exit values with the right

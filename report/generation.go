@@ -8,40 +8,41 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/phase/generate"
 )
 
-// generation is what the extensions generated; nil if it was not begun, or there are none.
-func (r *Record) generation() *Generation {
+// addGeneration adds what the extensions generated, if there are any and generation was begun.
+func (r *Record) addGeneration(report *Report) {
 	g := r.Generation
 	if g == nil || len(g.Request.Extensions) == 0 {
-		return nil
+		return
 	}
-	report := &Generation{Extensions: []Extension{}}
-	for _, e := range g.Extensions {
-		report.Extensions = append(report.Extensions, r.extension(e))
+	report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
+	if r.Detection == nil {
+		report.Group = each(g.Request.Extensions, member)
 	}
+	report.Generation = &Generation{Extensions: each(g.Extensions, r.extension)}
 	if done := g.Generation; done != nil {
-		report.RunImage = runImage(g)
-		report.BuildImage = &BuildImage{Image: done.Metadata.BuildImage.Reference, Extend: done.Metadata.BuildImage.Extend}
+		report.Generation.RunImage = runImage(g)
+		report.Generation.BuildImage = &BuildImage{Image: done.Metadata.BuildImage.Reference, Extend: done.Metadata.BuildImage.Extend}
 	}
-	return report
 }
 
 func (r *Record) extension(e generate.Extension) Extension {
 	report := Extension{
-		Ref: refReport(e.Module.Ref), Static: e.Static, Given: []string{},
+		Ref: Ref(e.Module.Ref), Static: e.Static, Given: []string{},
 		Checks: checks(e), Dockerfiles: []Dockerfile{}, Contexts: []Context{},
-		Warnings: []Note{}, Output: e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
+		Warnings: each(slices.Concat(e.Notes, e.AppNotes), func(n dockerfile.Note) Note { return Note{Text: n.Text, Hint: n.Hint, Minor: n.Minor} }),
+		Output:   e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
 	}
+	given := map[string]bool{}
 	for _, require := range e.Given {
-		if !slices.Contains(report.Given, require.Name) {
+		if !given[require.Name] {
+			given[require.Name] = true
 			report.Given = append(report.Given, require.Name)
 		}
-	}
-	for _, note := range slices.Concat(e.Notes, e.AppNotes) {
-		report.Warnings = append(report.Warnings, Note{Text: note.Text, Hint: note.Hint, Minor: note.Minor})
 	}
 	for _, d := range e.Dockerfiles {
 		report.Dockerfiles = append(report.Dockerfiles, r.dockerfile(e, d))
@@ -93,10 +94,8 @@ func checks(e generate.Extension) []Check {
 func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerfile {
 	report := Dockerfile{
 		Kind: string(d.Kind), Digest: d.Digest, From: d.From, Instructions: d.Instructions,
-		Args: []Arg{}, Text: shorten(bytes.TrimSuffix(d.Text, []byte("\n"))),
-	}
-	for _, arg := range e.Config.For(d.Kind) {
-		report.Args = append(report.Args, Arg{Name: arg.Name, Value: arg.Value})
+		Args: each(e.Config.For(d.Kind), func(a buildpack.Arg) Arg { return Arg(a) }),
+		Text: shorten(bytes.TrimSuffix(d.Text, []byte("\n"))),
 	}
 	done := r.Generation.Generation
 	if done == nil {

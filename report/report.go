@@ -1,7 +1,7 @@
 // Package report puts together what happened in one run of a phase and writes it, as JSON for machines or as a page for people.
 //
-// record.go collects the results of a phase; build.go, detection.go and generation.go turn them into the structures of report.go,
-// which are what is written; html.go makes the page, and svg.go the pictures in it.
+// record.go collects the results of a phase; build.go, detection.go and generation.go make a [Report] of them. JSON and page show
+// that value and nothing else: html.go and page.tmpl.html make the page, and plan.go the picture of the build plan in it.
 package report
 
 import (
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -33,6 +34,10 @@ type Report struct {
 	PlatformAPI string `json:"platformAPI"`
 	// Outcome is how the phase ended.
 	Outcome Outcome `json:"outcome"`
+	// Inputs are the arguments and variables of the phase as they are in force.
+	Inputs []Input `json:"inputs"`
+	// BuildImage is the reference of the build image in analyzed.toml; empty if that is not known.
+	BuildImage string `json:"buildImage,omitempty"`
 	// Target is what modules are told of the run image; nil if the phase ended before that was known.
 	Target *Target `json:"target,omitempty"`
 	// ExecEnv is the execution environment.
@@ -70,6 +75,13 @@ type Outcome struct {
 	Hint string `json:"hint,omitempty"`
 }
 
+// Input is one input of a phase.
+type Input struct {
+	// Name is that of the flag, or of the variable where there is no flag.
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // Target is the operating system, the architecture and the distribution of an image. An empty field is not known.
 type Target struct {
 	OS            string `json:"os,omitempty"`
@@ -96,9 +108,9 @@ type Element struct {
 // Ref names a module.
 type Ref struct {
 	// Kind is "buildpack" or "extension".
-	Kind    string `json:"kind"`
-	ID      string `json:"id"`
-	Version string `json:"version"`
+	Kind    buildpack.Kind `json:"kind"`
+	ID      string         `json:"id"`
+	Version string         `json:"version"`
 }
 
 // String is "<id>@<version>".
@@ -144,6 +156,8 @@ type Closest struct {
 	// Group is its number in the order, from 1.
 	Group int    `json:"group"`
 	Name  string `json:"name"`
+	// Members are those of its first variant, which need not be among the candidates that were judged.
+	Members []CandidateMember `json:"members"`
 	// Recognised are the modules that recognised the app, with what they complain of.
 	Recognised []Saying `json:"recognised"`
 	// Lacks are the required modules that did not pass, for each of its equally close variants.

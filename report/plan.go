@@ -1,0 +1,178 @@
+package report
+
+import (
+	"math"
+	"path"
+	"slices"
+)
+
+// planPicture is the build plan of a candidate as a grid: a row for each module, in the order of the group, and a lane down the
+// rows for each dependency, from the modules that provide it to those that require it. Rows and columns count from 1; the first
+// ones are for headings.
+type planPicture struct {
+	Rows  []planRow
+	Lanes []planLane
+	// More is how many lanes are not shown.
+	More int
+
+	lanes map[string]int
+}
+
+// planRow is a module that passed, or a required one that did not.
+type planRow struct {
+	CandidateMember
+	// Name is the last part of the id, if no other row has the same.
+	Name string
+	Row  int
+	// Out is true for a module that passed and does not take part.
+	Out bool
+}
+
+type planLane struct {
+	Name   string
+	Column int
+	Marks  []planMark
+	// From and To are the rows between which a line leads; To is 0 if there is none.
+	From, To int
+	// Missed is true if a module requires what nothing at or before it provides.
+	Missed bool
+
+	providers, requirers []int
+}
+
+// planMark is what a module has to do with a dependency.
+type planMark struct {
+	Row int
+	// Kind is "provides", "requires" or "both"; "vain" if nothing requires what it provides, "missed" if nothing provides what it
+	// requires.
+	Kind string
+}
+
+// lanesShown is how many dependencies the picture shows. The table of the plan has all.
+const lanesShown = 60
+
+// newPlanPicture draws the candidate that passed or, after a failure, the closest group; nil if there is neither.
+func newPlanPicture(r Report) *planPicture {
+	p, modules, names := &planPicture{lanes: map[string]int{}}, map[Ref]Module{}, map[string]int{}
+	for _, m := range r.Modules {
+		modules[m.Ref] = m
+	}
+	for _, m := range r.pictured() {
+		if m.Optional && m.Outcome != "pass" {
+			continue
+		}
+		row, module := len(p.Rows)+2, modules[m.Ref]
+		p.Rows = append(p.Rows, planRow{CandidateMember: m, Name: m.ID, Row: row, Out: len(r.Group) > 0 && module.Chosen == nil})
+		names[path.Base(m.ID)]++
+		alternative := module.taken()
+		for _, name := range alternative.Provides {
+			lane := p.lane(name)
+			lane.providers = addRow(lane.providers, row)
+		}
+		for _, require := range alternative.Requires {
+			lane := p.lane(require.Name)
+			lane.requirers = addRow(lane.requirers, row)
+		}
+	}
+	for i, row := range p.Rows {
+		if base := path.Base(row.ID); names[base] == 1 {
+			p.Rows[i].Name = base
+		}
+	}
+	if len(p.Rows) == 0 {
+		return nil
+	}
+	p.connect()
+	return p
+}
+
+// pictured are the members of the candidate that passed or of the closest group.
+func (r Report) pictured() []CandidateMember {
+	if e := r.Explanation; e != nil && len(e.Closest) > 0 {
+		return e.Closest[0].Members
+	}
+	if n := len(r.Candidates); n > 0 && r.Candidates[n-1].Passed {
+		return r.Candidates[n-1].Members
+	}
+	return nil
+}
+
+// lane is that of a dependency; a new one if there is none yet.
+func (p *planPicture) lane(name string) *planLane {
+	at, known := p.lanes[name]
+	if !known {
+		at, p.lanes[name] = len(p.Lanes), len(p.Lanes)
+		p.Lanes = append(p.Lanes, planLane{Name: name})
+	}
+	return &p.Lanes[at]
+}
+
+// taken is the alternative with which a module takes part or, if it does not, the last one.
+func (m Module) taken() Alternative {
+	switch {
+	case m.Chosen != nil:
+		return m.Alternatives[min(*m.Chosen, len(m.Alternatives)-1)]
+	case len(m.Alternatives) > 0:
+		return m.Alternatives[len(m.Alternatives)-1]
+	}
+	return Alternative{}
+}
+
+// addRow adds a row that is not the last one already.
+func addRow(rows []int, row int) []int {
+	if len(rows) > 0 && rows[len(rows)-1] == row {
+		return rows
+	}
+	return append(rows, row)
+}
+
+// connect marks the rows of each lane and draws its line. Of very many lanes those stay in which something is missed.
+func (p *planPicture) connect() {
+	for i := range p.Lanes {
+		p.Lanes[i].mark()
+	}
+	if p.More = len(p.Lanes) - lanesShown; p.More > 0 {
+		others := slices.DeleteFunc(slices.Clone(p.Lanes), func(l planLane) bool { return l.Missed })
+		p.Lanes = append(slices.DeleteFunc(p.Lanes, func(l planLane) bool { return !l.Missed }), others...)
+		p.Lanes = p.Lanes[:lanesShown]
+	}
+	for i := range p.Lanes {
+		p.Lanes[i].Column = i + 2
+	}
+}
+
+func (l *planLane) mark() {
+	first, last := math.MaxInt, 0 // the first provider and the last requirer
+	if len(l.providers) > 0 {
+		first = l.providers[0]
+	}
+	if n := len(l.requirers); n > 0 {
+		last = l.requirers[n-1]
+	}
+	for _, row := range l.providers {
+		kind := "provides"
+		if _, itself := slices.BinarySearch(l.requirers, row); itself {
+			kind = "both"
+		} else if row > last {
+			kind = "vain"
+		}
+		l.Marks = append(l.Marks, planMark{row, kind})
+	}
+	for _, row := range l.requirers {
+		if _, itself := slices.BinarySearch(l.providers, row); itself {
+			continue
+		}
+		kind := "requires"
+		if row < first {
+			kind, l.Missed = "missed", true
+		}
+		l.Marks = append(l.Marks, planMark{row, kind})
+	}
+	switch {
+	case len(l.providers) == 0 || len(l.requirers) == 0:
+	case first < last:
+		l.From, l.To = first, last
+	case last < first: // the wrong way round
+		l.From, l.To = l.requirers[0], l.providers[len(l.providers)-1]
+	}
+}
