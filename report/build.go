@@ -12,8 +12,8 @@ import (
 func (r *Record) report(version string, err error) Report {
 	report := Report{
 		Version: Version, Phase: r.in.Phase, Prelude: version, PlatformAPI: r.in.PlatformAPI.String(), ExecEnv: r.in.ExecEnv,
-		Outcome: outcome(err), Inputs: each(r.in.Settings(), func(s platform.Setting) Input { return Input(s) }),
-		Candidates: []Candidate{}, Modules: []Module{}, Group: []Member{}, Dropped: []Dropped{}, Warnings: list(r.warnings),
+		Outcome: outcome(err), Inputs: each(r.in.Settings(), func(s platform.Setting) Setting { return Setting(s) }),
+		Candidates: []Candidate{}, Modules: []Module{}, Group: []Ref{}, Dropped: []Dropped{}, Warnings: list(r.warnings),
 		Timings: Timings{Started: r.started.UTC().Truncate(time.Millisecond), TotalMS: millis(time.Since(r.started))},
 	}
 	if c := r.Context; c != nil {

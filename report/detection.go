@@ -30,7 +30,7 @@ func (r *Record) addDetection(report *Report) {
 		passed := candidate(res.Candidate)
 		passed.Passed, passed.Reason = true, ""
 		report.Candidates = append(report.Candidates, passed)
-		report.Group = each(res.Taking, func(m resolve.Member) Member { return member(m.Module) })
+		report.Group = each(res.Taking, func(m resolve.Member) Ref { return Ref(m.Module.Ref) })
 		report.Dropped = r.dropped(res)
 	}
 }
@@ -41,9 +41,7 @@ func elements(group buildpack.Group) []Element {
 	})
 }
 
-func member(m *buildpack.Module) Member {
-	return Member{Ref: Ref(m.Ref), API: m.Descriptor.API, Homepage: m.Descriptor.Homepage}
-}
+func moduleRef(m *buildpack.Module) Ref { return Ref(m.Ref) }
 
 func candidate(c resolve.Candidate) Candidate {
 	return Candidate{Group: c.Group + 1, Reason: explain.CandidateReason(c), Members: each(c.Members, candidateMember)}
@@ -198,10 +196,8 @@ func (r *Record) plan() []Entry {
 }
 
 func provider(p buildpack.Provider) Ref {
-	if p.Extension {
-		return Ref{Kind: buildpack.KindExtension, ID: p.ID, Version: p.Version}
-	}
-	return Ref{Kind: buildpack.KindBuildpack, ID: p.ID, Version: p.Version}
+	kind := map[bool]buildpack.Kind{true: buildpack.KindExtension, false: buildpack.KindBuildpack}[p.Extension]
+	return Ref{Kind: kind, ID: p.ID, Version: p.Version}
 }
 
 // requirersOf are the modules that require each name, in the order of the group: as often as each of them does, as in the plan.

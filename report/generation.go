@@ -9,7 +9,6 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
-	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/phase/generate"
 )
 
@@ -21,7 +20,7 @@ func (r *Record) addGeneration(report *Report) {
 	}
 	report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
 	if r.Detection == nil {
-		report.Group = each(g.Request.Extensions, member)
+		report.Group = each(g.Request.Extensions, moduleRef)
 	}
 	report.Generation = &Generation{Extensions: each(g.Extensions, r.extension)}
 	if done := g.Generation; done != nil {
@@ -33,7 +32,7 @@ func (r *Record) addGeneration(report *Report) {
 func (r *Record) extension(e generate.Extension) Extension {
 	report := Extension{
 		Ref: Ref(e.Module.Ref), Static: e.Static, Given: []string{},
-		Checks: checks(e), Dockerfiles: []Dockerfile{}, Contexts: []Context{},
+		Dockerfiles: []Dockerfile{}, Contexts: []Context{},
 		Warnings: each(slices.Concat(e.Notes, e.AppNotes), func(n dockerfile.Note) Note { return Note{Text: n.Text, Hint: n.Hint, Minor: n.Minor} }),
 		Output:   e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
 	}
@@ -63,38 +62,11 @@ func (r *Record) extension(e generate.Extension) Extension {
 	return report
 }
 
-// checks are those of an extension's output, with their results.
-func checks(e generate.Extension) []Check {
-	all := []Check{}
-	passed := func(what, text string) { all = append(all, Check{What: what, Passed: true, Text: text}) }
-	for _, d := range e.Dockerfiles {
-		passed(d.Kind.File(), d.Effect())
-	}
-	if args := len(e.Config.Build) + len(e.Config.Run); args > 0 {
-		passed(generate.ExtendConfig, tidy.Count(args, "build argument"))
-	}
-	var contexts []string
-	for _, kind := range buildpack.DockerfileKinds() {
-		if dir := e.Contexts[kind]; dir != "" && !slices.Contains(contexts, dir) {
-			contexts = append(contexts, dir)
-			passed(dir, "a build context without links out of it, devices or pipes")
-		}
-	}
-	if e.Err != nil {
-		what := "output"
-		if e.Refused != nil {
-			what = e.Refused.Kind.File()
-		}
-		all = append(all, Check{What: what, Text: outcome(e.Err).Error})
-	}
-	return all
-}
-
 // dockerfile is a Dockerfile, with its place if generation went well.
 func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerfile {
 	report := Dockerfile{
 		Kind: string(d.Kind), Digest: d.Digest, From: d.From, Instructions: d.Instructions,
-		Args: each(e.Config.For(d.Kind), func(a buildpack.Arg) Arg { return Arg(a) }),
+		Args: each(e.Config.For(d.Kind), func(a buildpack.Arg) Setting { return Setting(a) }),
 		Text: shorten(bytes.TrimSuffix(d.Text, []byte("\n"))),
 	}
 	done := r.Generation.Generation

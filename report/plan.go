@@ -36,8 +36,6 @@ type planLane struct {
 	From, To int
 	// Missed is true if a module requires what nothing at or before it provides.
 	Missed bool
-
-	providers, requirers []int
 }
 
 // planMark is what a module has to do with a dependency.
@@ -46,6 +44,8 @@ type planMark struct {
 	// Kind is "provides", "requires" or "both"; "vain" if nothing requires what it provides, "missed" if nothing provides what it
 	// requires.
 	Kind string
+
+	provides, requires bool
 }
 
 // lanesShown is how many dependencies the picture shows. The table of the plan has all.
@@ -66,12 +66,10 @@ func newPlanPicture(r Report) *planPicture {
 		names[path.Base(m.ID)]++
 		alternative := module.taken()
 		for _, name := range alternative.Provides {
-			lane := p.lane(name)
-			lane.providers = addRow(lane.providers, row)
+			p.mark(name, row).provides = true
 		}
 		for _, require := range alternative.Requires {
-			lane := p.lane(require.Name)
-			lane.requirers = addRow(lane.requirers, row)
+			p.mark(require.Name, row).requires = true
 		}
 	}
 	for i, row := range p.Rows {
@@ -97,39 +95,36 @@ func (r Report) pictured() []CandidateMember {
 	return nil
 }
 
-// lane is that of a dependency; a new one if there is none yet.
-func (p *planPicture) lane(name string) *planLane {
+// mark is that of a row in the lane of a dependency; a new one if there is none yet.
+func (p *planPicture) mark(name string, row int) *planMark {
 	at, known := p.lanes[name]
 	if !known {
 		at, p.lanes[name] = len(p.Lanes), len(p.Lanes)
 		p.Lanes = append(p.Lanes, planLane{Name: name})
 	}
-	return &p.Lanes[at]
+	lane := &p.Lanes[at]
+	if n := len(lane.Marks); n == 0 || lane.Marks[n-1].Row != row {
+		lane.Marks = append(lane.Marks, planMark{Row: row})
+	}
+	return &lane.Marks[len(lane.Marks)-1]
 }
 
 // taken is the alternative with which a module takes part or, if it does not, the last one.
 func (m Module) taken() Alternative {
-	switch {
-	case m.Chosen != nil:
-		return m.Alternatives[min(*m.Chosen, len(m.Alternatives)-1)]
-	case len(m.Alternatives) > 0:
-		return m.Alternatives[len(m.Alternatives)-1]
+	at := len(m.Alternatives) - 1
+	if m.Chosen != nil {
+		at = min(at, *m.Chosen)
 	}
-	return Alternative{}
+	if at < 0 {
+		return Alternative{}
+	}
+	return m.Alternatives[at]
 }
 
-// addRow adds a row that is not the last one already.
-func addRow(rows []int, row int) []int {
-	if len(rows) > 0 && rows[len(rows)-1] == row {
-		return rows
-	}
-	return append(rows, row)
-}
-
-// connect marks the rows of each lane and draws its line. Of very many lanes those stay in which something is missed.
+// connect draws the lanes. Of very many those stay in which something is missed.
 func (p *planPicture) connect() {
 	for i := range p.Lanes {
-		p.Lanes[i].mark()
+		p.Lanes[i].draw()
 	}
 	if p.More = len(p.Lanes) - lanesShown; p.More > 0 {
 		others := slices.DeleteFunc(slices.Clone(p.Lanes), func(l planLane) bool { return l.Missed })
@@ -141,38 +136,32 @@ func (p *planPicture) connect() {
 	}
 }
 
-func (l *planLane) mark() {
+// draw says what kind its marks are of and from where to where the line leads.
+func (l *planLane) draw() {
 	first, last := math.MaxInt, 0 // the first provider and the last requirer
-	if len(l.providers) > 0 {
-		first = l.providers[0]
-	}
-	if n := len(l.requirers); n > 0 {
-		last = l.requirers[n-1]
-	}
-	for _, row := range l.providers {
-		kind := "provides"
-		if _, itself := slices.BinarySearch(l.requirers, row); itself {
-			kind = "both"
-		} else if row > last {
-			kind = "vain"
+	for _, m := range l.Marks {
+		if m.provides {
+			first = min(first, m.Row)
 		}
-		l.Marks = append(l.Marks, planMark{row, kind})
-	}
-	for _, row := range l.requirers {
-		if _, itself := slices.BinarySearch(l.providers, row); itself {
-			continue
+		if m.requires {
+			last = m.Row
 		}
-		kind := "requires"
-		if row < first {
-			kind, l.Missed = "missed", true
-		}
-		l.Marks = append(l.Marks, planMark{row, kind})
 	}
-	switch {
-	case len(l.providers) == 0 || len(l.requirers) == 0:
-	case first < last:
-		l.From, l.To = first, last
-	case last < first: // the wrong way round
-		l.From, l.To = l.requirers[0], l.providers[len(l.providers)-1]
+	for i := range l.Marks {
+		switch m := &l.Marks[i]; {
+		case m.provides && m.requires:
+			m.Kind = "both"
+		case m.provides && m.Row > last:
+			m.Kind = "vain"
+		case m.provides:
+			m.Kind = "provides"
+		case m.Row < first:
+			m.Kind, l.Missed = "missed", true
+		default:
+			m.Kind = "requires"
+		}
+	}
+	if first != math.MaxInt && last > 0 && first != last {
+		l.From, l.To = min(first, last), max(first, last)
 	}
 }

@@ -35,7 +35,7 @@ type Report struct {
 	// Outcome is how the phase ended.
 	Outcome Outcome `json:"outcome"`
 	// Inputs are the arguments and variables of the phase as they are in force.
-	Inputs []Input `json:"inputs"`
+	Inputs []Setting `json:"inputs"`
 	// BuildImage is the reference of the build image in analyzed.toml; empty if that is not known.
 	BuildImage string `json:"buildImage,omitempty"`
 	// Target is what modules are told of the run image; nil if the phase ended before that was known.
@@ -53,7 +53,7 @@ type Report struct {
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []Module `json:"modules"`
 	// Group are the modules that take part, extensions first.
-	Group []Member `json:"group"`
+	Group []Ref `json:"group"`
 	// Dropped are the members of the group's candidate that don't take part.
 	Dropped []Dropped `json:"dropped"`
 	// Plan is the build plan before generation.
@@ -75,9 +75,9 @@ type Outcome struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// Input is one input of a phase.
-type Input struct {
-	// Name is that of the flag, or of the variable where there is no flag.
+// Setting is an input of a phase or a build argument.
+type Setting struct {
+	// Name of an input is that of its flag, or of its variable where it has no flag.
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
@@ -221,13 +221,6 @@ type Require struct {
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// Member is a module of the group.
-type Member struct {
-	Ref
-	API      string `json:"api"`
-	Homepage string `json:"homepage,omitempty"`
-}
-
 // Dropped is a member of the group's candidate that does not take part.
 type Dropped struct {
 	Ref
@@ -267,9 +260,7 @@ type Extension struct {
 	// Static is true if it has no bin/generate, but brings what it leaves.
 	Static bool `json:"static"`
 	// Given are the names of the plan's entries that it is to provide.
-	Given []string `json:"given"`
-	// Checks are those of its output, in order; only the last one may have failed.
-	Checks      []Check      `json:"checks"`
+	Given       []string     `json:"given"`
 	Dockerfiles []Dockerfile `json:"dockerfiles"`
 	Contexts    []Context    `json:"contexts"`
 	Warnings    []Note       `json:"warnings"`
@@ -278,16 +269,6 @@ type Extension struct {
 	// Output is what it printed; of long ones the beginning and the end.
 	Output string `json:"output,omitempty"`
 	Time   *Span  `json:"time,omitempty"`
-}
-
-// Check is something of an extension's output that was looked at.
-type Check struct {
-	// What was looked at: "build.Dockerfile", "run.Dockerfile", "extend-config.toml", "context", "context.build",
-	// "context.run", or "output" for the whole.
-	What   string `json:"what"`
-	Passed bool   `json:"passed"`
-	// Text is what was found, in words.
-	Text string `json:"text"`
 }
 
 // Note is something that the author of an extension should know.
@@ -308,8 +289,8 @@ type Dockerfile struct {
 	// From is the image that it switches to; empty if it extends.
 	From string `json:"from,omitempty"`
 	// Instructions is the number of instructions after FROM.
-	Instructions int   `json:"instructions"`
-	Args         []Arg `json:"args"`
+	Instructions int       `json:"instructions"`
+	Args         []Setting `json:"args"`
 	// Context is relative to the generated directory; empty if the app directory is the context.
 	Context string `json:"context,omitempty"`
 	// IgnoredFor is the id of the extension because of whose switch this Dockerfile is ignored.
@@ -318,12 +299,6 @@ type Dockerfile struct {
 	Refused bool `json:"refused,omitempty"`
 	// Text of the file; of a long one the beginning and the end.
 	Text string `json:"text"`
-}
-
-// Arg is a build argument.
-type Arg struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
 
 // Context is a build context that an extension left.
