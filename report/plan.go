@@ -4,11 +4,12 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strings"
 )
 
 // planPicture is the build plan of a candidate as a grid: a row for each module, in the order of the group, and a lane down the
-// rows for each dependency, from the modules that provide it to those that require it. Rows and columns count from 1; the first
-// ones are for headings.
+// rows for each dependency, from the modules that provide it to those that require it. The first row of the grid is for headings,
+// so that modules begin with row 2.
 type planPicture struct {
 	Rows  []planRow
 	Lanes []planLane
@@ -23,19 +24,17 @@ type planRow struct {
 	CandidateMember
 	// Name is the last part of the id, if no other row has the same.
 	Name string
-	Row  int
 	// Out is true for a module that passed and does not take part.
 	Out bool
 }
 
 type planLane struct {
-	Name   string
-	Column int
-	Marks  []planMark
+	Name  string
+	Marks []planMark
 	// From and To are the rows between which a line leads; To is 0 if there is none.
 	From, To int
-	// Missed is true if a module requires what nothing at or before it provides.
-	Missed bool
+	// Class is "missed" if a module requires what nothing at or before it provides.
+	Class string
 }
 
 // planMark is what a module has to do with a dependency.
@@ -62,7 +61,7 @@ func newPlanPicture(r Report) *planPicture {
 			continue
 		}
 		row, module := len(p.Rows)+2, modules[m.Ref]
-		p.Rows = append(p.Rows, planRow{CandidateMember: m, Name: m.ID, Row: row, Out: len(r.Group) > 0 && module.Chosen == nil})
+		p.Rows = append(p.Rows, planRow{CandidateMember: m, Name: m.ID, Out: len(r.Group) > 0 && module.Chosen == nil})
 		names[path.Base(m.ID)]++
 		alternative := module.taken()
 		for _, name := range alternative.Provides {
@@ -77,10 +76,13 @@ func newPlanPicture(r Report) *planPicture {
 			p.Rows[i].Name = base
 		}
 	}
-	if len(p.Rows) == 0 {
-		return nil
+	for i := range p.Lanes {
+		p.Lanes[i].draw()
 	}
-	p.connect()
+	if p.More = len(p.Lanes) - lanesShown; p.More > 0 { // those in which something is missed come first
+		slices.SortStableFunc(p.Lanes, func(a, b planLane) int { return strings.Compare(b.Class, a.Class) })
+		p.Lanes = p.Lanes[:lanesShown]
+	}
 	return p
 }
 
@@ -111,29 +113,11 @@ func (p *planPicture) mark(name string, row int) *planMark {
 
 // taken is the alternative with which a module takes part or, if it does not, the last one.
 func (m Module) taken() Alternative {
-	at := len(m.Alternatives) - 1
+	all := append([]Alternative{{}}, m.Alternatives...)
 	if m.Chosen != nil {
-		at = min(at, *m.Chosen)
+		return all[min(*m.Chosen+1, len(all)-1)]
 	}
-	if at < 0 {
-		return Alternative{}
-	}
-	return m.Alternatives[at]
-}
-
-// connect draws the lanes. Of very many those stay in which something is missed.
-func (p *planPicture) connect() {
-	for i := range p.Lanes {
-		p.Lanes[i].draw()
-	}
-	if p.More = len(p.Lanes) - lanesShown; p.More > 0 {
-		others := slices.DeleteFunc(slices.Clone(p.Lanes), func(l planLane) bool { return l.Missed })
-		p.Lanes = append(slices.DeleteFunc(p.Lanes, func(l planLane) bool { return !l.Missed }), others...)
-		p.Lanes = p.Lanes[:lanesShown]
-	}
-	for i := range p.Lanes {
-		p.Lanes[i].Column = i + 2
-	}
+	return all[len(all)-1]
 }
 
 // draw says what kind its marks are of and from where to where the line leads.
@@ -156,7 +140,7 @@ func (l *planLane) draw() {
 		case m.provides:
 			m.Kind = "provides"
 		case m.Row < first:
-			m.Kind, l.Missed = "missed", true
+			m.Kind, l.Class = "missed", "missed"
 		default:
 			m.Kind = "requires"
 		}
