@@ -136,7 +136,7 @@ func ReadGenerated(path string) (*Generated, error) {
 // ParseGenerated reads the bytes of a generated.toml, as ReadGenerated does; path is for messages.
 func ParseGenerated(path string, data []byte) (*Generated, error) {
 	var g Generated
-	if err := decode(path, data, &g); err != nil {
+	if err := decodeResult(path, data, &g); err != nil {
 		return nil, err
 	}
 	if g.Version != GeneratedVersion {

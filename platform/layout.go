@@ -106,6 +106,9 @@ func layoutPlace(dir, image string) (place, digest string, err error) {
 	return place, digest, nil
 }
 
+// largestManifest is what registries take, too.
+const largestManifest = 4 << 20
+
 // ociLayout is one image of the layout directory.
 type ociLayout struct {
 	// root is the layout directory: images may share blobs by links, but none leads out of it.
@@ -245,9 +248,9 @@ func (l ociLayout) read(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is a %s, not a regular file", path, files.TypeOf(info.Mode()))
 	}
-	data, err := io.ReadAll(io.LimitReader(file, files.Config+1))
-	if err == nil && len(data) > files.Config {
-		err = fmt.Errorf("%s is larger than %d MiB, the most that is read of such a file", path, files.Config>>20)
+	data, err := io.ReadAll(io.LimitReader(file, largestManifest+1))
+	if err == nil && len(data) > largestManifest {
+		err = fmt.Errorf("%s is larger than %d MiB, the most that is read of such a file", path, largestManifest>>20)
 	}
 	return data, err
 }

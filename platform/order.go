@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -9,17 +10,28 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// ReadOrder reads an order.toml. Unknown keys are logged as warnings.
+// ReadOrder reads an order.toml. Unknown keys and empty groups are logged as warnings. That no app can pass because there is no group
+// is an *Exit, as if none had passed.
 func ReadOrder(path string, log *slog.Logger) (buildpack.OrderFile, error) {
 	data, err := files.Read(path, files.Config)
 	if err != nil {
 		return buildpack.OrderFile{}, fmt.Errorf("failed to read order file: %w", err)
 	}
 	order, warnings, err := buildpack.ParseOrder(data)
+	warn(log, path, warnings)
+	if none := (*buildpack.NoGroupError)(nil); errors.As(err, &none) {
+		return buildpack.OrderFile{}, &Exit{Code: CodeNoGroup, Action: "detect", Err: fmt.Errorf("%s: %w", path, err)}
+	}
 	if err != nil {
 		return buildpack.OrderFile{}, fmt.Errorf("failed to read order file: %s: %w", path, err)
 	}
-	warn(log, path, warnings)
+	empty := order.EmptyGroups(data)
+	for _, line := range empty[:min(len(empty), tomlconfig.MostWarnings)] {
+		log.Warn(fmt.Sprintf("%s: line %d: this group is empty, and skipped", path, line))
+	}
+	if more := len(empty) - tomlconfig.MostWarnings; more > 0 {
+		log.Warn(fmt.Sprintf("%s: and %d more empty groups", path, more))
+	}
 	return order, nil
 }
 

@@ -22,7 +22,7 @@ func ReadPlan(path string) (Plan, error) {
 	if err != nil {
 		return p, fmt.Errorf("failed to read plan file: %w", err)
 	}
-	if err := decode(path, data, &p); err != nil {
+	if err := decodeResult(path, data, &p); err != nil {
 		return p, fmt.Errorf("failed to read plan file: %w", err)
 	}
 	return p, nil
