@@ -110,6 +110,7 @@ func (w *world) layInput(name string, in input, n int) *tree {
 	rel := func(path string) string { return filepath.Join(name, path) }
 	w.write(rel("extensions/extend/1/extension.toml"), 0o644, "api = \"0.10\"\n[extension]\nid = \"extend\"\nversion = \"1\"\n")
 	w.write(rel("extensions/extend/1/bin/generate"), 0o755, "#!/bin/sh\ncp "+filepath.Join(t.dir, "output")+"/* $1\n")
+	check(os.Chmod(t.dir, 0o777)) // for analyzed.toml
 	in.write(t, n)
 	if _, err := os.Stat(filepath.Join(t.dir, "output")); err == nil {
 		text, err := os.ReadFile(filepath.Join(t.dir, "order.toml"))
