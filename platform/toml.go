@@ -4,9 +4,7 @@ package platform
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/BurntSushi/toml"
 
@@ -41,12 +39,14 @@ func inFile(path string, err error) error {
 	return nil
 }
 
-// readOptional reads a file that need not be there: nil data and no error if it is missing. It may have
-// limit bytes.
-func readOptional(path string, limit int64) ([]byte, error) {
+// read reads and parses a file of at most limit bytes; what names it in errors. That it is missing is fs.ErrNotExist.
+func read[T any](what, path string, limit int64, parse func(path string, data []byte) (T, error)) (value T, err error) {
 	data, err := files.Read(path, limit)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if err == nil {
+		value, err = parse(path, data)
 	}
-	return data, err
+	if err != nil {
+		err = fmt.Errorf("failed to read %s: %w", what, err)
+	}
+	return value, err
 }

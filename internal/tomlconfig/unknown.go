@@ -12,8 +12,8 @@ import (
 	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
-// MostWarnings is how many things of a kind a file is warned of; of more, only the number is told.
-const MostWarnings = 20
+// mostWarnings is how many things of a kind a file is warned of; of more, only the number is told.
+const mostWarnings = 20
 
 // Warning is an unknown key, or a number of them.
 type Warning struct {
@@ -50,8 +50,8 @@ func unknownKeys(data []byte, meta toml.MetaData, into reflect.Type) []Warning {
 		u = unknown{shape: u.shape}
 		u.search(data, list)
 	}
-	if u.count > MostWarnings {
-		u.warnings = append(u.warnings, Warning{More: u.count - MostWarnings})
+	if u.count > mostWarnings {
+		u.warnings = append(u.warnings, Warning{More: u.count - mostWarnings})
 	}
 	return u.warnings
 }
@@ -75,7 +75,7 @@ func (u *unknown) see(key []string, line func() int) bool {
 	}
 	u.last = key
 	u.count++
-	if u.count <= MostWarnings {
+	if u.count <= mostWarnings {
 		u.warnings = append(u.warnings, Warning{Line: line(), Key: strings.Join(key, "."), Nearest: u.shape.nearest(key)})
 	}
 	return false
