@@ -90,7 +90,7 @@ func inputs() []input {
 
 // bounds shows what inputs cost that grow by ten, twice.
 func (w *world) bounds(match *regexp.Regexp) {
-	fmt.Println("| input | size | " + strings.Join([]string{"detector", "memory", "peer", "memory"}, " | ") + " |\n|---|--:|--:|--:|--:|--:|")
+	fmt.Println("| input | size | " + strings.Join([]string{"detector, CPU time", "memory", "peer, CPU time", "memory"}, " | ") + " |\n|---|--:|--:|--:|--:|--:|")
 	for i, in := range inputs() {
 		if !match.MatchString(in.name) {
 			continue
@@ -130,18 +130,19 @@ func (t *tree) bounded(detector string, args []string) string {
 	spent := t.w.write("spent", 0o666, "")
 	check(os.Chmod(spent, 0o666))
 	c := t.detect(detector, args...)
-	script := `ulimit -v 8000000; cd "$1"; shift; exec /usr/bin/time -q -f '%e %M %x' -o "$0" timeout 30 "$@"`
+	script := `ulimit -v 8000000; cd "$1"; shift; exec /usr/bin/time -q -f '%U %S %M %x' -o "$0" timeout 30 "$@"`
 	c.argv = append([]string{"/bin/sh", "-c", script, spent, filepath.Join(t.dir, "layers")}, c.argv...)
 	cmd := c.prepared()
 	cmd.Env = append(cmd.Env, "CNB_EXPERIMENTAL_MODE=warn", "CNB_PLATFORM_API=0.13")
 	cmd.Run() //nolint:errcheck // the table has the exit code
 	text, err := os.ReadFile(spent)
 	check(err)
-	var seconds, kib float64
+	var user, system, kib float64
 	var code int
-	if _, err := fmt.Sscan(string(text), &seconds, &kib, &code); err != nil {
+	if _, err := fmt.Sscan(string(text), &user, &system, &kib, &code); err != nil {
 		return "? | ?"
 	}
+	seconds := user + system // of CPU time: other programs do not matter for it
 	ended := map[int]string{0: "", 124: " (ended)", 2: " (out of memory)"}
 	if note, ok := ended[code]; ok {
 		return fmt.Sprintf("%.2f s%s | %.0f MiB", seconds, note, kib/1024)
