@@ -74,7 +74,7 @@ func (w *walker) key(table []string, parts unstable.Iterator) (name []string, in
 		offset = int(part.Raw.Offset)
 	}
 	return name, w.see(name, func() int {
-		w.line += bytes.Count(w.parser.Data()[w.offset:offset], []byte("\n"))
+		w.line += bytes.Count(w.parser.Data()[w.offset:max(offset, w.offset)], []byte("\n"))
 		w.offset = offset
 		return w.line
 	})
