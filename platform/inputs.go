@@ -267,27 +267,20 @@ func (in Input) set(inputs *Inputs, value string) error {
 
 // define makes a flag that overrides the value that the input has.
 func (in Input) define(inputs *Inputs, set *flag.FlagSet) {
-	switch field := in.field(inputs).(type) {
-	case *string:
-		set.StringVar(field, in.Flag, *field, in.Usage)
-	case *bool:
-		set.BoolVar(field, in.Flag, *field, in.Usage)
-	case *int:
-		set.IntVar(field, in.Flag, *field, in.Usage)
-	case *time.Duration:
-		set.DurationVar(field, in.Flag, *field, in.Usage)
+	override := func(value string) error { return in.set(inputs, value) }
+	if _, isBool := in.field(inputs).(*bool); isBool {
+		set.BoolFunc(in.Flag, in.Usage, override)
+	} else {
+		set.Func(in.Flag, in.Usage, override)
 	}
 }
 
 // finish settles what depends on other inputs, and refuses values that cannot be.
 func (in *Inputs) finish() error {
 	layers, err := filepath.Abs(in.LayersDir)
-	if err != nil {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
-	}
 	if order := filepath.Join(layers, "order.toml"); strings.HasPrefix(in.OrderPath, "<layers>/order.toml if") {
 		in.OrderPath = "/cnb/order.toml"
-		if _, err := os.Stat(order); err == nil {
+		if _, missing := os.Stat(order); missing == nil {
 			in.OrderPath = order
 		}
 	}
@@ -299,20 +292,21 @@ func (in *Inputs) finish() error {
 		if below, isDefault := strings.CutPrefix(*path, "<layers>/"); isDefault {
 			*path = filepath.Join(layers, below)
 		}
-		if row.Directory {
-			if *path, err = filepath.Abs(*path); err != nil {
-				return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
-			}
+		if row.Directory && err == nil {
+			*path, err = filepath.Abs(*path)
 		}
 	}
-	if _, err := ParseLevel(in.LogLevel); err != nil {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
+	if err == nil {
+		_, err = ParseLevel(in.LogLevel)
 	}
-	if err := in.checkReport(); err != nil {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
+	if err == nil {
+		err = in.checkReport()
 	}
-	if in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0 {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: fmt.Errorf("-parallel and time limits cannot be negative")}
+	if err == nil && (in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0) {
+		err = errors.New("-parallel and time limits cannot be negative")
+	}
+	if err != nil {
+		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
 	}
 	return nil
 }
