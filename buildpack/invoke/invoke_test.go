@@ -82,7 +82,7 @@ func TestPlanFilesOfEveryKind(t *testing.T) {
 		"ln -sf /dev/zero $2":       "build plan: open",
 		"ln -sf nowhere $2":         "",
 		"ln -sf plan.toml $2":       "build plan: open",
-		"truncate -s 17M $2":        "larger than 16 MiB",
+		"truncate -s 17M $2":        "larger than 1 MiB",
 		"printf '[[[' >$2":          "invalid build plan",
 		"printf 'a=\\000' >$2":      "invalid build plan",
 		"printf 'a=\"\\377\"' >$2":  "invalid build plan",

@@ -135,7 +135,7 @@ func (f descriptorFile) strange(d buildpack.Descriptor) []string {
 		if lines := tomlconfig.Lines(f.data, string(f.ref.Kind), key); len(lines) > 0 {
 			line = lines[0]
 		}
-		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", f.path, line, f.ref.Kind, key, found, wanted))
+		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", f.path, line, f.ref.Kind, key, tomlconfig.Shown(found), wanted))
 	}
 	if d.ID == "" {
 		warnings = append(warnings, fmt.Sprintf("%s: there is no key %s.id; it should be %q", f.path, f.ref.Kind, f.ref.ID))

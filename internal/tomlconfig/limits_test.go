@@ -7,7 +7,7 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-func TestCheckNesting(t *testing.T) {
+func TestCheck(t *testing.T) {
 	many := func(text string) string { return strings.Repeat(text, 100_000) }
 	for _, c := range []struct {
 		name, text string
@@ -36,28 +36,56 @@ func TestCheckNesting(t *testing.T) {
 		{"closing brackets only", many("]"), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := CheckNesting([]byte(c.text))
+			err := check([]byte(c.text), unlimited)
 			if (err != nil) != c.deep {
 				t.Errorf("%v, want too deep: %t", err, c.deep)
 			}
-			if err != nil && len(err.Error()) > 200 {
+			if err != nil && len(err.Error()) > 300 {
 				t.Errorf("a message of %d bytes", len(err.Error()))
 			}
 		})
 	}
-	err := CheckNesting([]byte("a = 1\nb = " + many("[")))
+	err := check([]byte("a = 1\nb = "+many("[")), unlimited)
 	if want := "line 2, column 133: nested deeper than 128 levels: b = [[["; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v\nwant %s", err, want)
 	}
 }
 
-// FuzzCheckNesting compares with the parser: what passes the check and the parser has no value that lies deeper than a
+// A file may have many keys, tables and values, and long keys, but not so many that a parser needs more than a second or 64 MiB.
+// Files that phases write, from what many modules say, have no such limit.
+func TestCheckCounts(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		refused    string
+	}{
+		{"25,000 tables of a key", strings.Repeat("[[a]]\nb=1\n", 25_000), ""},
+		{"one more", strings.Repeat("[[a]]\nb=1\n", 25_001), "line 50001, column 1: more than 50000 keys, tables and values"},
+		{"tables in a line", "a=[" + strings.Repeat("{},", 25_001), "line 1, column 75001: more than 50000"},
+		{"numbers", "a=[" + strings.Repeat("1,", 50_001), "more than 50000"},
+		{"text with such signs", "a='" + strings.Repeat("=[{,", 50_001) + "'", ""},
+		{"a long key", strings.Repeat("x", 1<<20) + " = 1\n", ""},
+		{"many keys in a table with a long name", "[" + strings.Repeat("x", 1<<19) + "]\n" + strings.Repeat("a=1\n", 20), "line 17, column 2: the keys, each with the names of the tables around it, have more than 8 MiB"},
+		{"many keys in a table with a quoted long name", "[\"" + strings.Repeat("x", 1<<19) + "\"]\n" + strings.Repeat("a=1\n", 20), "line 17, column 2: the keys"},
+		{"many keys within a long key", strings.Repeat("x", 1<<19) + " = {" + strings.Repeat("a=1,", 20) + "}\n", "the keys"},
+		{"many keys in a table of many names", "[a" + strings.Repeat(".a", 100) + "]\n" + strings.Repeat("a=1\n", 5000), "the keys"},
+	} {
+		err := check([]byte(c.text), mostValues)
+		if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.refused)
+		}
+		if err := check([]byte(c.text), unlimited); err != nil {
+			t.Errorf("%s, of a phase: %v", c.name, err)
+		}
+	}
+}
+
+// FuzzCheck compares with the parser: what passes the check and the parser has no value that lies deeper than a
 // table's header and a value may together.
-func FuzzCheckNesting(f *testing.F) {
+func FuzzCheck(f *testing.F) {
 	f.Add("[a.b]\nc.d = [[1], {e = '''x''''}] # [[[\nf=\"\\\"[\"")
 	f.Fuzz(func(t *testing.T, text string) {
 		var values map[string]any
-		if CheckNesting([]byte(text)) != nil {
+		if check([]byte(text), mostValues) != nil {
 			return
 		}
 		if _, err := toml.Decode(text, &values); err == nil && depth(values) > 2*deepest+2 {
