@@ -223,7 +223,8 @@ func (d Detector) namesPath() bool {
 // limits say which modules the Platform API leaves out.
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
-	limits := resolve.Limits{Trace: in.ReportPath != "" || d.Log.Enabled(ctx, slog.LevelDebug)}
+	// With one slot, modules run in the order in which they stand: a candidate is judged when all of it is known.
+	limits := resolve.Limits{Trace: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.Environment.Target
 	}

@@ -83,10 +83,10 @@ func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.
 	}
 	r.status.Candidate()
 	for {
-		more := r.startNeeded(&w) && r.idle != nil
 		if w.failed || w.known == len(needs) {
 			return w.detections, nil
 		}
+		more := r.startNeeded(&w) && r.idle != nil
 		if !more { // else needed modules come first, and in a moment the machine shows their load
 			more = r.startAhead(&w, ahead)
 		}
