@@ -19,7 +19,7 @@ type enumeration struct {
 // walk is the searcher's, without judging.
 func (e *enumeration) walk(n *node, p path) {
 	for ; n != nil; n = n.next {
-		st, err := e.step(n, p.ids)
+		st, err := e.step(n, p)
 		switch {
 		case err != nil || len(e.all) == e.most:
 			return

@@ -80,7 +80,7 @@ func (s *searcher) leaveOut(n *node, p path) error {
 		if err := s.spend(1); err != nil {
 			return err
 		}
-		st, err := s.step(n, p.ids)
+		st, err := s.step(n, p)
 		switch {
 		case err != nil:
 			return err
@@ -90,6 +90,8 @@ func (s *searcher) leaveOut(n *node, p path) error {
 			m := Member{Module: st.module, Optional: st.optional}
 			s.note(m)
 			p = p.with(m)
+		case st.over != nil:
+			s.passOver(st.over)
 		}
 	}
 	return nil

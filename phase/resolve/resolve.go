@@ -58,6 +58,8 @@ type Answer struct {
 	// Members are the modules of all candidates up to the answer, each once, in the order in which they were reached:
 	// required if it is required in any of them. If no group passed, the detections of all are known.
 	Members []Member
+	// PassedOver are the elements of the order that were left out of candidates, each reason once.
+	PassedOver []PassedOver
 	// Decided are the errors because of which candidates before the answer failed, each module once.
 	Decided []Decided
 	// Judged is how many candidates were judged; Trace are the first of them, if Limits asked for it.
@@ -88,6 +90,8 @@ type Candidate struct {
 // Resolution is the group that passed: which modules take part, with what build plan.
 type Resolution struct {
 	Candidate
+	// PassedOver are the elements of the order that are not in the candidate, although its groups name them.
+	PassedOver []PassedOver
 	// Taking are the members of the candidate that take part, in order.
 	Taking []Member
 	// Chosen is the alternative of the build plan that was picked for each of them.
@@ -140,6 +144,6 @@ func Search(order, extensions buildpack.Order, limits Limits, source Source) (*A
 		}
 	}
 	return &Answer{
-		Resolution: found, Members: s.members(), Decided: s.decided, Judged: s.judged, Trace: s.trace, search: s,
+		Resolution: found, Members: s.members(), PassedOver: s.passedOver, Decided: s.decided, Judged: s.judged, Trace: s.trace, search: s,
 	}, nil
 }

@@ -23,6 +23,9 @@ type searcher struct {
 	// reached are the members of all candidates so far, once as a required and once as an optional one at the most.
 	reached []Member
 	noted   map[occurrence]bool
+	// passedOver are the elements that were left out of candidates so far, and overNoted has them for a quick look.
+	passedOver []PassedOver
+	overNoted  map[[2]buildpack.Ref]bool
 	// scopes remembers what composites can bring.
 	scopes map[buildpack.Ref]*scope
 	// failing counts what makes required modules fail, and facts all changes of what hopeless depends on.
@@ -44,7 +47,8 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	s := &searcher{
 		source: source, limits: limits, limit: mostSteps,
 		seen: map[buildpack.Ref]buildpack.Detection{}, told: map[buildpack.Ref]bool{},
-		noted: map[occurrence]bool{}, scopes: map[buildpack.Ref]*scope{},
+		overNoted: map[[2]buildpack.Ref]bool{},
+		noted:     map[occurrence]bool{}, scopes: map[buildpack.Ref]*scope{},
 	}
 	for _, group := range order {
 		s.roots = append(s.roots, root(group, extensions))
@@ -88,6 +92,7 @@ func (s *searcher) fromRoot() (*Resolution, error) {
 type path struct {
 	members []Member
 	ids     []id
+	over    []PassedOver
 	// choices is how many the path took.
 	choices int
 }
@@ -111,7 +116,7 @@ func (s *searcher) walk(n *node, p path) (*Resolution, error) {
 		if err := s.spend(1); err != nil {
 			return nil, err
 		}
-		st, err := s.step(n, p.ids)
+		st, err := s.step(n, p)
 		switch {
 		case err != nil:
 			return nil, err
@@ -124,9 +129,16 @@ func (s *searcher) walk(n *node, p path) (*Resolution, error) {
 			if s.fails(m) {
 				return nil, s.leaveOut(n.next, p)
 			}
+		case st.over != nil:
+			s.passOver(st.over)
+			p.over = with(p.over, st.over)
 		}
 	}
-	return s.judge(p.members)
+	found, err := s.judge(p.members)
+	if found != nil {
+		found.PassedOver = p.over
+	}
+	return found, err
 }
 
 // choose tries the alternatives of a choice in order.
