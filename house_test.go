@@ -14,28 +14,29 @@ const module = "github.com/cnb-prelude/prelude"
 
 // rooms lists, for each package, what it may import of the others. Imports run one way, from the executables down.
 var rooms = map[string][]string{
-	"cmd/detector":        {"cmd", "platform"},
-	"cmd/generator":       {"cmd", "platform"},
-	"cmd":                 {"internal/tidy", "report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
-	"report":              {"internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "internal/tidy"},
-	"phase/detect":        {"internal/process", "internal/statusline", "phase", "phase/baseline", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
-	"phase/generate":      {"internal/staged", "phase", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy"},
-	"phase":               {"internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
-	"phase/explain":       {"phase/baseline", "phase/resolve", "buildpack", "internal/tidy"},
-	"phase/baseline":      {"buildpack", "buildpack/invoke", "internal/tidy"},
-	"phase/resolve":       {"buildpack"},
-	"platform":            {"buildpack", "internal/api", "internal/tomlconfig", "internal/files"},
-	"buildpack/store":     {"buildpack", "internal/api", "internal/files", "internal/tomlconfig", "internal/similar"},
-	"buildpack/invoke":    {"buildpack", "internal/process", "internal/api", "internal/files", "internal/tidy"},
-	"buildpack":           {"internal/api", "internal/tomlconfig", "internal/similar"},
-	"internal/tomlconfig": {"internal/similar", "internal/tidy"},
-	"internal/similar":    {},
-	"internal/tidy":       {},
-	"internal/files":      {"internal/similar"},
-	"internal/process":    {},
-	"internal/staged":     {"internal/files"},
-	"internal/statusline": {},
-	"internal/api":        {},
+	"cmd/detector":         {"cmd", "platform"},
+	"cmd/generator":        {"cmd", "platform"},
+	"cmd":                  {"internal/tidy", "report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
+	"report":               {"internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/dockerfile", "internal/tidy"},
+	"phase/detect":         {"internal/process", "internal/statusline", "phase", "phase/baseline", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
+	"phase/generate":       {"internal/staged", "internal/process", "phase", "platform", "buildpack", "buildpack/dockerfile", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy", "internal/tomlconfig"},
+	"phase":                {"internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
+	"phase/explain":        {"phase/baseline", "phase/resolve", "buildpack", "internal/tidy"},
+	"phase/baseline":       {"buildpack", "buildpack/invoke", "internal/tidy"},
+	"phase/resolve":        {"buildpack"},
+	"platform":             {"buildpack", "internal/api", "internal/tomlconfig", "internal/files"},
+	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/tomlconfig", "internal/similar"},
+	"buildpack/invoke":     {"buildpack", "internal/process", "internal/api", "internal/files", "internal/tidy"},
+	"buildpack/dockerfile": {"buildpack", "internal/tomlconfig", "internal/similar", "internal/tidy"},
+	"buildpack":            {"internal/api", "internal/tomlconfig"},
+	"internal/tomlconfig":  {"internal/similar", "internal/tidy"},
+	"internal/similar":     {},
+	"internal/tidy":        {},
+	"internal/files":       {"internal/similar"},
+	"internal/process":     {},
+	"internal/staged":      {"internal/files"},
+	"internal/statusline":  {},
+	"internal/api":         {},
 }
 
 func TestImportsRunOneWay(t *testing.T) {
@@ -89,6 +90,22 @@ func TestNothingReachesTheNetwork(t *testing.T) {
 	for _, path := range []string{"net/http", "crypto/tls"} {
 		if slices.Contains(deps, path) {
 			t.Errorf("the executables reach %s", path)
+		}
+	}
+}
+
+// TestOneRoomReadsDockerfiles: buildpack/dockerfile alone uses BuildKit's parser.
+func TestOneRoomReadsDockerfiles(t *testing.T) {
+	for _, line := range golist(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		paths := strings.Fields(line)
+		importer := strings.TrimPrefix(paths[0], module+"/")
+		if _, isRoom := rooms[importer]; !isRoom || importer == "buildpack/dockerfile" {
+			continue
+		}
+		for _, path := range paths[1:] {
+			if strings.HasPrefix(path, "github.com/moby/buildkit") {
+				t.Errorf("%s imports %s; only buildpack/dockerfile may", importer, path)
+			}
 		}
 	}
 }

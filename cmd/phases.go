@@ -43,7 +43,7 @@ func (r run) execute(ctx context.Context) error {
 // fail is how the run ends with an error that does not say so itself; nil if there is none.
 func (r run) fail(err error) error { return failedTo(action(r.in), err) }
 
-// detect is the detector: detection and, unless it is to be skipped, generation; then the files.
+// detect is the detector: detection and, unless it is skipped, generation; then the files.
 func (r run) detect(ctx context.Context) error {
 	if err := phase.CheckLayout(r.in, r.log); err != nil {
 		return r.fail(err)

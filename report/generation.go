@@ -40,7 +40,7 @@ func (r *Record) extension(e generate.Extension) Extension {
 			report.Given = append(report.Given, require.Name)
 		}
 	}
-	for _, note := range slices.Concat(e.Notes, e.Strays) {
+	for _, note := range slices.Concat(e.Notes, e.AppNotes) {
 		report.Warnings = append(report.Warnings, Note{Text: note.Text, Hint: note.Hint, Minor: note.Minor})
 	}
 	for _, d := range e.Dockerfiles {
@@ -67,7 +67,7 @@ func checks(e generate.Extension) []Check {
 	all := []Check{}
 	passed := func(what, text string) { all = append(all, Check{What: what, Passed: true, Text: text}) }
 	for _, d := range e.Dockerfiles {
-		passed(d.Kind.File(), describe(d.Dockerfile))
+		passed(d.Kind.File(), d.Effect())
 	}
 	if args := len(e.Config.Build) + len(e.Config.Run); args > 0 {
 		passed(generate.ExtendConfig, tidy.Count(args, "build argument"))
@@ -87,18 +87,6 @@ func checks(e generate.Extension) []Check {
 		all = append(all, Check{What: what, Text: outcome(e.Err).Error})
 	}
 	return all
-}
-
-// describe says what a Dockerfile does.
-func describe(d buildpack.Dockerfile) string {
-	what := "extends the " + string(d.Kind) + " image"
-	if d.Switches() {
-		what = "switches the run image to " + d.From
-	}
-	if d.Instructions == 0 {
-		return what
-	}
-	return what + ", " + tidy.Count(d.Instructions, "instruction")
 }
 
 // dockerfile is a Dockerfile, with its place if generation went well.
@@ -129,7 +117,7 @@ func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerf
 
 // runImage is which run image it is to be, and why.
 func runImage(g *generate.Result) *RunImage {
-	decision := g.RunImage
+	decision := g.Decision
 	report := &RunImage{
 		Image: g.Generation.Metadata.RunImage.Image, SwitchedBy: decision.SwitchedBy, Extend: decision.Extend, Reasons: runImageReasons(decision),
 	}
@@ -143,7 +131,7 @@ func runImage(g *generate.Result) *RunImage {
 }
 
 // runImageReasons words the decision about the run image.
-func runImageReasons(decision generate.RunImage) []string {
+func runImageReasons(decision generate.Decision) []string {
 	var reasons []string
 	switch {
 	case decision.Switches():

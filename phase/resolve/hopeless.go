@@ -114,11 +114,17 @@ func (c collector) order(order buildpack.Order, within []buildpack.Ref) {
 
 func (c collector) element(e buildpack.Element, within []buildpack.Ref) {
 	m, err := c.source.Module(e.Ref)
-	switch {
-	case err != nil || slices.Contains(within, e.Ref):
+	if err != nil {
 		c.broken[idOf(e.Ref)] = true
 		return
-	case c.limits.excludes(e, m):
+	}
+	if c.limits.excludes(e, m) {
+		return
+	}
+	if at := slices.Index(within, e.Ref); at >= 0 { // every composite of the cycle leads there
+		for _, ref := range within[at:] {
+			c.broken[idOf(ref)] = true
+		}
 		return
 	}
 	as := occurrence{e.Ref, !m.IsComposite() && (e.Optional || m.IsExtension())}
