@@ -52,6 +52,9 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
+	if err := phase.CheckApp(r.in); err != nil {
+		return r.fail(err)
+	}
 	r.record.Target = &c.Environment.Target
 	c.Environment.Kill = r.kill
 	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status}

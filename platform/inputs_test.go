@@ -121,7 +121,7 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 	switch name {
 	case "log-level":
 		flagged, fromEnv = "debug", "error"
-	case "no-color", "layout", "skip-generate":
+	case "no-color", "layout", "skip-generate", "baseline":
 		flagged, fromEnv = "true", "true"
 	case "parallel":
 		flagged, fromEnv = "3", "5"

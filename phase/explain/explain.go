@@ -315,7 +315,9 @@ func (w *why) complaints() []Saying {
 		if m.Passed() || text == "" {
 			continue
 		}
-		like := func(s Saying) bool { return quotation.ReplaceAllString(s.Words, "") == quotation.ReplaceAllString(text, "") }
+		like := func(s Saying) bool {
+			return quotation.ReplaceAllString(s.Words, "") == quotation.ReplaceAllString(text, "")
+		}
 		if i := slices.IndexFunc(all, like); i >= 0 {
 			all[i].By = append(all[i].By, m.Module.Ref)
 		} else {
