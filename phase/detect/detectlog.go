@@ -188,6 +188,9 @@ func (t *detectLog) failure(result *Result) *platform.Exit {
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
 }
 
+// mostVariants is how many candidates of each group are looked at for what was left out of them.
+const mostVariants = 512
+
 // why is why no group passed: what the explanation says, and before it what is wrong with the order itself.
 func (r *Result) why() []string {
 	if len(r.Order.Buildpacks) == 0 {
@@ -202,7 +205,7 @@ func (r *Result) why() []string {
 	if len(r.Answer.Members) > 0 {
 		lines = append(r.Explanation.Lines(), lines...)
 	}
-	for _, over := range r.Answer.PassedOver {
+	for _, over := range r.Answer.PassedOver(mostVariants) {
 		text := over.String()
 		if over.ExecEnv == "" {
 			text = "Left out: " + text

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
 )
 
 // stage is a world of modules without files or processes, for whom bin/detect is a function.
@@ -307,6 +309,30 @@ func TestAskedToEnd(t *testing.T) {
 	_, err := r.Detect([]resolve.Need{{Module: m}}, nothingAhead{})
 	if !errors.Is(err, wanted) || s.running != 0 {
 		t.Errorf("%v, %d running", err, s.running)
+	}
+}
+
+// What runs for long is named once its patience is over, and again after each interval; who asks the phase to end learns what was
+// running.
+func TestLongRunsAreNamed(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := &stage{outcomes: map[string]buildpack.Detection{"slow": passing}, delays: map[string]time.Duration{"slow": time.Hour}}
+	r := newRunner(ctx, s.detect, 2)
+	r.patience, r.interval = 5*time.Millisecond, 5*time.Millisecond
+	said := 0
+	r.say = func(text string) {
+		if text != "still running: slow@1, 0 s" && said == 0 {
+			t.Errorf("said %q", text)
+		}
+		if said++; said == 2 {
+			cancel(&platform.Exit{Code: platform.CodeTerminated, Err: errors.New("terminated")})
+		}
+	}
+	m, _ := s.Module(buildpack.Ref{ID: "slow", Version: "1"})
+	_, err := r.Detect([]resolve.Need{{Module: m}}, nothingAhead{})
+	exit := r.whileRunning(platform.Interrupted(ctx))
+	if err == nil || said != 2 || exit.Code != platform.CodeTerminated || !strings.HasPrefix(exit.Error(), "terminated while these were running: slow@1, ") {
+		t.Errorf("%v, said %d times, %v", err, said, exit)
 	}
 }
 

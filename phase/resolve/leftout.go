@@ -90,8 +90,6 @@ func (s *searcher) leaveOut(n *node, p path) error {
 			m := Member{Module: st.module, Optional: st.optional}
 			s.note(m)
 			p = p.with(m)
-		case st.over != nil:
-			s.passOver(st.over)
 		}
 	}
 	return nil

@@ -51,16 +51,15 @@ func (l Limits) passedOver(element buildpack.Element, module *buildpack.Module) 
 	return &PassedOver{Ref: element.Ref, ExecEnv: l.ExecEnv, Only: only}
 }
 
-// passOver notes an element that was passed over, each reason once.
-func (s *searcher) passOver(over *PassedOver) {
-	if over == nil {
-		return
+// PassedOver are the elements that are left out of candidates of the order, each reason once. Of each group of the order, so many
+// candidates are looked at.
+func (a *Answer) PassedOver(most int) []PassedOver {
+	e := enumeration{searcher: a.search, most: most}
+	for i := range a.search.roots {
+		e.all = nil
+		e.walk(a.search.roots[i], path{})
 	}
-	key := [2]buildpack.Ref{over.Ref, over.Other}
-	if !s.overNoted[key] {
-		s.overNoted[key] = true
-		s.passedOver = append(s.passedOver, *over)
-	}
+	return e.over
 }
 
 // with is a copy of some that were passed over, and one more.

@@ -58,8 +58,6 @@ type Answer struct {
 	// Members are the modules of all candidates up to the answer, each once, in the order in which they were reached:
 	// required if it is required in any of them. If no group passed, the detections of all are known.
 	Members []Member
-	// PassedOver are the elements of the order that were left out of candidates, each reason once.
-	PassedOver []PassedOver
 	// Decided are the errors because of which candidates before the answer failed, each module once.
 	Decided []Decided
 	// Judged is how many candidates were judged; Trace are the first of them, if Limits asked for it.
@@ -144,6 +142,6 @@ func Search(order, extensions buildpack.Order, limits Limits, source Source) (*A
 		}
 	}
 	return &Answer{
-		Resolution: found, Members: s.members(), PassedOver: s.passedOver, Decided: s.decided, Judged: s.judged, Trace: s.trace, search: s,
+		Resolution: found, Members: s.members(), Decided: s.decided, Judged: s.judged, Trace: s.trace, search: s,
 	}, nil
 }

@@ -23,9 +23,6 @@ type searcher struct {
 	// reached are the members of all candidates so far, once as a required and once as an optional one at the most.
 	reached []Member
 	noted   map[occurrence]bool
-	// passedOver are the elements that were left out of candidates so far, and overNoted has them for a quick look.
-	passedOver []PassedOver
-	overNoted  map[[2]buildpack.Ref]bool
 	// scopes remembers what composites can bring.
 	scopes map[buildpack.Ref]*scope
 	// failing counts what makes required modules fail, and facts all changes of what hopeless depends on.
@@ -47,8 +44,7 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	s := &searcher{
 		source: source, limits: limits, limit: mostSteps,
 		seen: map[buildpack.Ref]buildpack.Detection{}, told: map[buildpack.Ref]bool{},
-		overNoted: map[[2]buildpack.Ref]bool{},
-		noted:     map[occurrence]bool{}, scopes: map[buildpack.Ref]*scope{},
+		noted: map[occurrence]bool{}, scopes: map[buildpack.Ref]*scope{},
 	}
 	for _, group := range order {
 		s.roots = append(s.roots, root(group, extensions))
@@ -130,7 +126,6 @@ func (s *searcher) walk(n *node, p path) (*Resolution, error) {
 				return nil, s.leaveOut(n.next, p)
 			}
 		case st.over != nil:
-			s.passOver(st.over)
 			p.over = with(p.over, st.over)
 		}
 	}
