@@ -39,6 +39,7 @@ func knowns() []known {
 		{number: "B26", why: "exec-env of an order's elements counts", without: withoutElementExecEnv},
 		{number: "B36", why: "an extension without bin/generate leaves its generate directory, at every Platform API", without: withoutStatic},
 		{number: "B37", why: "FROM $base_image is FROM ${base_image}, and the argument may have a default", without: withoutForms},
+		{number: "B38", why: "another variable in FROM is an error", without: withoutOtherVariable},
 		{number: "B46", why: "exec-env of a composite counts", without: withoutCompositeExecEnv},
 		{number: "B48", why: "who is out of the execution environment is not judged by the image", without: withoutExcludedNeeds},
 	}
@@ -301,6 +302,10 @@ func withoutForms(w world) changes {
 		text = strings.ReplaceAll(text, "FROM $base_image", "FROM ${base_image}")
 		return defaultValue.ReplaceAllString(text, "ARG base_image")
 	})
+}
+
+func withoutOtherVariable(w world) changes {
+	return w.rewrite(func(text string) string { return strings.ReplaceAll(text, "FROM ${other}", "FROM ${base_image}") })
 }
 
 func withoutReserved(w world) changes {
