@@ -17,7 +17,7 @@ var rooms = map[string][]string{
 	"cmd/detector":         {"cmd", "platform"},
 	"cmd/generator":        {"cmd", "platform"},
 	"cmd":                  {"internal/tidy", "report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
-	"report":               {"internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/dockerfile", "internal/tidy"},
+	"report":               {"phase", "internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/dockerfile", "internal/tidy"},
 	"phase/detect":         {"internal/process", "internal/statusline", "phase", "phase/baseline", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
 	"phase/generate":       {"internal/staged", "internal/process", "phase", "platform", "buildpack", "buildpack/dockerfile", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy", "internal/tomlconfig"},
 	"phase":                {"internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},

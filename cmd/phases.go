@@ -55,7 +55,7 @@ func (r run) detect(ctx context.Context) error {
 	if err := phase.CheckApp(r.in); err != nil {
 		return r.fail(err)
 	}
-	r.record.Target = &c.Environment.Target
+	r.record.Context = &c
 	c.Environment.Kill = r.kill
 	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status}
 	order, err := d.ReadOrder()
@@ -113,7 +113,7 @@ func (r run) generate(ctx context.Context) error {
 		return r.fail(err)
 	}
 	c.Environment.Kill = r.kill
-	r.record.Target = &c.Environment.Target
+	r.record.Context = &c
 	return r.generateFrom(ctx, c, request, nil)
 }
 

@@ -144,19 +144,20 @@ func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
 }
 
-// List has the inputs of the phase with their values, each as "name: value", in the order of the table.
-func (in Inputs) List() []string {
-	var lines []string
+// Setting is an input with its value as text.
+type Setting struct{ Name, Value string }
+
+// Settings are the inputs that the phase has at its version of the Platform API, as they are in force. Those without a value
+// are left out. A setting has the name of its flag, or of its variable where it has no flag.
+func (in Inputs) Settings() []Setting {
+	var all []Setting
 	for _, row := range Table() {
-		if row.Has(in.Phase, in.PlatformAPI) {
-			name := row.Env
-			if row.Flag != "" {
-				name = "-" + row.Flag
-			}
-			lines = append(lines, fmt.Sprintf("%s: %v", name, reflect.ValueOf(row.field(&in)).Elem()))
+		value := fmt.Sprint(reflect.ValueOf(row.field(&in)).Elem())
+		if row.Has(in.Phase, in.PlatformAPI) && value != "" {
+			all = append(all, Setting{cmp.Or(row.Flag, row.Env), value})
 		}
 	}
-	return lines
+	return all
 }
 
 // Parse turns arguments and environment into inputs. Its errors are *Exit values with the right
