@@ -44,6 +44,9 @@ const soon = 6
 func TestWorlds(t *testing.T) {
 	each(t, func(t *testing.T, c *aCase, w world) {
 		code, printed := w.detect(t)
+		for i := 0; i < 5 && strings.Contains(printed, "had no time"); i++ { // the second run has a limit of a second; the machine may be busy
+			code, printed = w.detect(t)
+		}
 		got := fmt.Sprintf("exit %d\n%s", code, why(printed))
 		if os.Getenv("UPDATE") != "" {
 			c.update(t, got)
@@ -115,7 +118,7 @@ func each(t *testing.T, try func(*testing.T, *aCase, world)) {
 	must(t, os.Chmod(root, 0o755))
 	cases, err := filepath.Glob("testdata/*/*.txtar")
 	must(t, err)
-	if len(cases) < 52 {
+	if len(cases) < 4+48 {
 		t.Fatalf("%d cases, fewer than there were", len(cases))
 	}
 	for _, file := range cases {

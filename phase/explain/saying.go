@@ -69,7 +69,10 @@ func complaint(lines []string) string {
 			all = append(all, line)
 		}
 	}
-	return strings.Join(all[max(0, len(all)-2):], "; ")
+	if all = all[max(0, len(all)-2):]; len(all) == 2 {
+		all[0] = tidy.LastLine([]byte(all[0]), longest/2)
+	}
+	return strings.Join(all, "; ")
 }
 
 // addSaying adds a saying, or its module to one with the same words. Words that contain shorter ones say the same.

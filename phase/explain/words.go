@@ -30,8 +30,12 @@ func (e Explanation) Lines() []string {
 	default:
 		lines = e.unrecognised()
 	}
-	return append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
+	lines = append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
 		e.besides(e.Unknown, "and it is not known if this app is the cause: there was no time to run it in an empty directory.")...)
+	if e.Unanswered > 0 {
+		lines = append(lines, fmt.Sprintf("%s passed, but had no time to run in an empty directory. What they recognised is not known.", tidy.Count(e.Unanswered, "module")))
+	}
+	return lines
 }
 
 // besides is about errors that need not have to do with the app.
@@ -67,8 +71,12 @@ func (e Explanation) failed() []string {
 	if len(e.Closest) == 0 {
 		return append(lines, e.top())
 	}
-	lines = append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "), e.places(e.Failed[0].By[0]))
-	return lines
+	for _, c := range e.Complete[:min(1, len(e.Complete))] {
+		if !slices.ContainsFunc(e.Closest, func(o Close) bool { return o.Name == c.Name }) && len(c.Plan) > 0 {
+			lines = append(append(lines, "Or to build it with "+c.Name+":"), c.Plan[0].lines(e.names, "  ")...)
+		}
+	}
+	return append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "), e.places(e.Failed[0].By[0]))
 }
 
 // closest: nodejs is the closest of what this builder can build.
@@ -77,7 +85,16 @@ func (e Explanation) closest() string {
 	for _, c := range e.Closest {
 		names = appendNew(names, c.Name)
 	}
-	return fmt.Sprintf("  %s %s the closest of what this builder can build.", series(names, listed), tidy.Plural(len(names), "is", "are"))
+	name := series(names, listed)
+	return fmt.Sprintf("  %s %s the closest of what this builder can build.", name, verb(name, "is", "are"))
+}
+
+// verb is the form of a verb for one name, or for several in a series.
+func verb(names, one, several string) string {
+	if strings.Contains(names, " and ") {
+		return several
+	}
+	return one
 }
 
 // onlyLacks: Only npm-install is missing. It is about a variant that lacks nothing but what failed first.
@@ -108,24 +125,24 @@ func (e Explanation) lacking() []string {
 			single = append(single, l[0])
 		}
 	}
+	needs := verb(c.Name, "needs", "need")
 	switch {
 	case len(single) == 1 && len(single[0].By) == 1:
-		lines = append(lines, fmt.Sprintf("%s needs %s, which did not pass: %s", c.Name, e.names.list(single[0].By), single[0].Words))
+		lines = append(lines, fmt.Sprintf("%s %s %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
 	case len(single) == 1:
-		lines = append(lines, fmt.Sprintf("%s needs one of %s, which did not pass: %s", c.Name, e.names.list(single[0].By), single[0].Words))
+		lines = append(lines, fmt.Sprintf("%s %s one of %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
 	case len(single) > 0:
-		lines = append(lines, fmt.Sprintf("%s needs one more thing. Any one of these is enough:", c.Name))
+		lines = append(lines, fmt.Sprintf("%s %s one more thing. Any one of these is enough:", c.Name, needs))
 		lines = append(lines, e.rows(single)...)
 	default:
-		lines = append(lines, fmt.Sprintf("%s needs all of these, which did not pass:", c.Name))
+		lines = append(lines, fmt.Sprintf("%s %s all of these, which did not pass:", c.Name, needs))
 		lines = append(lines, e.rows(c.Lacks[0])...)
 	}
 	lines = append(lines, e.hints()...)
-	lines = append(lines, e.recognised(c))
 	if len(e.Closest) > 1 {
-		lines = append(lines, e.closest()+" They are equally close.")
+		return append(lines, e.closest()+" They are equally close.", e.top())
 	}
-	return append(lines, e.top())
+	return append(lines, e.recognised(c), e.top())
 }
 
 // rows are modules with their words.
@@ -158,30 +175,31 @@ func (e Explanation) recognised(c Close) string {
 	if len(parts) == 0 {
 		return e.closest()
 	}
-	return "  " + c.Name + " is the closest of what this builder can build. The app was recognised by " + series(parts, listed) + "."
+	return e.closest() + " The app was recognised by " + series(parts, listed) + "."
 }
 
 // planned is about a group whose required modules all passed.
 func (e Explanation) planned(c Close) []string {
-	lines := []string{fmt.Sprintf("%s recognised the app, but its modules do not fit together.", c.Name)}
-	if len(c.Plan) > 0 {
-		if absent := c.Plan[0].absent(); len(absent) > 0 && absent[0].Words != "" {
-			lines[0] = fmt.Sprintf("%s recognised the app, but something is missing: %s", c.Name, c.Plan[0].brief(e.names))
-		}
+	verdict, plan := "its modules do not fit together.", c.Plan[:min(rows, len(c.Plan))]
+	switch {
+	case len(c.Despite) > 0:
+		verdict = fmt.Sprintf("%s complains: %s", e.names.list(c.Despite[0].By), c.Despite[0].Words)
+	case len(plan) > 0:
+		verdict = plan[0].brief(e.names) + "."
 	}
-	for _, f := range c.Plan[:min(rows, len(c.Plan))] {
-		lines = append(lines, f.lines(e.names, "  ")...)
+	lines := []string{fmt.Sprintf("%s recognised the app, but %s", c.Name, verdict)}
+	for _, f := range plan {
+		if len(c.Despite) > 0 {
+			f.Absent = nil
+		}
+		for _, line := range f.lines(e.names, "  ") {
+			if strings.TrimSpace(line) != verdict {
+				lines = append(lines, line)
+			}
+		}
 	}
 	lines = append(lines, e.hints()...)
 	return append(lines, e.recognised(c), e.top())
-}
-
-// absent are the modules at the end of a chain that did not pass.
-func (f PlanFact) absent() []Saying {
-	if len(f.Because) > 0 {
-		return f.Because[0].absent()
-	}
-	return f.Absent
 }
 
 // brief: npm-start requires "node", which nothing before it provides.
