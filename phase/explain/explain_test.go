@@ -57,7 +57,7 @@ func (k sketch) groups(lines []string) buildpack.Order {
 		var g buildpack.Group
 		for name := range strings.FieldsSeq(line) {
 			name, optional := strings.CutSuffix(name, "?")
-			g = append(g, buildpack.Element{Ref: buildpack.Ref{ID: name, Version: "1"}, Optional: optional})
+			g = append(g, buildpack.Element{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: name, Version: "1"}, Optional: optional})
 		}
 		o = append(o, g)
 	}
@@ -321,7 +321,7 @@ func TestShortNames(t *testing.T) {
 	for id := range map[string]bool{"acme/go": true, "other/go": true, "acme/ruby": true, "x.nodejs.runtime": true, "x.go.runtime": true} {
 		k.here[id] = "no"
 	}
-	n := newNames(Input{Answer: k.answer(t), Order: append(k.groups(k.order), buildpack.Group{{Ref: buildpack.Ref{ID: "acme/ruby", Version: "2"}}})})
+	n := newNames(Input{Answer: k.answer(t), Order: append(k.groups(k.order), buildpack.Group{{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "acme/ruby", Version: "2"}}})})
 	for id, want := range map[string]string{
 		"acme/go":          "acme/go",        // two ids end with it
 		"other/go":         "other/go",       // so does this one
@@ -329,7 +329,7 @@ func TestShortNames(t *testing.T) {
 		"x.nodejs.runtime": "nodejs.runtime", // dots part ids, too
 		"x.go.runtime":     "go.runtime",
 	} {
-		if got := n.of(buildpack.Ref{ID: id, Version: "1"}); got != want {
+		if got := n.of(buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}); got != want {
 			t.Errorf("%s is called %s, not %s", id, got, want)
 		}
 	}
@@ -341,6 +341,9 @@ func TestLeftOut(t *testing.T) {
 		here:  map[string]string{"tini": "pass +tini", "node": "pass +node", "npm": "pass -node", "debug": "pass -debugger"},
 	}
 	got := map[string]bool{}
+	if a := k.answer(t); a.Resolution == nil {
+		t.Fatalf("%+v", a.Members)
+	}
 	for _, l := range WhyLeftOut(k.answer(t)) {
 		got[l.String()] = l.Matters()
 	}
