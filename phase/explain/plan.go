@@ -73,11 +73,11 @@ func (p *plan) unmet(m int) resolve.Unmet {
 	})
 }
 
+// compareBool puts true first.
 func compareBool(a, b bool) int {
-	switch {
-	case a == b:
+	if a == b {
 		return 0
-	case a:
+	} else if a {
 		return -1
 	}
 	return 1

@@ -27,7 +27,8 @@ func Words(m resolve.Member) string { return words(m, baseline.Contrast{}) }
 func words(m resolve.Member, c baseline.Contrast) string {
 	d := m.Detection
 	if d.Cause != nil && d.ExitCode == buildpack.NoExitCode {
-		return tidy.LastLine([]byte(firstLine(d.Cause.Error())), longest)
+		line, _, _ := strings.Cut(d.Cause.Error(), "\n")
+		return tidy.LastLine([]byte(line), longest)
 	}
 	lines := slices.DeleteFunc(slices.Clone(c.New), isSetting)
 	if len(lines) == 0 {
@@ -44,11 +45,6 @@ func words(m resolve.Member, c baseline.Contrast) string {
 		text = fmt.Sprintf("it printed nothing; exit code %d", d.ExitCode)
 	}
 	return tidy.LastLine([]byte(text), longest)
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
 }
 
 // isSetting reports whether a line is a row of a table of variables.

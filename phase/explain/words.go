@@ -76,7 +76,8 @@ func (e Explanation) failed() []string {
 			lines = append(append(lines, "Or to build it with "+c.Name+":"), c.Plan[0].lines(e.names, "  ")...)
 		}
 	}
-	return append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "), e.places(e.Failed[0].By[0]))
+	return append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "),
+		fmt.Sprintf("  %s is in group %d of the order.", e.Failed[0].By[0], e.Closest[0].Group+1))
 }
 
 // closest: nodejs is the closest of what this builder can build.
@@ -107,11 +108,6 @@ func (e Explanation) onlyLacks() string {
 	return ""
 }
 
-// places: npm-install@2.3.30 is in group 9 of the order.
-func (e Explanation) places(ref buildpack.Ref) string {
-	return fmt.Sprintf("  %s is in group %d of the order.", ref, e.Closest[0].Group+1)
-}
-
 // lacking is about what the closest groups lack.
 func (e Explanation) lacking() []string {
 	c := e.Closest[0]
@@ -127,10 +123,11 @@ func (e Explanation) lacking() []string {
 	}
 	needs := verb(c.Name, "needs", "need")
 	switch {
-	case len(single) == 1 && len(single[0].By) == 1:
-		lines = append(lines, fmt.Sprintf("%s %s %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
 	case len(single) == 1:
-		lines = append(lines, fmt.Sprintf("%s %s one of %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
+		if len(single[0].By) > 1 {
+			needs += " one of"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
 	case len(single) > 0:
 		lines = append(lines, fmt.Sprintf("%s %s one more thing. Any one of these is enough:", c.Name, needs))
 		lines = append(lines, e.rows(single)...)
@@ -151,15 +148,10 @@ func (e Explanation) rows(sayings []Saying) []string {
 	for _, s := range sayings[:min(rows, len(sayings))] {
 		lines = append(lines, fmt.Sprintf("  %s – %s", e.names.list(s.By), s.Words))
 	}
-	return append(lines, more(len(sayings)-rows, "more")...)
-}
-
-// more: … and 3 more.
-func more(n int, what string) []string {
-	if n <= 0 {
-		return nil
+	if n := len(sayings) - rows; n > 0 {
+		lines = append(lines, fmt.Sprintf("  … and %d more", n))
 	}
-	return []string{fmt.Sprintf("  … and %d %s", n, what)}
+	return lines
 }
 
 // recognised tells by which modules a group recognised the app, and what they say of it.
@@ -183,15 +175,15 @@ func (e Explanation) planned(c Close) []string {
 	verdict, plan := "its modules do not fit together.", c.Plan[:min(rows, len(c.Plan))]
 	switch {
 	case len(c.Despite) > 0:
+		for i := range plan {
+			plan[i].Absent = nil
+		}
 		verdict = fmt.Sprintf("%s complains: %s", e.names.list(c.Despite[0].By), c.Despite[0].Words)
 	case len(plan) > 0:
 		verdict = plan[0].brief(e.names) + "."
 	}
 	lines := []string{fmt.Sprintf("%s recognised the app, but %s", c.Name, verdict)}
 	for _, f := range plan {
-		if len(c.Despite) > 0 {
-			f.Absent = nil
-		}
 		for _, line := range f.lines(e.names, "  ") {
 			if strings.TrimSpace(line) != verdict {
 				lines = append(lines, line)
@@ -232,10 +224,10 @@ func (f PlanFact) lines(n names, indent string) []string {
 		return lines
 	}
 	lines = append(lines, indent+tidy.Plural(len(f.Absent), "This module did not pass:", "These modules did not pass; one of them may be what is missing:"))
-	for _, s := range f.Absent[:min(rows, len(f.Absent))] {
-		lines = append(lines, fmt.Sprintf("%s  %s – %s", indent, n.list(s.By), s.Words))
+	for _, row := range (Explanation{names: n}).rows(f.Absent) {
+		lines = append(lines, indent+row)
 	}
-	return append(lines, more(len(f.Absent)-rows, "more")...)
+	return lines
 }
 
 // unrecognised is about an app that no group recognised, as far as is known.
