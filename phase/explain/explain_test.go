@@ -155,10 +155,10 @@ func TestWhy(t *testing.T) {
 		},
 		"fewer are missing": {
 			sketch{
-				order: []string{"node lint test", "node npm"},
-				here:  map[string]string{"node": "pass", "lint": "no: no lint", "test": "no: no test", "npm": "no: no lock"}, empty: map[string]string{"node": "no"},
+				order: []string{"node lint test more", "node npm pip"},
+				here:  map[string]string{"node": "pass", "lint": "no: no lint", "test": "no", "more": "no", "npm": "no: no lock", "pip": "no"}, empty: map[string]string{"node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "never lint"},
+			[]string{"node needs all of these, which did not pass:", "  npm – no lock", "never lint"},
 			"of groups that recognise as much, the one that lacks the least is the closest",
 		},
 		"several are enough": {
@@ -243,12 +243,12 @@ func TestWhy(t *testing.T) {
 		},
 		"an error and a whole group": {
 			sketch{
-				order: []string{"npm build", "npm start?", "go"},
-				here:  map[string]string{"npm": "pass +modules", "build": "error: no build script", "start": "no: no start script", "go": "no"}, empty: map[string]string{"npm": "no", "build": "no", "start": "no"},
-				composites: map[string][]string{},
+				order: []string{"web", "node", "go", "ruby"}, composites: map[string][]string{"web": {"npm build"}, "node": {"npm start? label?"}},
+				here:  map[string]string{"npm": "pass +modules", "build": "error: no build script", "start": "no: no start script", "label": "no: none", "go": "no", "ruby": "no"},
+				empty: map[string]string{"npm": "no", "build": "no", "start": "no: no package.json"},
 			},
-			[]string{"build failed: no build script"},
-			"an error comes first",
+			[]string{"build failed: no build script", "Or to build it with node:", `  npm provides "modules", which nothing after it requires.`, "    start – no start script", "never label"},
+			"an error comes first; but an app without a build script may be one that lacks a start script",
 		},
 		"a composite": {
 			sketch{
