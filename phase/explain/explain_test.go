@@ -372,3 +372,13 @@ func TestCandidateLine(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestHintWords: only names that modules spell out are worth advice.
+func TestHintWords(t *testing.T) {
+	by := []buildpack.Ref{{ID: "x/php", Version: "1"}}
+	e := Explanation{Hints: []baseline.Hint{{Dir: "web", Names: []string{"composer.json"}, By: by, Exact: true}, {Dir: "lib", Names: []string{"a.php"}, By: by}}}
+	want := []string{"  web/ has composer.json, which x/php@1 looks for. If the app is in web/, build that directory.", "  lib/ has a.php, which x/php@1 looks for."}
+	if diff := cmp.Diff(want, e.hints()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -104,7 +104,8 @@ func (w *why) builds() []Build {
 		}
 		sorted := slices.Clone(variants)
 		slices.SortStableFunc(sorted, func(a, b variant) int { return cmp.Compare(a.lacking, b.lacking) })
-		b := Build{Name: family(w.groupName(i, nil))}
+		family, _, _ := strings.Cut(w.groupName(i, nil), ".") // of nodejs.runtime
+		b := Build{Name: family}
 		for _, v := range sorted {
 			for _, m := range v.Members {
 				if lacking(m) {
@@ -121,12 +122,6 @@ func (w *why) builds() []Build {
 		all[i].Related = all[i].Related || b.Related
 	}
 	return all
-}
-
-// family is the first part of a name such as nodejs.runtime.
-func family(name string) string {
-	first, _, _ := strings.Cut(name, ".")
-	return first
 }
 
 // related reports whether a module speaks of a name, or of the ending of a name, that the app has at its top.

@@ -304,8 +304,11 @@ func (e Explanation) hints() []string {
 		for _, name := range h.Names {
 			names = append(names, shown(name))
 		}
-		lines = append(lines, fmt.Sprintf("  %s/ has %s, which %s %s for. If the app is in %s/, build that directory.",
-			shown(h.Dir), series(names, listed), who, tidy.Plural(len(h.By), "looks", "look"), shown(h.Dir)))
+		line := fmt.Sprintf("  %s/ has %s, which %s %s for.", shown(h.Dir), series(names, listed), who, tidy.Plural(len(h.By), "looks", "look"))
+		if h.Exact { // a source file may be that of a library
+			line += fmt.Sprintf(" If the app is in %s/, build that directory.", shown(h.Dir))
+		}
+		lines = append(lines, line)
 	}
 	for _, r := range e.Refused {
 		name := e.names.of(r.By.By[0])
