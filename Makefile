@@ -71,7 +71,7 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 
 bench: ## whole processes beside others that do the same (PEER_DETECTOR: another detector, too), then the packages' own benchmarks
 	$(GO) run ./acceptance/bench $(BENCH)
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s ./phase/resolve
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s ./phase/resolve ./buildpack/dockerfile
 
 compare: ## beside PEER_DETECTOR=<another detector>, on random orders, or on your own: ORDER= BUILDPACKS= EXTENSIONS= APP=
 	@$(GO) run ./acceptance/compare $(COMPARE)

@@ -17,9 +17,9 @@ var rooms = map[string][]string{
 	"cmd/detector":               {"cmd", "platform"},
 	"cmd/generator":              {"cmd", "platform"},
 	"cmd":                        {"internal/tidy", "report", "internal/staged", "internal/statusline", "phase/detect", "phase/generate", "phase", "phase/resolve", "platform", "buildpack", "internal/api"},
-	"report":                     {"internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "internal/tidy"},
+	"report":                     {"phase", "internal/staged", "phase/detect", "phase/generate", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/dockerfile", "internal/tidy"},
 	"phase/detect":               {"internal/process", "internal/statusline", "phase", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api"},
-	"phase/generate":             {"internal/staged", "phase", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy"},
+	"phase/generate":             {"internal/staged", "internal/process", "phase", "platform", "buildpack", "buildpack/dockerfile", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy", "internal/tomlconfig"},
 	"phase":                      {"internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
 	"phase/explain":              {"phase/resolve", "buildpack", "internal/similar", "internal/tidy"},
 	"phase/resolve":              {"phase/resolve/internal/sat", "buildpack"},
@@ -27,7 +27,8 @@ var rooms = map[string][]string{
 	"platform":                   {"buildpack", "internal/api", "internal/tomlconfig", "internal/files"},
 	"buildpack/store":            {"buildpack", "internal/api", "internal/files", "internal/tomlconfig", "internal/similar"},
 	"buildpack/invoke":           {"buildpack", "internal/process", "internal/api", "internal/files", "internal/tidy"},
-	"buildpack":                  {"internal/api", "internal/tomlconfig", "internal/similar"},
+	"buildpack/dockerfile":       {"buildpack", "internal/tomlconfig", "internal/similar", "internal/tidy"},
+	"buildpack":                  {"internal/api", "internal/tomlconfig"},
 	"internal/tomlconfig":        {"internal/similar", "internal/tidy"},
 	"internal/similar":           {},
 	"internal/tidy":              {},
@@ -89,6 +90,22 @@ func TestNothingReachesTheNetwork(t *testing.T) {
 	for _, path := range []string{"net/http", "crypto/tls"} {
 		if slices.Contains(deps, path) {
 			t.Errorf("the executables reach %s", path)
+		}
+	}
+}
+
+// TestOneRoomReadsDockerfiles: buildpack/dockerfile alone uses BuildKit's parser.
+func TestOneRoomReadsDockerfiles(t *testing.T) {
+	for _, line := range golist(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		paths := strings.Fields(line)
+		importer := strings.TrimPrefix(paths[0], module+"/")
+		if _, isRoom := rooms[importer]; !isRoom || importer == "buildpack/dockerfile" {
+			continue
+		}
+		for _, path := range paths[1:] {
+			if strings.HasPrefix(path, "github.com/moby/buildkit") {
+				t.Errorf("%s imports %s; only buildpack/dockerfile may", importer, path)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/cnb-prelude/prelude/internal/api"
 )
@@ -45,9 +46,9 @@ func (r Ref) Check() error {
 		return fmt.Errorf("a %s has no id: each element of a group of the order needs one", r.Kind)
 	case r.Version == "":
 		return fmt.Errorf("%s %q has no version: each element of a group of the order needs one", r.Kind, r.ID)
-	case strings.HasPrefix(r.ID, "/") || strings.ContainsRune(r.ID, 0) || slices.ContainsFunc(strings.Split(r.ID, "/"), isDots):
+	case strings.HasPrefix(r.ID, "/") || strings.ContainsFunc(r.ID, unicode.IsControl) || slices.ContainsFunc(strings.Split(r.ID, "/"), isDots):
 		return fmt.Errorf("%s id %q is not safe as the name of a directory", r.Kind, r.ID)
-	case strings.ContainsAny(r.Version, "/\\\x00") || isDots(r.Version):
+	case strings.ContainsAny(r.Version, `/\`) || strings.ContainsFunc(r.Version, unicode.IsControl) || isDots(r.Version):
 		return fmt.Errorf("version %q of %s %q is not safe as the name of a directory", r.Version, r.Kind, r.ID)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/cnb-prelude/prelude/internal/statusline"
@@ -28,6 +29,9 @@ var (
 
 // Main runs a phase with the arguments and the environment of the process, and returns its exit code.
 func Main(phase platform.Phase) int {
+	// Modules run as the same user. Without this they could read registry credentials from the environment of this process,
+	// and write its memory. Where the system refuses it, all else works.
+	unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) //nolint:errcheck // see above
 	p := process{
 		args: os.Args[1:], getenv: os.Getenv, environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
 		root:     os.Geteuid() == 0,
@@ -50,7 +54,7 @@ type process struct {
 	// stdout takes all that is logged, in the order in which it happens; stderr only the usage after a wrong flag.
 	stdout, stderr io.Writer
 	root           bool
-	// terminal says whether stdout is one.
+	// terminal is true if stdout is one.
 	terminal bool
 	// columns is how wide it is at the moment.
 	columns func() int

@@ -43,7 +43,7 @@ func (r run) execute(ctx context.Context) error {
 // fail is how the run ends with an error that does not say so itself; nil if there is none.
 func (r run) fail(err error) error { return failedTo(action(r.in), err) }
 
-// detect is the detector: detection and, unless it is to be skipped, generation; then the files.
+// detect is the detector: detection and, unless it is skipped, generation; then the files.
 func (r run) detect(ctx context.Context) error {
 	if err := phase.CheckLayout(r.in, r.log); err != nil {
 		return r.fail(err)
@@ -52,7 +52,7 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	r.record.Target = &c.Environment.Target
+	r.record.Context = &c
 	c.Environment.Kill = r.kill
 	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status}
 	order, err := d.ReadOrder()
@@ -110,7 +110,7 @@ func (r run) generate(ctx context.Context) error {
 		return r.fail(err)
 	}
 	c.Environment.Kill = r.kill
-	r.record.Target = &c.Environment.Target
+	r.record.Context = &c
 	return r.generateFrom(ctx, c, request, nil)
 }
 

@@ -21,7 +21,7 @@ const (
 	sameSignal = 100 * time.Millisecond
 )
 
-// untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes (B05).
+// untilSignal is a context that ends on SIGINT, SIGTERM and SIGHUP; its cause is the exit that the phase then makes.
 // On a second signal it closes kill: executables have no more time to end. What comes with the first is not a second one. A
 // phase that hangs nevertheless, for instance in writing to a stopped terminal, is ended by exit.
 //

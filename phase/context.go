@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/buildpack/store"
@@ -32,9 +34,10 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 }
 
 // NewRunContext works out what modules get: above all the target of the run image, which is taken from
-// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it (docs/reference.md, "Which modules take part"; said once per
-// run, B10). An image in the layout directory that cannot be read is an error.
+// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it; that is said
+// once per run. An image in the layout directory that cannot be read is an error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
+	warnOfDotenv(in, log)
 	known, err := withLayoutTarget(in, analyzed, log)
 	if err != nil {
 		return RunContext{}, err
@@ -56,11 +59,21 @@ func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analy
 	}.Remembering()}, nil
 }
 
-// JudgesTargets says whether a Platform API leaves out modules that do not support the target of the run image.
+// warnOfDotenv is about files called .env where each variable is to be a file of its own.
+func warnOfDotenv(in platform.Inputs, log *slog.Logger) {
+	for _, dir := range []string{in.PlatformDir, in.BuildConfigDir} {
+		for _, path := range []string{filepath.Join(dir, "env", ".env"), filepath.Join(dir, ".env")} {
+			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, called as the variable", path, filepath.Join(dir, "env")))
+			}
+		}
+	}
+}
+
+// JudgesTargets reports whether a Platform API leaves out modules that do not support the target of the run image.
 func JudgesTargets(at api.Version) bool { return at.AtLeast(api.V(0, 12)) }
 
-// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. It is to be asked before any file is
-// opened.
+// CheckDescriptors is an error if a phase cannot have the descriptors that it needs. Call it before any file is opened.
 func CheckDescriptors() error {
 	if err := process.CheckDescriptors(); err != nil {
 		return platform.WithHint(err, "raise the limit, with ulimit -n in a shell or --ulimit nofile=1024 for a container")
@@ -68,8 +81,10 @@ func CheckDescriptors() error {
 	return nil
 }
 
+const hintExperimental = "set CNB_EXPERIMENTAL_MODE=warn to allow it with a warning, or silent to allow it without; from Platform API 0.13 on extensions need neither"
+
 // AllowExperimental does what the mode says about an experimental feature that is asked for: nothing, a warning, or an error.
-// silent and quiet mean the same (B01).
+// silent and quiet mean the same.
 func AllowExperimental(mode, feature string, log *slog.Logger) error {
 	requested := fmt.Sprintf("Platform requested experimental feature '%s'", feature)
 	switch mode {
@@ -78,15 +93,16 @@ func AllowExperimental(mode, feature string, log *slog.Logger) error {
 		log.Warn(requested)
 	case "error":
 		log.Error(requested)
-		return errors.New("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error")
+		return platform.WithHint(errors.New("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error"), hintExperimental)
 	default:
 		log.Error(requested)
-		return fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error, for which %q, an unknown mode, is taken; want error, warn or silent", mode)
+		err := fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error, for which %q, an unknown mode, is taken; want error, warn or silent", mode)
+		return platform.WithHint(err, hintExperimental)
 	}
 	return nil
 }
 
-// LookupCode is the exit code for a module that cannot be used: 12 for its API (B02), else the one given.
+// LookupCode is the exit code for a module that cannot be used: 12 for its API, else the one given.
 func LookupCode(err error, otherwise int) int {
 	var incompatible *store.APIError
 	if errors.As(err, &incompatible) {

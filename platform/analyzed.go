@@ -9,8 +9,8 @@ import (
 	"github.com/cnb-prelude/prelude/internal/files"
 )
 
-// Analyzed is an analyzed.toml (docs/reference.md, "Files"): the keys that matter here are fields, and all others are kept, so
-// that they survive a rewrite with their types (B15). It is a value: changes make a new one.
+// Analyzed is an analyzed.toml: the keys that matter here are fields, and all others are kept, so
+// that they survive a rewrite with their types. It is a value: changes make a new one.
 type Analyzed struct {
 	// RunImage is what is known of the run image; nil if the file has none.
 	RunImage *RunImage
@@ -91,7 +91,7 @@ func ParseAnalyzed(path string, data []byte) (Analyzed, error) {
 // Encode is the text of analyzed.toml.
 func (a Analyzed) Encode() ([]byte, error) { return encode(a.table) }
 
-// NamesRunImage says whether the file says which the run image is.
+// NamesRunImage reports whether the file says which the run image is.
 func (a Analyzed) NamesRunImage() bool {
 	return a.RunImage != nil && (a.RunImage.Reference != "" || a.RunImage.Image != "")
 }
@@ -99,7 +99,7 @@ func (a Analyzed) NamesRunImage() bool {
 // imageTables are the tables that generation changes.
 var imageTables = [...]string{"run-image", "build-image"}
 
-// Images are the whole tables about the images, as far as there are any.
+// Images are the whole tables about the images.
 func (a Analyzed) Images() map[string]any {
 	tables := map[string]any{}
 	for _, name := range imageTables {
@@ -151,7 +151,7 @@ func (a Analyzed) WithRunLayout(image LayoutImage) Analyzed {
 	target := map[string]any{}
 	for key, value := range map[string]string{
 		"id": image.ID, "os": image.Target.OS, "arch": image.Target.Arch,
-		"variant": image.Target.Variant, "arch-variant": image.Target.Variant, // B17: some read this, some that
+		"variant": image.Target.Variant, "arch-variant": image.Target.Variant, // some read this key, some that
 	} {
 		if value != "" {
 			target[key] = value
@@ -184,7 +184,7 @@ func (a Analyzed) ExtendingRun(extend bool) Analyzed {
 	return a
 }
 
-// ExtendingBuild is the file with build-image.extend set (B44).
+// ExtendingBuild is the file with build-image.extend set.
 func (a Analyzed) ExtendingBuild(extend bool) Analyzed {
 	return a.with("build-image", func(table map[string]any) { table["extend"] = extend })
 }

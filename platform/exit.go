@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// The exit codes of both phases (docs/reference.md, "Exit codes").
+// The exit codes of both phases.
 const (
 	CodeFailed                = 1
 	CodeUsage                 = 2
@@ -68,7 +68,7 @@ func (e *Exit) WithHint(hint string) *Exit {
 	return &Exit{Code: e.Code, Action: e.Action, Err: WithHint(e.Err, hint)}
 }
 
-// InGeneration says whether it is extensions because of which the phase ends: their bin/generate, or what that left.
+// InGeneration reports whether it is extensions because of which the phase ends: their bin/generate, or what that left.
 func (e *Exit) InGeneration() bool { return e.Code == CodeGenerateBuildpack || e.Code == CodeGenerate }
 
 // Interrupted is how a phase ends whose context was cancelled with an Exit as the cause, as on a signal; nil if it was not.

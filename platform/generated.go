@@ -22,7 +22,7 @@ type Generated struct {
 
 	RunImage   GeneratedRunImage   `toml:"run-image"`
 	BuildImage GeneratedBuildImage `toml:"build-image"`
-	// Dockerfiles in the order in which they are to be applied, the build image's and the run image's each on its own.
+	// Dockerfiles in the order of their application, the build image's and the run image's each on its own.
 	Dockerfiles []GeneratedDockerfile `toml:"dockerfiles,omitempty"`
 	// Ignored are the run.Dockerfiles that a later switch overrules.
 	Ignored []IgnoredDockerfile `toml:"ignored,omitempty"`
@@ -102,7 +102,7 @@ type RerunEntry struct {
 // Encode is the text of generated.toml.
 func (g Generated) Encode() ([]byte, error) { return encode(g) }
 
-// For returns the Dockerfiles for one kind of image, in the order in which they are to be applied.
+// For returns the Dockerfiles for one kind of image, in the order of their application.
 func (g Generated) For(kind buildpack.DockerfileKind) []GeneratedDockerfile {
 	var list []GeneratedDockerfile
 	for _, d := range g.Dockerfiles {
@@ -116,14 +116,14 @@ func (g Generated) For(kind buildpack.DockerfileKind) []GeneratedDockerfile {
 // Digest is how generated.toml names the contents of a file: "sha256:" and the sum in hexadecimal digits.
 func Digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
 
-// ReadGenerated reads a generated.toml; a missing one is nil, and no error. Keys that are not known are ignored. What is
+// ReadGenerated reads a generated.toml; a missing or empty one, such as /dev/null, is nil, and no error. Keys that are not known are ignored. What is
 // malformed, has a version that this package does not know, or names a path out of the generated directory is an error.
 func ReadGenerated(path string) (*Generated, error) {
 	data, err := readOptional(path, files.Result)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read generated metadata: %w", err)
 	}
-	if data == nil {
+	if len(data) == 0 {
 		return nil, nil
 	}
 	g, err := ParseGenerated(path, data)

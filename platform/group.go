@@ -15,7 +15,7 @@ type GroupElement struct {
 	Homepage string `toml:"homepage,omitempty"`
 }
 
-// Group is the shape of group.toml (docs/reference.md, "Files").
+// Group is the shape of group.toml.
 type Group struct {
 	Buildpacks []GroupElement `toml:"group,omitempty"`
 	Extensions []GroupElement `toml:"group-extensions,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,7 +73,7 @@ type Inputs struct {
 	Version, Help bool
 }
 
-// Input is a row of the table of inputs (docs/reference.md, "Inputs"), from which parsing, -help and docs/reference.md derive.
+// Input is a row of the table of inputs, from which parsing, -help and docs/reference.md derive.
 type Input struct {
 	// Flag is the name without "-"; empty if there is only a variable.
 	Flag string
@@ -129,7 +130,7 @@ func Table() []Input {
 	}
 }
 
-// Has says whether a phase has the input at a version of the Platform API, if perhaps without its flag.
+// Has reports whether a phase has the input at a version of the Platform API, if perhaps without its flag.
 func (in Input) Has(phase Phase, at api.Version) bool {
 	since := in.Since
 	if in.EnvSince != (api.Version{}) {
@@ -138,12 +139,28 @@ func (in Input) Has(phase Phase, at api.Version) bool {
 	return at.AtLeast(since) && (in.Only == "" || in.Only == phase)
 }
 
-// HasFlag says whether a phase has the input's flag at a version of the Platform API.
+// HasFlag reports whether a phase has the input's flag at a version of the Platform API.
 func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
 }
 
-// Parse turns arguments and environment into inputs (docs/reference.md, "Inputs"). Its errors are *Exit values with the right
+// Setting is an input with its value as text.
+type Setting struct{ Name, Value string }
+
+// Settings are the inputs that the phase has at its version of the Platform API, as they are in force. Those without a value
+// are left out. A setting has the name of its flag, or of its variable where it has no flag.
+func (in Inputs) Settings() []Setting {
+	var all []Setting
+	for _, row := range Table() {
+		value := fmt.Sprint(reflect.ValueOf(row.field(&in)).Elem())
+		if row.Has(in.Phase, in.PlatformAPI) && value != "" {
+			all = append(all, Setting{cmp.Or(row.Flag, row.Env), value})
+		}
+	}
+	return all
+}
+
+// Parse turns arguments and environment into inputs. Its errors are *Exit values with the right
 // exit code. Usage goes to usage if an argument is wrong.
 func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writer) (Inputs, error) {
 	in := Inputs{Phase: phase}

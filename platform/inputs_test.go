@@ -381,3 +381,25 @@ func inputsTable() string {
 	}
 	return text.String() + "\n"
 }
+
+// Settings are the final values: a path below -layers is resolved, and an input that the Platform API does not have is missing.
+func TestSettings(t *testing.T) {
+	env := map[string]string{"CNB_PLATFORM_API": "0.9", "CNB_EXEC_ENV": "test"}
+	in, err := Parse(Detector, []string{"-layers", "/l", "-detect-timeout", "90s"}, func(name string) string { return env[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range in.Settings() {
+		got[s.Name] = s.Value
+	}
+	for name, want := range map[string]string{
+		"layers": "/l", "group": "/l/group.toml", "detect-timeout": "1m30s", "CNB_EXEC_ENV": "test", "no-color": "false",
+		"extensions": "", // since 0.10
+		"report":     "", // has no value
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+}

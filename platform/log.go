@@ -25,7 +25,7 @@ func ParseLevel(text string) (slog.Level, error) {
 }
 
 // NewLogger returns a logger of plain lines on one stream, in the order in which things happen; warnings and errors are
-// marked as such (docs/reference.md, "What goes where"). Messages are never used as formats (B08).
+// marked as such. Messages are never used as formats.
 func NewLogger(out io.Writer, level slog.Level, colour bool) *slog.Logger {
 	return slog.New(&lines{out: out, level: level, colour: colour})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/cnb-prelude/prelude/internal/files"
 )
 
-// Plan is the shape of plan.toml (docs/reference.md, "Files"). An empty plan is an empty file.
+// Plan is the shape of plan.toml. An empty plan is an empty file.
 type Plan struct {
 	Entries []buildpack.PlanEntry `toml:"entries,omitempty"`
 }

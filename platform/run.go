@@ -41,7 +41,7 @@ func ReadRun(path string, log *slog.Logger) (RunImages, error) {
 	return run, nil
 }
 
-// Knows says whether an image is one of these or a mirror of one. Names are compared as registries understand them,
+// Knows reports whether an image is one of these or a mirror of one. Names are compared as registries understand them,
 // without digests.
 func (r RunImages) Knows(image string) bool {
 	wanted := canonical(image)

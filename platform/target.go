@@ -8,7 +8,7 @@ import (
 )
 
 // TargetOf is the target of the run image: what analyzed.toml says and, where it does not, what this system is. osRelease
-// is the text of /etc/os-release, asked for only if analyzed.toml has no distribution (docs/reference.md, "Which modules take part").
+// is the text of /etc/os-release, asked for only if analyzed.toml has no distribution.
 func TargetOf(a Analyzed, osRelease func() []byte) buildpack.Target {
 	var target buildpack.Target
 	if a.RunImage != nil {
@@ -29,7 +29,7 @@ func TargetOf(a Analyzed, osRelease func() []byte) buildpack.Target {
 }
 
 // ParseOSRelease takes ID and VERSION_ID from the text of an os-release file. Quotes are removed, malformed lines
-// skipped (B23); of repeated lines the last counts, as in a shell.
+// skipped; of repeated lines the last counts, as in a shell.
 func ParseOSRelease(text []byte) buildpack.Distro {
 	var distro buildpack.Distro
 	for _, line := range strings.Split(string(text), "\n") {

@@ -14,7 +14,7 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// encode writes a value as TOML; the library's encoder defines the bytes (docs/reference.md, "Files").
+// encode writes a value as TOML; the library's encoder defines the bytes.
 func encode(value any) ([]byte, error) {
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).Encode(value); err != nil {

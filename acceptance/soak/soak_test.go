@@ -347,11 +347,11 @@ func pipeOf(dir string) string {
 
 // row is a line of the table.
 type row struct {
-	fault      string
-	runs       int
-	codes      map[int]int
-	peak       int64
-	took       time.Duration
+	fault string
+	runs  int
+	codes map[int]int
+	peak  int64
+	took  time.Duration
 	// left counts the processes that were left.
 	left       int
 	violations []string

@@ -28,7 +28,7 @@ const keep = 1 << 20
 
 // RunDetect runs a module's bin/detect; timeout 0 means none. An extension without bin/detect passes, with the build plan of
 // its detect/plan.toml if there is one (Image Extension specification, "Detection").
-func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) buildpack.Detection {
+func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) (d buildpack.Detection) {
 	executable := filepath.Join(m.Dir, "bin", "detect")
 	if m.IsExtension() && isMissing(executable) {
 		return staticDetection(m, executable)
@@ -50,6 +50,7 @@ func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout
 	if err != nil {
 		return errored(buildpack.NoExitCode, nil, err)
 	}
+	defer func() { d = withHints(m, d) }()
 	output := tidy.Excerpt{Keep: keep}
 	err = e.run(ctx, process.Command{Path: executable, Args: []string{e.Platform, plan}, Env: env, Output: &output}, timeout)
 	var exit *process.ExitError
@@ -71,6 +72,7 @@ func staticDetection(m *buildpack.Module, executable string) buildpack.Detection
 	if !isMissing(plan) {
 		return d
 	}
+	d.Warnings = append(d.Warnings, misplacedInRoot(m)...)
 	for _, path := range []string{executable, plan} {
 		if other := files.Similar(path); other != "" {
 			directory := filepath.Base(filepath.Dir(path))

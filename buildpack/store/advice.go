@@ -48,6 +48,8 @@ func (s *Store) instead(ref buildpack.Ref, err error) string {
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", descriptorIn(dir, other.Kind), ref.Kind, ref.Kind)
 	case s.parent(other.Kind) != "" && exists(descriptorIn(s.dir(other), other.Kind)):
 		return fmt.Sprintf("there is such a module among the %ss: it has to stand in %s of the order", other.Kind, group)
+	case misspelled(dir, ref.Kind) != "":
+		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", filepath.Join(dir, misspelled(dir, ref.Kind)), ref.Kind, ref.Kind)
 	case exists(dir):
 		return fmt.Sprintf("%s is there, but it has no %s.toml", dir, ref.Kind)
 	case len(versions) > 0:
@@ -58,6 +60,19 @@ func (s *Store) instead(ref buildpack.Ref, err error) string {
 		return fmt.Sprintf("there is %s: is that the one that is meant?", near)
 	}
 	return ""
+}
+
+// misspelled is a file of a module's directory that is called nearly as its descriptor should be; empty if there is none.
+func misspelled(dir string, kind buildpack.Kind) string {
+	entries, _ := os.ReadDir(dir) // a directory that cannot be read has nothing to offer
+	var others []string
+	for _, entry := range entries {
+		if strings.EqualFold(filepath.Ext(entry.Name()), ".toml") {
+			others = append(others, entry.Name())
+		}
+	}
+	name, _ := similar.Closest(string(kind)+".toml", others)
+	return name
 }
 
 // few are the names, or the first of them.

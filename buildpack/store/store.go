@@ -89,7 +89,11 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 		}),
 	}
 	for _, w := range warnings {
-		m.Warnings = append(m.Warnings, path+": "+w.String())
+		text := path + ": " + w.String()
+		if ref.Kind == buildpack.KindExtension && w.Key == "stacks" {
+			text += ": extensions have no stacks but [[targets]], with os and arch"
+		}
+		m.Warnings = append(m.Warnings, text)
 	}
 	m.Warnings = append(m.Warnings, file.strange(descriptor)...)
 	return m, nil

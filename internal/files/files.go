@@ -81,7 +81,7 @@ func notRegular(path string, info fs.FileInfo) ([]byte, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, not a regular file", TypeOf(info.Mode()))}
 }
 
-// isNull says whether it is /dev/null, under whatever name.
+// isNull reports whether it is /dev/null, under whatever name.
 func isNull(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == 1<<8|3
@@ -159,17 +159,71 @@ func SizeLimit() string {
 	return fmt.Sprintf("the limit is %d bytes; raise it where the process is started (ulimit -f, or the container's RLIMIT_FSIZE)", limit.Cur)
 }
 
-// Remove removes a path and all below it, also directories of this process's user without
-// permissions. A path that is not there is fine. Links are not followed.
+// Remove removes a path and all below it, also directories of this process's user without permissions. However deep they lie within each
+// other, it needs few descriptors. A path that is not there is fine. Links are not followed.
 func Remove(path string) error {
-	if os.RemoveAll(path) == nil {
+	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
+		return ignoreMissing(os.Remove(path))
+	}
+	os.Chmod(path, 0o700) //nolint:errcheck // what cannot be removed is said below
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := flatten(root); err != nil {
+		return err
+	}
+	return ignoreMissing(os.Remove(path))
+}
+
+// flatten empties a directory. Directories below it are moved up one by one, so that none lies deeper than the second level.
+func flatten(root *os.Root) error {
+	waiting, moved := []string{"."}, 0
+	for len(waiting) > 0 {
+		dir := waiting[len(waiting)-1]
+		waiting = waiting[:len(waiting)-1]
+		entries, err := fs.ReadDir(root.FS(), dir)
+		if err = ignoreMissing(err); err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			name := filepath.Join(dir, entry.Name())
+			if !entry.IsDir() {
+				err = root.Remove(name)
+			} else if err = root.Chmod(name, 0o700); err == nil && dir != "." {
+				name, err = moveUp(root, name, &moved)
+			}
+			if err = ignoreMissing(err); err != nil {
+				return err
+			}
+			if entry.IsDir() {
+				waiting = append(waiting, name)
+			}
+		}
+		if dir != "." {
+			if err := ignoreMissing(root.Remove(dir)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// moveUp gives a directory a free name in the root.
+func moveUp(root *os.Root, name string, moved *int) (string, error) {
+	for {
+		*moved++
+		up := fmt.Sprintf(".removed-%d", *moved)
+		if err := root.Rename(name, up); !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return up, err
+		}
+	}
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	filepath.WalkDir(path, func(below string, entry fs.DirEntry, _ error) error { //nolint:errcheck // RemoveAll says what is wrong
-		if entry != nil && entry.IsDir() {
-			os.Chmod(below, 0o700) //nolint:errcheck // as above
-		}
-		return nil
-	})
-	return os.RemoveAll(path)
+	return err
 }

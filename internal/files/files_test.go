@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestRead(t *testing.T) {
@@ -131,6 +133,45 @@ func TestRemove(t *testing.T) {
 	}
 	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o500 {
 		t.Errorf("what a link leads to was touched: %v, %v", info, err)
+	}
+}
+
+// However deep directories lie within each other, few descriptors are needed; names that are in the way do not stop it.
+func TestRemoveDeep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	for _, taken := range []string{".removed-1/full", ".removed-2"} {
+		if err := os.MkdirAll(filepath.Join(dir, taken), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at, err := unix.Open(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	for range 3000 {
+		if err == nil {
+			err = unix.Mkdirat(at, "d", 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		below, openErr := unix.Openat(at, "d", unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		unix.Close(at)
+		at, err = below, openErr
+	}
+	unix.Close(at)
+	var limit, low unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	low = limit
+	low.Cur = 64
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) //nolint:errcheck // it was so before
+	if err := Remove(dir); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+		t.Errorf("still there: %v", err)
 	}
 }
 

@@ -35,8 +35,9 @@ type tracker struct {
 	pipeNumber    int
 	noProc        bool
 	noDeathSignal atomic.Bool
-	// work goes to the threads that start executables.
-	work chan func()
+	// work goes to the threads that start executables; threads counts them, and attempts to have more.
+	work    chan func()
+	threads atomic.Int32
 
 	// starting is held for reading while an executable is started, when the new process holds all descriptors of this one
 	// and is not in running. It is locked to look for orphans and for holders of a pipe, before mu if both are needed.
@@ -60,10 +61,10 @@ func (t *tracker) start(c Command, output int) (pid int, pipe *lifetimePipe, err
 	t.coming++
 	t.mu.Unlock()
 	started := make(chan struct{})
-	t.work <- func() {
+	t.onThread(func() {
 		defer close(started)
 		pid, err = t.startOnThread(c, output, pipe)
-	}
+	})
 	<-started
 	if err != nil {
 		pipe.close()
@@ -118,7 +119,7 @@ func (t *tracker) clean(kill <-chan struct{}) {
 	for pid := t.orphan(); pid != 0; pid = t.orphan() {
 		reapOne(pid)
 	}
-	if t.idle() && t.ours && !endOrphans(Grace, kill, unix.SIGTERM, unix.SIGCONT) {
+	if t.idle() && t.ours && !t.noProc && !endOrphans(Grace, kill, unix.SIGTERM, unix.SIGCONT) {
 		endOrphans(killTimeout, nil, unix.SIGKILL)
 	}
 }

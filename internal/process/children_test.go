@@ -40,17 +40,15 @@ func TestStartedSideBySide(t *testing.T) {
 	both.Add(2)
 	meet := make(chan struct{})
 	for range 2 {
-		go func() {
-			children.work <- func() {
-				defer both.Done()
-				select {
-				case meet <- struct{}{}:
-				case <-meet:
-				case <-time.After(10 * time.Second):
-					t.Error("one waits for the other")
-				}
+		go children.onThread(func() {
+			defer both.Done()
+			select {
+			case meet <- struct{}{}:
+			case <-meet:
+			case <-time.After(10 * time.Second):
+				t.Error("one waits for the other")
 			}
-		}()
+		})
 	}
 	both.Wait()
 }

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxStarting is how many executables are started at the same time; each start keeps a thread waiting until exec.
+// maxStarting is how many executables are started at the same time.
 const maxStarting = 4
 
 // prepare makes this process ready to start executables, and reports what the system refuses.
@@ -40,14 +40,25 @@ func (t *tracker) prepare(debug func(string)) {
 	t.running = map[int]bool{}
 	t.mu.Unlock()
 	t.work = make(chan func())
-	for range min(maxStarting, runtime.GOMAXPROCS(0)) {
+}
+
+// onThread runs start on a thread that lives as long as this process: the kernel sends the parent-death signal when the
+// thread ends that started the child. There are few threads, because each start keeps one waiting until exec.
+func (t *tracker) onThread(start func()) {
+	select {
+	case t.work <- start:
+		return
+	default:
+	}
+	if int(t.threads.Add(1)) <= min(maxStarting, runtime.GOMAXPROCS(0)) {
 		go func() {
-			runtime.LockOSThread() // the kernel sends the parent-death signal when the thread ends that started the child
+			runtime.LockOSThread()
 			for start := range t.work {
 				start()
 			}
 		}()
 	}
+	t.work <- start
 }
 
 // fork makes a process of the executable and arms its lifetime pipe.

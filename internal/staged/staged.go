@@ -206,7 +206,7 @@ func isMount(path string) bool {
 	return err == nil && stat.Attributes&stat.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT != 0
 }
 
-// takeAfter gives a file the mode of another and, as far as the system allows, its group and owner. A group that cannot be
+// takeAfter gives a file the mode of another and, where the system allows it, its group and owner. A group that cannot be
 // kept must not give its permissions to another one, which then gets those of all users.
 func takeAfter(f *os.File, info fs.FileInfo) error {
 	mode := info.Mode() & (fs.ModePerm | fs.ModeSticky)

@@ -35,6 +35,8 @@ func TestLastLine(t *testing.T) {
 		{"what would turn the writing around is marked", "a\u202Eb", "a\uFFFDb"},
 		{"a byte that is no character is marked", "a\xffb", "a\uFFFDb"},
 		{"a tab within is a blank", "a\tb", "a b"},
+		{"inside a quotation", "ok\nno \"lock\nfile\"\n", `no "lock file"`},
+		{"a quotation mark alone", "ok\n5\" tall\n", `5" tall`},
 		{"20 characters are not too long", strings.Repeat("ä", 20), strings.Repeat("ä", 20)},
 		{"21 are", strings.Repeat("ä", 21), strings.Repeat("ä", 19) + "…"},
 	} {
@@ -56,4 +58,20 @@ func FuzzLastLine(f *testing.F) {
 			t.Errorf("%q has white space around it", line)
 		}
 	})
+}
+
+func TestName(t *testing.T) {
+	for name, want := range map[string]string{
+		"a plain-name_1.0":       "a plain-name_1.0",
+		"grün":                   "grün",
+		"a\nERROR: b":            `"a\nERROR: b"`,
+		"\x1b]0;title\a":         `"\x1b]0;title\a"`,
+		"\xff":                   `"\xff"`,
+		"a\u202eb":               `"a\u202eb"`,
+		strings.Repeat("x", 201): strings.Repeat("x", 200) + "…",
+	} {
+		if got := Name(name); got != want {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
 }

@@ -11,7 +11,7 @@ import (
 // there can be several. What cannot be read has none.
 func Lines(data []byte, key ...string) []int {
 	data = bytes.TrimPrefix(data, mark())
-	p := &places{key: key}
+	p := &places{data: data, line: 1, key: key}
 	p.parser.Reset(data)
 	var table []string
 	for p.parser.NextExpression() {
@@ -27,8 +27,11 @@ func Lines(data []byte, key ...string) []int {
 
 type places struct {
 	parser unstable.Parser
-	key    []string
-	lines  []int
+	data   []byte
+	// offset is up to where the data was counted, and line is the line there.
+	offset, line int
+	key          []string
+	lines        []int
 }
 
 // see looks at a key and its value, which is in a table.
@@ -57,7 +60,17 @@ func (p *places) name(table []string, parts unstable.Iterator) (name []string, l
 	for parts.Next() {
 		part := parts.Node()
 		name = append(name, string(part.Data))
-		line = p.parser.Shape(part.Raw).Start.Line
+		line = p.lineAt(int(part.Raw.Offset))
 	}
 	return name, line
+}
+
+// lineAt is the line of an offset. Keys are met in the order of the file, so each line is counted once.
+func (p *places) lineAt(offset int) int {
+	if offset < p.offset {
+		p.offset, p.line = 0, 1
+	}
+	p.line += bytes.Count(p.data[p.offset:offset], []byte("\n"))
+	p.offset = offset
+	return p.line
 }

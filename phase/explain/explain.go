@@ -68,6 +68,8 @@ type Close struct {
 	// Group is the index of the group in the order, and Name what it is called.
 	Group int
 	Name  string
+	// Members are those of its first variant.
+	Members []resolve.Member
 	// Recognised are the modules that recognised the app, with what they say of it.
 	Recognised []Saying
 	// Lacks are the required modules that did not pass, for each of its equally close variants.
@@ -246,7 +248,7 @@ func (w *why) addClose(all []Close, v variant) []Close {
 	i := slices.IndexFunc(all, func(c Close) bool { return c.Name == name })
 	if i < 0 {
 		i = len(all)
-		all = append(all, Close{Group: v.Group, Name: name, Recognised: recognised})
+		all = append(all, Close{Group: v.Group, Name: name, Members: v.Members, Recognised: recognised})
 	}
 	c := &all[i]
 	if len(lacks) == 0 {

@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,8 +10,11 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/process"
 	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
@@ -24,8 +28,8 @@ func outputFiles() []string {
 	return []string{buildpack.BuildDockerfile.File(), buildpack.RunDockerfile.File(), ExtendConfig}
 }
 
-// noteNothing says what an author has probably forgotten, or put in the wrong place (B42).
-func (e *ExtensionOutput) noteNothing() {
+// noteUnused says what of an output nothing reads, and that there is nothing to read at all (B42).
+func (e *ExtensionOutput) noteUnused() {
 	wrong := misnamed(e.Dir)
 	if len(wrong) == 0 && len(e.Dockerfiles) == 0 {
 		wrong = misplaced(e.Dir)
@@ -34,47 +38,74 @@ func (e *ExtensionOutput) noteNothing() {
 	if len(wrong) > 0 || len(e.Dockerfiles) > 0 {
 		return
 	}
-	note := buildpack.Note{Text: "it left neither a build.Dockerfile nor a run.Dockerfile"}
+	note := dockerfile.Note{Text: "it left neither a build.Dockerfile nor a run.Dockerfile"}
 	if !invoke.HasGenerate(e.Module) {
-		note.Hint = instead(e.Module)
+		note.Hint = unusedInModule(e.Module)
 	}
 	e.Notes = append(e.Notes, note)
 }
 
-// instead says what an extension without bin/generate has that was probably meant to be that, or its generate directory.
-func instead(m *buildpack.Module) string {
-	const unused = "it has no %s, but %s, which nothing uses: rename it"
-	if other := files.Similar(filepath.Join(m.Dir, "bin", "generate")); other != "" {
-		return fmt.Sprintf(unused, "bin/generate", filepath.Join("bin", other))
+// unusedInModule says what an extension without bin/generate has that was probably meant to be that, or its generate directory.
+func unusedInModule(m *buildpack.Module) string {
+	const unused = "it has no %s, but %s, which nothing uses: "
+	has := func(name string) bool {
+		info, err := os.Stat(filepath.Join(m.Dir, name))
+		return err == nil && info.Mode().IsRegular()
 	}
-	directory := filepath.Join(m.Dir, "generate")
-	if _, err := os.Stat(directory); err == nil {
+	if has("bin/build") {
+		return fmt.Sprintf(unused+"an extension's executable is called bin/generate", "bin/generate", "bin/build")
+	}
+	if other := files.Similar(filepath.Join(m.Dir, "bin", "generate")); other != "" {
+		return fmt.Sprintf(unused+"rename it", "bin/generate", filepath.Join("bin", other))
+	}
+	if info, err := os.Stat(filepath.Join(m.Dir, "generate")); err == nil && info.IsDir() {
 		return ""
 	}
-	if other := files.Similar(directory); other != "" {
-		return fmt.Sprintf(unused, "generate directory", other)
+	for _, name := range append(outputFiles(), "Dockerfile") {
+		if has(name) {
+			return fmt.Sprintf(unused+"move it to generate/", "generate directory", name)
+		}
+	}
+	if other := files.Similar(filepath.Join(m.Dir, "generate")); other != "" {
+		return fmt.Sprintf(unused+"rename it", "generate directory", other)
 	}
 	return ""
 }
 
+// failureHint is what to try about a bin/generate that failed; empty if nothing comes to mind.
+func failureHint(m *buildpack.Module, err error) string {
+	var exit *process.ExitError
+	if errors.As(err, &exit) && exit.Code == 100 {
+		return "exit code 100 has a meaning for bin/detect only: if there is nothing to generate, end with 0 and leave nothing"
+	}
+	return invoke.ErrorHint(m, "bin/generate")
+}
+
 // misnamed are about files and directories that were probably meant to be one of those that are read.
-func misnamed(dir string) []buildpack.Note {
-	var notes []buildpack.Note
+func misnamed(dir string) []dockerfile.Note {
+	var notes []dockerfile.Note
 	entries, _ := os.ReadDir(dir) // a directory that cannot be read has been an error before
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 	}
+	left := func(what, name, hint string) {
+		notes = append(notes, dockerfile.Note{Text: fmt.Sprintf("it left a %s called %s, which nothing reads", what, name), Hint: hint})
+	}
 	for _, entry := range entries {
-		name, what := entry.Name(), "file"
-		meant := meantFile(name)
-		if entry.IsDir() {
-			what, meant = "directory", contextNames()[similar.Plain(name)]
-		}
-		switch {
-		case what == "file" && similar.Plain(name) == "dockerfile":
-			notes = append(notes, buildpack.Note{Text: fmt.Sprintf("it left a file called %s, which nothing reads", name), Hint: hintNames})
+		name, meant := entry.Name(), meantFile(entry.Name())
+		plain := similar.Plain(name)
+		switch context := contextNames()[plain]; {
+		case len(notes) == dockerfile.MostNotes:
+			return notes
+		case entry.IsDir() && context != "" && context != name && !has(context):
+			left("directory", name, "name it "+context)
+		case entry.IsDir():
+		case plain == "dockerfile":
+			left("file", name, hintNames)
+		case slices.Contains([]string{"run.toml", "build.toml", "launch.toml"}, name):
+			left("file", name, "build arguments stand in "+ExtendConfig+": "+hintArgs)
 		case meant != "" && meant != name && !has(meant):
-			notes = append(notes, buildpack.Note{Text: fmt.Sprintf("it left a %s called %s, which nothing reads", what, name), Hint: "name it " + meant})
+			left("file", name, "name it "+meant)
 		}
 	}
 	return notes
@@ -105,8 +136,8 @@ func contextNames() map[string]string {
 }
 
 // misplaced are about files that lie in a directory of the output rather than in the output itself.
-func misplaced(dir string) []buildpack.Note {
-	var notes []buildpack.Note
+func misplaced(dir string) []dockerfile.Note {
+	var notes []dockerfile.Note
 	paths, _ := filepath.Glob(filepath.Join(escapeGlob(dir), "*", "*Dockerfile")) // the pattern is right
 	for _, path := range paths {
 		directory, name := filepath.Base(filepath.Dir(path)), filepath.Base(path)
@@ -114,7 +145,7 @@ func misplaced(dir string) []buildpack.Note {
 			name = directory + ".Dockerfile"
 		}
 		if !strings.HasPrefix(directory, "context") && slices.Contains(outputFiles(), name) {
-			notes = append(notes, buildpack.Note{
+			notes = append(notes, dockerfile.Note{
 				Text: fmt.Sprintf("it left %s, which nothing reads", filepath.Join(directory, filepath.Base(path))),
 				Hint: fmt.Sprintf("write it as %s to the output directory itself", name),
 			})
@@ -126,6 +157,29 @@ func misplaced(dir string) []buildpack.Note {
 // escapeGlob makes a pattern that fits a path only.
 func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// missingSources are about what the Dockerfiles copy that is not in their build context.
+func (e ExtensionOutput) missingSources(app string, at api.Version) []dockerfile.Note {
+	in := func(dir string) func(string) bool {
+		return func(path string) bool {
+			_, err := os.Lstat(filepath.Join(dir, path))
+			return err == nil
+		}
+	}
+	var notes []dockerfile.Note
+	for _, d := range e.Dockerfiles {
+		shown, own, dir := "the app directory, its build context,", "context", app
+		if name := e.Contexts[d.Kind]; name != "" && byExtension(at) {
+			shown, own, dir = name, name, filepath.Join(e.Dir, name)
+		}
+		beside := in(e.Dir)
+		if !byExtension(at) { // which has no contexts
+			beside = func(string) bool { return false }
+		}
+		notes = append(notes, d.Missing(shown, own, in(dir), beside)...)
+	}
+	return notes
 }
 
 // strays are the files of an app directory that are called like outputs of an extension.
@@ -142,14 +196,14 @@ func findStrays(app string) strays {
 }
 
 // since are about those that an extension has written: it has taken the app directory, which it runs in, for its output.
-func (s strays) since(before strays, app string) []buildpack.Note {
-	var notes []buildpack.Note
+func (s strays) since(before strays, app string) []dockerfile.Note {
+	var notes []dockerfile.Note
 	for _, name := range outputFiles() {
 		now, was := s[name], before[name]
 		if now == nil || was != nil && os.SameFile(now, was) && now.ModTime().Equal(was.ModTime()) && now.Size() == was.Size() {
 			continue
 		}
-		notes = append(notes, buildpack.Note{
+		notes = append(notes, dockerfile.Note{
 			Text: fmt.Sprintf("it wrote %s, which nothing reads and which lies in the app directory now", filepath.Join(app, name)), Hint: hintOutput,
 		})
 	}

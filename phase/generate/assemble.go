@@ -19,7 +19,7 @@ func (g Generator) assemble(result *Result, out *outputs) (*Generation, error) {
 	generation := &Generation{Analyzed: analyzed, Plan: result.Split.Rest, outputs: out}
 	metadata := &generation.Metadata
 	metadata.Version, metadata.PlatformAPI = platform.GeneratedVersion, g.Inputs.PlatformAPI.String()
-	metadata.RunImage, metadata.BuildImage = images(analyzed, result.RunImage, extendsBuild(result.Extensions))
+	metadata.RunImage, metadata.BuildImage = images(analyzed, result.Decision, extendsBuild(result.Extensions))
 	for _, entry := range result.Split.Taken {
 		metadata.Provided = append(metadata.Provided, platform.Provided{Extension: entry.Extension.ID, Requires: entry.Requires})
 	}
@@ -58,13 +58,13 @@ func extendsBuild(all []Extension) bool {
 
 // analyzed is analyzed.toml as generation leaves it, and warns of oddities of the run image.
 func (g Generator) analyzed(result *Result) (platform.Analyzed, error) {
-	before, decision, at := result.Request.Analyzed, result.RunImage, g.Inputs.PlatformAPI
+	before, decision, at := result.Request.Analyzed, result.Decision, g.Inputs.PlatformAPI
 	if len(result.Request.Extensions) == 0 {
 		return before, nil
 	}
 	replaces := decision.replaces(before, at)
 	if replaces && !decision.Known {
-		g.Log.Warn(fmt.Sprintf("new runtime base image '%s' not found in run metadata", decision.Image))
+		g.Log.Warn(fmt.Sprintf("new runtime base image '%s' not found in run metadata\nhint: run metadata is run.toml (%s): list the image there, or one that it is a mirror of", decision.Image, g.Inputs.RunPath))
 	}
 	a := decision.rewrite(before, at)
 	if dir := phase.LayoutDir(g.Inputs); dir != "" && replaces {
@@ -85,7 +85,7 @@ func (g Generator) analyzed(result *Result) (platform.Analyzed, error) {
 }
 
 // images are the two images as generated.toml names them: by what later phases take from analyzed.toml.
-func images(a platform.Analyzed, decision RunImage, extendBuild bool) (platform.GeneratedRunImage, platform.GeneratedBuildImage) {
+func images(a platform.Analyzed, decision Decision, extendBuild bool) (platform.GeneratedRunImage, platform.GeneratedBuildImage) {
 	run := platform.GeneratedRunImage{SwitchedBy: decision.SwitchedBy, Extend: decision.Extend}
 	if a.RunImage != nil {
 		run.Image = cmp.Or(a.RunImage.Reference, a.RunImage.Image)
@@ -100,15 +100,15 @@ func arrange(result *Result, metadata *platform.Generated, out *outputs) error {
 		for _, d := range e.Dockerfiles {
 			ignored := false
 			if d.Kind == buildpack.RunDockerfile {
-				ignored = result.RunImage.ignores(run)
+				ignored = result.Decision.ignores(run)
 				run++
 			}
-			path, context, err := out.place(e.ExtensionOutput, d.Kind, ignored)
+			path, context, err := out.layOut(e.ExtensionOutput, d.Kind, ignored)
 			if err != nil {
 				return fmt.Errorf("extension %s: %w", e.Module.Ref, err)
 			}
 			if ignored {
-				metadata.Ignored = append(metadata.Ignored, platform.IgnoredDockerfile{Extension: e.Module.ID, Path: path, OverruledBy: result.RunImage.SwitchedBy})
+				metadata.Ignored = append(metadata.Ignored, platform.IgnoredDockerfile{Extension: e.Module.ID, Path: path, OverruledBy: result.Decision.SwitchedBy})
 				continue
 			}
 			metadata.Dockerfiles = append(metadata.Dockerfiles, platform.GeneratedDockerfile{

@@ -1,8 +1,8 @@
 // Package generate runs the extensions of a group, checks what they leave, decides about the run image and works out the files
 // that later phases read (docs/reference.md, "Generation").
 //
-// The way of an extension's Dockerfile: extend.go has it made and inspect.go checks it, advice.go says what its author has
-// probably got wrong, runimage.go decides whether it counts, outputs.go brings it to its place, and assemble.go lists it in
+// The way of an extension's Dockerfile: run.go has it made and inspect.go checks it, advice.go says what its author has
+// probably got wrong, decision.go decides whether it counts, outputs.go brings it to its place, and assemble.go lists it in
 // generated.toml. rerun.go undoes an earlier generation; refused.go keeps a text because of which generation failed.
 package generate
 
@@ -45,8 +45,8 @@ type Result struct {
 	Split PlanSplit
 	// Extensions that were run, in order. After a failure the last one is the one that failed.
 	Extensions []Extension
-	// RunImage is what was decided about the run image, if all extensions were run.
-	RunImage RunImage
+	// Decision is about the run image; it is made once all extensions were run.
+	Decision Decision
 	// Generation is nil unless all went well.
 	Generation *Generation
 	// Started and Ended are when generation did.
@@ -69,11 +69,11 @@ type Generation struct {
 // Keep makes the generated tree final.
 func (g *Generation) Keep() error {
 	g.forget()
-	return g.outputs.keep()
+	return g.outputs.Keep()
 }
 
 // Discard puts back what was there before.
-func (g *Generation) Discard() error { return g.outputs.discard() }
+func (g *Generation) Discard() error { return g.outputs.Discard() }
 
 // Generate runs the extensions and checks what they leave. On error the generated tree is as it was before. The result is
 // never nil; errors are *platform.Exit values.
@@ -102,11 +102,11 @@ func (g Generator) generate(ctx context.Context, result *Result) error {
 			return unreadable(err)
 		}
 	}
-	out := &outputs{dir: g.Inputs.GeneratedDir, at: g.Inputs.PlatformAPI}
+	out := newOutputs(g.Inputs)
 	if err = g.generateTo(ctx, result, known, out); err == nil {
 		return nil
 	}
-	if back := out.discard(); back != nil {
+	if back := out.Discard(); back != nil {
 		g.Log.Warn(fmt.Sprintf("could not put back what was in %s: %s", g.Inputs.GeneratedDir, back))
 	}
 	var exit *platform.Exit
@@ -124,14 +124,16 @@ func (g Generator) generateTo(ctx context.Context, result *Result, known platfor
 	if err != nil {
 		return unreadable(err)
 	}
-	if err := out.setAsideAll(stale); err != nil {
+	if err := out.SetAside(stale...); err != nil {
 		return err
 	}
-	if err := g.extendAll(ctx, result, out); err != nil {
+	if err := g.runExtensions(ctx, result, out); err != nil {
 		return err
 	}
-	result.RunImage = decideRunImage(runDockerfiles(result.Extensions), known)
-	result.Generation, err = g.assemble(result, out)
+	result.Decision = decide(runDockerfiles(result.Extensions), known)
+	if result.Generation, err = g.assemble(result, out); err == nil {
+		g.logResult(result)
+	}
 	return err
 }
 

@@ -531,13 +531,16 @@ func TestWhatAuthorsAreTold(t *testing.T) {
 	want := `Warning: extension samples/a@1: it left a file called Dockerfile, which nothing reads
 hint: name it build.Dockerfile to extend the build image, run.Dockerfile to extend or switch the run image
 Warning: extension samples/b@1: it left neither a build.Dockerfile nor a run.Dockerfile
+extension samples/c@1: found run.Dockerfile, which extends the run image, 2 instructions
 Warning: extension samples/c@1: run.Dockerfile command CMD on line 3 is not recommended
 Warning: extension samples/c@1: run.Dockerfile leaves root as the user of the image: line 4: USER root
 hint: ` + "end with \"ARG user_id\", \"ARG group_id\" and \"USER ${user_id}:${group_id}\": the extend step sets both to the user that the image had" + `
 extension samples/c@1: run.Dockerfile does not set the label io.buildpacks.rebasable: an image extended by it counts as not rebasable
 hint: if all that it changes stays the same on another version of the run image, add LABEL io.buildpacks.rebasable=true
+extension samples/d@1: found build.Dockerfile, which extends the build image
 Warning: extension samples/d@1: extend-config.toml: line 2: unknown key "build.argz" (did you mean "args"?)
 Warning: a run.Dockerfile extends the run image, but no run image is known: nothing about it is written to analyzed.toml
+run image: extended by samples/c (Dockerfiles in ` + b.generated() + `)
 `
 	if got := b.log.String(); got != want {
 		t.Errorf("said:\n%s\nwant:\n%s", got, want)
@@ -567,9 +570,9 @@ func TestReadOnlyExtensionsOfRoot(t *testing.T) {
 	b.check(err)
 	for range 2 {
 		b.check(asNobody(func() error {
-			out := &outputs{dir: b.generated(), at: newLayout}
+			out := newOutputs(b.inputs(newLayout))
 			dir, err := out.prepare(m)
-			return errors.Join(err, copyStatic(m, dir), out.keep())
+			return errors.Join(err, copyStatic(m, dir), out.Keep())
 		}))
 	}
 	if after, _ := testhelpers.Tree(m.Dir); after != before {

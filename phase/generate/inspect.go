@@ -6,11 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 	"github.com/cnb-prelude/prelude/platform"
 )
+
+// hintArgs says how build arguments are written.
+const hintArgs = `write each argument as a table of its own: [[run.args]] or [[build.args]], then name = "…" and value = "…"`
 
 // ExtendConfig is the file with build arguments that an extension may leave.
 const ExtendConfig = "extend-config.toml"
@@ -27,14 +34,15 @@ type ExtensionOutput struct {
 	// Contexts are the names of the context directories, by kind of Dockerfile; none: the app directory.
 	Contexts map[buildpack.DockerfileKind]string
 	// Notes are what its author should know.
-	Notes []buildpack.Note
-	// Strays are about what it wrote to the app directory; they are found where it runs, not in its output.
-	Strays []buildpack.Note
+	Notes []dockerfile.Note
+	// AppNotes are about the app directory: what it wrote there, and what its Dockerfiles copy that is not there. An extension that comes
+	// after it may change that.
+	AppNotes []dockerfile.Note
 }
 
 // Dockerfile is one that an extension left.
 type Dockerfile struct {
-	buildpack.Dockerfile
+	dockerfile.Dockerfile
 	// Text is what was checked, and Digest is that of its bytes.
 	Text   []byte
 	Digest string
@@ -56,10 +64,10 @@ func inspect(m *buildpack.Module, dir string) (ExtensionOutput, error) {
 		if data == nil {
 			continue
 		}
-		d, err := buildpack.ParseDockerfile(kind, data)
+		d, err := dockerfile.Parse(kind, data)
 		if err != nil {
 			err = &refusal{err, kind.File(), data}
-			e.Refused = &Dockerfile{buildpack.Dockerfile{Kind: kind}, data, platform.Digest(data)}
+			e.Refused = &Dockerfile{dockerfile.Dockerfile{Kind: kind}, data, platform.Digest(data)}
 			return e, named(fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err))
 		}
 		e.Dockerfiles = append(e.Dockerfiles, Dockerfile{d, data, platform.Digest(data)})
@@ -72,7 +80,7 @@ func inspect(m *buildpack.Module, dir string) (ExtensionOutput, error) {
 	if e.Contexts, err = findContexts(dir); err != nil {
 		return e, named(err)
 	}
-	e.noteNothing()
+	e.noteUnused()
 	return e, nil
 }
 
@@ -100,14 +108,18 @@ func (e *ExtensionOutput) readConfig() error {
 	}
 	config, warnings, err := buildpack.ParseExtendConfig(data)
 	if err != nil {
-		err = &refusal{err, ExtendConfig, data}
+		err = &refusal{withConfigHint(err), ExtendConfig, data}
 		return fmt.Errorf("%s: %w", ExtendConfig, err)
 	}
 	e.Config = config
-	for _, w := range warnings {
-		note := buildpack.Note{Text: fmt.Sprintf("%s: %s", ExtendConfig, w)}
+	for i, w := range warnings {
+		if i == dockerfile.MostNotes {
+			e.Notes = append(e.Notes, dockerfile.Note{Text: fmt.Sprintf("%s: and %d more", ExtendConfig, len(warnings)-i)})
+			break
+		}
+		note := dockerfile.Note{Text: fmt.Sprintf("%s: %s", ExtendConfig, w)}
 		if w.Nearest == "" {
-			note.Hint = "build arguments stand in [[build.args]] and [[run.args]], each with a name and a value"
+			note.Hint = hintArgs
 		}
 		e.Notes = append(e.Notes, note)
 	}
@@ -115,16 +127,33 @@ func (e *ExtensionOutput) readConfig() error {
 	return nil
 }
 
+// withConfigHint adds to an error of an extend-config.toml what to try where its author took arguments for keys, or a shell did not take a
+// line for the end of its here-document.
+func withConfigHint(err error) error {
+	var malformed *tomlconfig.SyntaxError
+	if !errors.As(err, &malformed) {
+		return err
+	}
+	text := strings.TrimSpace(malformed.Text)
+	if mark := dockerfile.HereMark(text); mark != "" {
+		return platform.WithHint(err, dockerfile.HintHere(mark))
+	}
+	if strings.HasSuffix(malformed.Message, "want array") || strings.HasPrefix(malformed.Message, "expected table") {
+		return platform.WithHint(err, hintArgs)
+	}
+	return err
+}
+
 // noteArgs says which build arguments are not used or not set. text is that of extend-config.toml, if there is one.
 func (e *ExtensionOutput) noteArgs(text []byte) {
 	for _, kind := range buildpack.DockerfileKinds() {
-		var of *buildpack.Dockerfile
+		var of *dockerfile.Dockerfile
 		for i := range e.Dockerfiles {
 			if e.Dockerfiles[i].Kind == kind {
 				of = &e.Dockerfiles[i].Dockerfile
 			}
 		}
-		e.Notes = append(e.Notes, e.Config.ArgNotes(kind, of, text)...)
+		e.Notes = append(e.Notes, dockerfile.ArgNotes(e.Config, kind, of, text)...)
 	}
 }
 
@@ -139,7 +168,7 @@ func readOutput(dir, name string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file of its own but a %s", name, files.TypeOf(info.Mode()))
 	}
-	data, err := files.Read(path, files.Config)
+	data, err := files.Read(path, dockerfile.MaxBytes)
 	if data == nil && err == nil {
 		data = []byte{}
 	}
@@ -171,7 +200,7 @@ func findContexts(dir string) (map[buildpack.DockerfileKind]string, error) {
 	return found, nil
 }
 
-// isContext says whether a context directory is there, and refuses what must not be used as one (B41, B43).
+// isContext reports whether a context directory is there, and refuses what must not be used as one (B41, B43).
 func isContext(dir, name string) (bool, error) {
 	path := filepath.Join(dir, name)
 	info, err := os.Lstat(path)
@@ -183,6 +212,9 @@ func isContext(dir, name string) (bool, error) {
 	}
 	return true, checkContext(path)
 }
+
+// deepestContext is how many levels of directories may lie within each other.
+const deepestContext = 100
 
 // checkContext refuses devices, pipes and links that lead out of a context.
 func checkContext(dir string) error {
@@ -203,7 +235,10 @@ func checkContext(dir string) error {
 		if err != nil {
 			return err
 		}
-		shown := filepath.Join(filepath.Base(dir), name)
+		shown := tidy.Name(filepath.Join(filepath.Base(dir), name))
+		if strings.Count(name, "/") >= deepestContext {
+			return fmt.Errorf("%s is nested more than %d levels deep, the most that there may be in a context", shown, deepestContext)
+		}
 		switch mode := info.Mode(); {
 		case mode.IsRegular() || mode.IsDir():
 			return nil
@@ -221,11 +256,12 @@ func checkLink(root *os.Root, name, shown string) error {
 	if err != nil {
 		return err
 	}
+	to := tidy.Name(target)
 	if filepath.IsAbs(target) || !filepath.IsLocal(filepath.Join(filepath.Dir(name), target)) {
-		return fmt.Errorf("%s is a link to %s, out of its context", shown, target)
+		return fmt.Errorf("%s is a link to %s, out of its context", shown, to)
 	}
 	if _, err := root.Stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is a link to %s, which cannot be followed within its context: %w", shown, target, err)
+		return fmt.Errorf("%s is a link to %s, which cannot be followed within its context: %w", shown, to, err)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func splitPlan(plan []buildpack.PlanEntry, extensions []*buildpack.Module) PlanS
 	given := make([]bool, len(plan))
 	for i, m := range extensions {
 		for place, entry := range plan {
-			if given[place] || !lists(entry, m) {
+			if given[place] || !isProvider(entry, m) {
 				continue
 			}
 			given[place] = true
@@ -45,7 +45,7 @@ func splitPlan(plan []buildpack.PlanEntry, extensions []*buildpack.Module) PlanS
 	return split
 }
 
-// lists says whether an entry lists an extension as a provider.
-func lists(entry buildpack.PlanEntry, m *buildpack.Module) bool {
+// isProvider reports whether an entry lists an extension as a provider.
+func isProvider(entry buildpack.PlanEntry, m *buildpack.Module) bool {
 	return slices.ContainsFunc(entry.Providers, func(p buildpack.Provider) bool { return p.Extension && p.ID == m.ID })
 }

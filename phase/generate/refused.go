@@ -54,15 +54,15 @@ func forgetRefused(in platform.Inputs) {
 
 // refusedPath is empty if the layers directory is below the generated one, which holds only what has been checked.
 func refusedPath(in platform.Inputs) string {
-	layers, generated := resolved(in.LayersDir), resolved(in.GeneratedDir)
+	layers, generated := withoutLinks(in.LayersDir), withoutLinks(in.GeneratedDir)
 	if below, err := filepath.Rel(generated, layers); err == nil && filepath.IsLocal(below) {
 		return ""
 	}
 	return filepath.Join(in.LayersDir, refusedFile)
 }
 
-// resolved is a path without links, as far as it leads somewhere.
-func resolved(path string) string {
+// withoutLinks is a path with its links followed, or the path itself if it leads nowhere.
+func withoutLinks(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
 	}

@@ -96,12 +96,12 @@ func restored(in platform.Inputs, r Request) (Request, error) {
 		return r, nil
 	}
 	var err error
-	if same(in.PlanPath, notes.Plan) {
+	if hasDigest(in.PlanPath, notes.Plan) {
 		if r.Plan, err = restoredPlan(r.Plan, r.Earlier); err != nil {
 			return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
 		}
 	}
-	if same(in.AnalyzedPath, notes.Analyzed) {
+	if hasDigest(in.AnalyzedPath, notes.Analyzed) {
 		if r.Analyzed, err = r.Analyzed.WithImages(notes.Images); err != nil {
 			return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
 		}
@@ -151,7 +151,8 @@ func DetectedPlan(in platform.Inputs, r Request) ([]byte, error) {
 	return text, nil
 }
 
-func same(path, wanted string) bool {
+// hasDigest reports whether a file has the bytes of a digest.
+func hasDigest(path, wanted string) bool {
 	data, err := files.Read(path, files.Result)
 	return err == nil && platform.Digest(data) == wanted
 }
@@ -171,9 +172,9 @@ func RemoveEarlier(in platform.Inputs) error {
 	if err != nil {
 		return err
 	}
-	out := &outputs{dir: in.GeneratedDir, at: in.PlatformAPI}
-	if err := out.setAsideAll(stale); err != nil {
-		return errors.Join(err, out.discard())
+	out := newOutputs(in)
+	if err := out.SetAside(stale...); err != nil {
+		return errors.Join(err, out.Discard())
 	}
-	return errors.Join(out.keep(), os.Remove(in.GeneratedMetadataPath))
+	return errors.Join(out.Keep(), os.Remove(in.GeneratedMetadataPath))
 }

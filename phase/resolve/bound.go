@@ -3,8 +3,6 @@ package resolve
 import (
 	"fmt"
 	"strings"
-
-	"github.com/cnb-prelude/prelude/buildpack"
 )
 
 // To find the first candidate that passes is NP-hard: of the versions of an id the first one counts, which makes choices depend
@@ -15,33 +13,28 @@ import (
 // candidates of any length.
 const mostChoices = 5000
 
-// boundError says that it could not be found out, with the steps that may be spent, whether a group of the order passes.
+// boundError says that the steps that may be spent did not suffice to find out whether a group of the order passes.
 type boundError struct {
-	// Group is the index of the group in the order, Elements are what it names.
-	Group    int
-	Elements []buildpack.Ref
+	// Group is the number of the group in the order, from 1; Names are the first modules that it names.
+	Group int
+	Names []string
 }
 
 // Error names the group of the order and what can be done.
 func (e *boundError) Error() string {
-	const shown = 3
-	var names []string
-	for _, ref := range e.Elements[:min(shown, len(e.Elements))] {
-		names = append(names, ref.String())
-	}
-	if more := len(e.Elements) - shown; more > 0 {
-		names = append(names, fmt.Sprintf("%d more", more))
-	}
 	return fmt.Sprintf("group %d of the order (%s) allows more combinations than can be tried. "+
-		"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives",
-		e.Group+1, strings.Join(names, ", "))
+		"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives", e.Group, strings.Join(e.Names, ", "))
 }
 
 func (s *searcher) bound() error {
-	e := &boundError{Group: s.current}
+	e := &boundError{Group: s.current + 1}
 	for n := s.roots[s.current]; n != nil; n = n.next {
+		if len(e.Names) == 3 {
+			e.Names[2] = "…"
+			break
+		}
 		if n.extensions == nil {
-			e.Elements = append(e.Elements, n.element.Ref)
+			e.Names = append(e.Names, n.element.Ref.String())
 		}
 	}
 	return e

@@ -114,11 +114,17 @@ func (c collector) order(order buildpack.Order, within []buildpack.Ref) {
 
 func (c collector) element(e buildpack.Element, within []buildpack.Ref) {
 	m, err := c.source.Module(e.Ref)
-	switch {
-	case err != nil || slices.Contains(within, e.Ref):
+	if err != nil {
 		c.broken[idOf(e.Ref)] = true
 		return
-	case c.limits.excludes(e, m):
+	}
+	if c.limits.excludes(e, m) {
+		return
+	}
+	if at := slices.Index(within, e.Ref); at >= 0 { // every composite of the cycle leads there
+		for _, ref := range within[at:] {
+			c.broken[idOf(ref)] = true
+		}
 		return
 	}
 	as := occurrence{e.Ref, !m.IsComposite() && (e.Optional || m.IsExtension())}
@@ -156,7 +162,7 @@ func (s *searcher) strikeOut() error {
 	if s.unplanned++; s.unplanned != tryUnion {
 		return nil
 	}
-	if err := s.detectAll(s.union()); err != nil {
+	if err := s.ask(s.union(), false); err != nil {
 		return err
 	}
 	var passing []Member
@@ -182,7 +188,7 @@ func (s *searcher) strikeOut() error {
 		}
 	}
 	p := newProblem(Participants(passing), spans)
-	p.strike(p.alive)
+	p.strike(p.alive, nil)
 	s.struck = map[buildpack.Ref]bool{}
 	for i, m := range passing {
 		s.struck[m.Module.Ref] = !p.anyAlive(p.alive, i)

@@ -401,15 +401,13 @@ func TestTooHard(t *testing.T) {
 			}
 			_, err := s.group(1)
 			var bound *boundError
-			if !errors.As(err, &bound) || bound.Group != 1 || len(bound.Elements) != 25 {
+			if !errors.As(err, &bound) || bound.Group != 2 || len(bound.Names) != 3 {
 				t.Fatalf("%+v", err)
 			}
 		})
 	}
-	err := &boundError{Group: 1, Elements: []buildpack.Ref{
-		sketched("a@1", buildpack.KindBuildpack), sketched("b@1", buildpack.KindBuildpack), sketched("c@1", buildpack.KindBuildpack), sketched("d@1", buildpack.KindBuildpack),
-	}}
-	want := "group 2 of the order (a@1, b@1, c@1, 1 more) allows more combinations than can be tried. " +
+	err := &boundError{Group: 2, Names: []string{"a@1", "b@1", "…"}}
+	want := "group 2 of the order (a@1, b@1, …) allows more combinations than can be tried. " +
 		"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives"
 	if err.Error() != want {
 		t.Errorf("got  %s\nwant %s", err, want)
@@ -426,7 +424,7 @@ func TestCandidateWithoutEnd(t *testing.T) {
 	w, order, _ := k.world(t)
 	_, err := Search(order, nil, Limits{}, newHastySource(w, rand.New(rand.NewPCG(seed, 0))))
 	var bound *boundError
-	if !errors.As(err, &bound) || bound.Group != 1 {
+	if !errors.As(err, &bound) || bound.Group != 2 {
 		t.Errorf("%v", err)
 	}
 }

@@ -135,7 +135,7 @@ func Search(order, extensions buildpack.Order, limits Limits, source Source) (*A
 		}
 	}
 	if found == nil {
-		if err := s.detectAll(s.reached); err != nil {
+		if err := s.ask(s.reached, false); err != nil {
 			return nil, err
 		}
 	}

@@ -43,7 +43,7 @@ func Solve(participants []Participant) *Trial {
 func solve(participants []Participant, most int) (*Trial, int) {
 	p := newProblem(participants, places(len(participants)))
 	p.most = most
-	if len(participants) > 0 && p.strike(p.alive) && p.pick(0, p.alive) {
+	if len(participants) > 0 && p.strike(p.alive, nil) && p.pick(0, p.alive) {
 		return p.trial(), p.steps
 	}
 	return nil, p.steps
@@ -64,19 +64,7 @@ type Unmet struct {
 func StrikeOut(participants []Participant) [][][]Unmet {
 	p := newProblem(participants, places(len(participants)))
 	reasons := make([][]Unmet, len(p.alternatives))
-	for round, found := 1, true; found && p.steps <= p.most; round++ {
-		found = false
-		p.reach(p.alive)
-		for i, alt := range p.alternatives {
-			if p.alive[i] && !p.met(alt) {
-				found = true
-				reasons[i] = p.unmet(alt, round)
-			}
-		}
-		for i := range p.alive {
-			p.alive[i] = reasons[i] == nil
-		}
-	}
+	p.strike(p.alive, func(i, round int) { reasons[i] = p.unmet(p.alternatives[i], round) })
 	all := make([][][]Unmet, len(participants))
 	for m := range participants {
 		all[m] = reasons[p.from[m]:p.from[m+1]]
@@ -86,14 +74,13 @@ func StrikeOut(participants []Participant) [][][]Unmet {
 
 // unmet are the names of an alternative that are not met.
 func (p *problem) unmet(alt alternative, round int) (all []Unmet) {
-	at := p.spans[alt.of]
 	for _, name := range alt.needs {
-		if p.first[name] >= at.to {
+		if p.first[name] >= p.spans[alt.of].to {
 			all = append(all, Unmet{p.names[name], true, round})
 		}
 	}
 	for _, name := range alt.offers {
-		if p.last[name] <= at.from {
+		if p.last[name] <= p.spans[alt.of].from {
 			all = append(all, Unmet{p.names[name], false, round})
 		}
 	}
@@ -112,8 +99,7 @@ type problem struct {
 	from         []int
 	// alive has, for each alternative, whether it is not struck out. It is where the search begins.
 	alive []bool
-	// levels are those of the search, picked its picks.
-	levels [][]bool
+	// picked are the alternatives picked so far.
 	picked []int
 	// first and last are, by name, where an alternative that is left may provide it, and where one may require it.
 	first, last []int
@@ -171,7 +157,6 @@ func newProblem(participants []Participant, spans []span) *problem {
 	p.from = append(p.from, len(p.alternatives))
 	p.alive = slices.Repeat([]bool{true}, len(p.alternatives))
 	p.first, p.last = make([]int, len(numbers)), make([]int, len(numbers))
-	p.levels = make([][]bool, len(participants))
 	return p
 }
 
@@ -197,23 +182,19 @@ func (p *problem) pick(m int, alive []bool) bool {
 		p.alive = alive
 		return true
 	}
-	if p.levels[m] == nil {
-		p.levels[m] = make([]bool, len(alive))
-	}
-	next := p.levels[m]
 	from, to := p.from[m], p.from[m+1]
 	for a := from; a < to && p.steps <= p.most; a++ {
 		p.picked[m] = a
 		if !alive[a] && !p.mayDropOut(m, m) {
 			continue
 		}
-		copy(next, alive)
+		next := slices.Clone(alive)
 		others := false
 		for b := from; b < to; b++ {
 			others = others || b != a && alive[b]
 			next[b] = next[b] && b == a
 		}
-		if (!others && m > 0 || p.strike(next) && p.viable(m, next)) && p.pick(m+1, next) {
+		if (!others && m > 0 || p.strike(next, nil) && p.viable(m, next)) && p.pick(m+1, next) {
 			return true
 		}
 	}
@@ -243,15 +224,18 @@ func (p *problem) anyAlive(alive []bool, m int) bool {
 	return slices.Contains(alive[p.from[m]:p.from[m+1]], true)
 }
 
-// strike strikes out the alternatives with a name that is not met by those that are left, until there are no more. It reports
-// whether the steps sufficed.
-func (p *problem) strike(alive []bool) bool {
-	for found := true; found && p.steps <= p.most; {
+// strike strikes out the alternatives with a name that is not met by those that are left, until there are no more. It tells of each
+// in which round that was, if it is asked to, and reports whether the steps sufficed.
+func (p *problem) strike(alive []bool, tell func(alternative, round int)) bool {
+	for round, found := 1, true; found && p.steps <= p.most; round++ {
 		found = false
 		p.reach(alive)
 		for i, alt := range p.alternatives {
 			if alive[i] && !p.met(alt) {
 				alive[i], found = false, true
+				if tell != nil {
+					tell(i, round)
+				}
 			}
 		}
 	}

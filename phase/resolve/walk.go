@@ -67,7 +67,7 @@ func (s *searcher) group(i int) (*Resolution, error) {
 	if !errors.As(err, &bound) {
 		return found, err
 	}
-	if err := s.detectAll(s.union()); err != nil {
+	if err := s.ask(s.union(), false); err != nil {
 		return nil, err
 	}
 	for _, d := range s.decided[decided:] {
@@ -249,12 +249,6 @@ func (s *searcher) detect(members []Member) error {
 	return s.ask(members, !s.limits.Trace)
 }
 
-// detectAll fills in all detections.
-func (s *searcher) detectAll(members []Member) error {
-	s.fill(members)
-	return s.ask(members, false)
-}
-
 func (s *searcher) fill(members []Member) {
 	for i, m := range members {
 		members[i].Detection = s.detection(m.Module)
@@ -263,6 +257,7 @@ func (s *searcher) fill(members []Member) {
 
 // ask has the source detect what is not known yet. With early, a required module that said no is answer enough.
 func (s *searcher) ask(members []Member, early bool) error {
+	s.fill(members)
 	var needs []Need
 	asked := map[buildpack.Ref]bool{} // a module may be listed twice, as a required and as an optional one
 	for _, m := range members {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
@@ -29,12 +30,11 @@ type buildah struct {
 
 func (b buildah) pull(ctx context.Context, image string) (picture, error) {
 	tls := fmt.Sprintf("--tls-verify=%t", b.tlsVerify)
-	source := image
-	switch {
-	case filepath.IsAbs(image):
-		layout, _, _ := strings.Cut(image, "@")
-		source = "oci:" + layout
-	case strings.Contains(image, "@"): // it is the same for ever
+	source, err := sourceOf(image)
+	if err != nil {
+		return picture{}, err
+	}
+	if !filepath.IsAbs(image) && strings.Contains(image, "@") { // it is the same for ever
 		if found, err := b.find(ctx, image); err == nil {
 			return found, nil
 		}
@@ -44,6 +44,20 @@ func (b buildah) pull(ctx context.Context, image string) (picture, error) {
 		return b.find(ctx, id)
 	}
 	return earlier(ctx, b, b.log, image, err)
+}
+
+// sourceOf is where buildah is told to take an image from: a path is an OCI layout, and anything else is in a registry. With docker: it does not
+// read a tag and a digest together; the digest says all.
+func sourceOf(image string) (string, error) {
+	bare, _, hasDigest := strings.Cut(image, "@")
+	switch {
+	case filepath.IsAbs(image):
+		return "oci:" + bare, nil
+	case !hasDigest:
+		return "docker://" + image, nil
+	}
+	digest, err := name.NewDigest(image)
+	return "docker://" + digest.Name(), err
 }
 
 func (b buildah) find(ctx context.Context, image string) (picture, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	rules "github.com/cnb-prelude/prelude/buildpack/dockerfile"
 )
 
 // dockerfile is what has to be known of a Dockerfile to build it and to remember what came of it.
@@ -24,7 +25,7 @@ type dockerfile struct {
 
 // parse reads a Dockerfile, which has to be one that generation could have left.
 func parse(kind buildpack.DockerfileKind, text []byte) (dockerfile, error) {
-	checked, err := buildpack.ParseDockerfile(kind, text)
+	checked, err := rules.Parse(kind, text)
 	if err != nil {
 		return dockerfile{}, err
 	}

@@ -501,6 +501,27 @@ func (c changing) build(ctx context.Context, b build) (picture, int, error) {
 	return c.memory.build(ctx, b)
 }
 
+// Images come from registries, whatever the name says, and from layouts that platforms name by their paths.
+func TestSourceOf(t *testing.T) {
+	digest := "@sha256:" + strings.Repeat("0a", 32)
+	for image, want := range map[string]string{
+		"/layouts/run" + digest:           "oci:/layouts/run",
+		"/layouts/run":                    "oci:/layouts/run",
+		"registry.example/run:1":          "docker://registry.example/run:1",
+		"docker:27":                       "docker://docker:27",
+		"registry.example/run:1" + digest: "docker://registry.example/run" + digest,
+		"registry.example:5/run" + digest: "docker://registry.example:5/run" + digest,
+		"containers-storage:run":          "docker://containers-storage:run",
+	} {
+		if got, err := sourceOf(image); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", image, got, err, want)
+		}
+	}
+	if got, err := sourceOf("run@sha256:00"); err == nil {
+		t.Errorf("a digest that is none: %s", got)
+	}
+}
+
 func TestHostileKeys(t *testing.T) {
 	fine := fmt.Sprintf("kind = \"run\"\nextension = \"a/b\"\npath = \"a_b/run.Dockerfile\"\ninstructions = 1\ndigest = %q\n", platform.Digest(nil))
 	top := "version = 1\n[run-image]\nimage = \"run\"\n[build-image]\nreference = \"build\"\n"
@@ -509,7 +530,10 @@ func TestHostileKeys(t *testing.T) {
 		{"a layout", strings.Replace(top, `"run"`, `"/layouts/run@sha256:1"`, 1), ""},
 		{"no image", "version = 1\n", "run-image.image is missing"},
 		{"an option", strings.Replace(top, `"run"`, `"--help"`, 1), `run-image.image: "--help" is no image`},
-		{"an image that is none", strings.Replace(top, `"run"`, `"a b"`, 1), "run-image.image: could not parse"},
+		{"an image that is none", strings.Replace(top, `"run"`, `"a b"`, 1), `run-image.image: "a b" is not the name of an image`},
+		{"an image elsewhere than in a registry", strings.Replace(top, `"run"`, `"dir:/srv"`, 1), `run-image.image: "dir:/srv" is not the name of an image: dir: is a transport`},
+		{"a switch to a file", top + "[[dockerfiles]]\n" + fine + "from = \"docker-archive:/srv/image.tar\"\n", `from: "docker-archive:/srv/image.tar" is not the name of an image`},
+		{"a switch to a path, which platforms only may name", top + "[[dockerfiles]]\n" + fine + "from = \"/srv/layout\"\n", `from: "/srv/layout" is not the name of an image: it is a path`},
 		{"control characters", strings.Replace(top, `"run"`, `"run\u001b[2J"`, 1), "run-image.image: \"run\\x1b[2J\" is no image"},
 		{"no digest", top + "[[dockerfiles]]\n" + strings.Replace(fine, "digest = ", "other = ", 1), `a_b/run.Dockerfile: digest: ""`},
 		{"a short digest", top + "[[dockerfiles]]\n" + strings.Replace(fine, "sha256:e3", "sha256:", 1), "digest: "},

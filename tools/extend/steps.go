@@ -10,9 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
 	"github.com/cnb-prelude/prelude/buildpack"
+	rules "github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -90,6 +89,11 @@ func check(d platform.GeneratedDockerfile) error {
 	case d.From != "" && d.Kind == buildpack.BuildDockerfile:
 		return fmt.Errorf("from: a build image cannot be switched")
 	}
+	if d.From != "" { // an extension's word: never a path
+		if err := rules.CheckImageName(d.From); err != nil {
+			return fmt.Errorf("from: %q is not the name of an image: %w", d.From, err)
+		}
+	}
 	for _, arg := range d.Args {
 		switch {
 		case !plain(arg.Name) || strings.ContainsRune(arg.Name, '='):
@@ -110,11 +114,13 @@ func checkImage(image string) error {
 	if !plain(image) || strings.HasPrefix(image, "-") {
 		return fmt.Errorf("%q is no image", image)
 	}
-	if filepath.IsAbs(image) {
+	if filepath.IsAbs(image) { // a layout, as platforms name images in that mode
 		return nil
 	}
-	_, err := name.ParseReference(image)
-	return err
+	if err := rules.CheckImageName(image); err != nil {
+		return fmt.Errorf("%q is not the name of an image: %w", image, err)
+	}
+	return nil
 }
 
 // plain says whether text is some, and can be printed as it is.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/internal/tidy"
@@ -39,13 +40,13 @@ type Extension struct {
 // printedKept is how many bytes of what an extension prints are kept from the beginning, and how many from the end.
 const printedKept = 16 << 10
 
-// extendAll runs all extensions, in the order of the group.
-func (g Generator) extendAll(ctx context.Context, result *Result, out *outputs) error {
+// runExtensions runs all extensions, in the order of the group.
+func (g Generator) runExtensions(ctx context.Context, result *Result, out *outputs) error {
 	for i, m := range result.Request.Extensions {
 		result.Extensions = append(result.Extensions, Extension{Static: !invoke.HasGenerate(m), Given: result.Split.Given[i], Started: time.Now()})
 		e := &result.Extensions[i]
 		e.Module = m
-		e.Err = g.extend(ctx, e, out)
+		e.Err = g.runExtension(ctx, e, out)
 		e.Ended = time.Now()
 		if e.Err != nil {
 			return e.Err
@@ -54,30 +55,36 @@ func (g Generator) extendAll(ctx context.Context, result *Result, out *outputs) 
 	return unchanged(result.Extensions)
 }
 
-// extend runs one extension, or copies its static output, and checks the output.
-func (g Generator) extend(ctx context.Context, e *Extension, out *outputs) error {
+// runExtension runs one extension, or copies its static output, and checks the output.
+func (g Generator) runExtension(ctx context.Context, e *Extension, out *outputs) error {
 	dir, err := out.prepare(e.Module)
 	if err != nil {
 		return generationFailed(err)
 	}
 	before := findStrays(g.Environment.App)
-	if err := g.fill(ctx, e, dir); err != nil {
+	if err := g.makeOutput(ctx, e, dir); err != nil {
 		return err
 	}
 	e.ExtensionOutput, err = inspect(e.Module, dir)
-	e.Strays = findStrays(g.Environment.App).since(before, g.Environment.App)
+	e.AppNotes = findStrays(g.Environment.App).since(before, g.Environment.App)
 	if err != nil {
 		return generationFailed(err)
 	}
-	g.say(e.ExtensionOutput)
+	e.AppNotes = append(e.AppNotes, e.missingSources(g.Environment.App, g.Inputs.PlatformAPI)...)
+	g.logFound(e.ExtensionOutput)
+	g.logNotes(e.ExtensionOutput)
 	return nil
 }
 
-// fill has an extension's output made, by its bin/generate or as a copy of its own files.
-func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
+// makeOutput has an extension's output made, by its bin/generate or as a copy of its own files.
+func (g Generator) makeOutput(ctx context.Context, e *Extension, dir string) error {
 	if e.Static {
 		if err := copyStatic(e.Module, dir); err != nil {
-			return generationFailed(fmt.Errorf("extension %s: %w", e.Module.Ref, err))
+			err = fmt.Errorf("extension %s: %w", e.Module.Ref, err)
+			if info, other := os.Stat(filepath.Join(e.Module.Dir, "generate")); other == nil && info.Mode().IsRegular() {
+				err = platform.WithHint(err, "the directory generate has files to copy; an executable is called bin/generate")
+			}
+			return generationFailed(err)
 		}
 		return nil
 	}
@@ -95,7 +102,11 @@ func (g Generator) fill(ctx context.Context, e *Extension, dir string) error {
 	if ended := platform.Interrupted(ctx); ended != nil {
 		return ended
 	}
-	return &platform.Exit{Code: platform.CodeGenerateBuildpack, Action: "generate", Err: fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, err)}
+	err = fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, err)
+	if hint := failureHint(e.Module, err); hint != "" {
+		err = platform.WithHint(err, hint)
+	}
+	return &platform.Exit{Code: platform.CodeGenerateBuildpack, Action: "generate", Err: err}
 }
 
 // copyStatic copies what an extension without bin/generate brings in its own generate directory to its output. The
@@ -117,11 +128,11 @@ func copyStatic(m *buildpack.Module, output string) error {
 	return files.CopyTree(from, output)
 }
 
-// say logs the notes for the author of an extension.
-func (g Generator) say(e ExtensionOutput) {
-	notes := slices.Concat(e.Notes, e.Strays)
+// logNotes logs the notes for the author of an extension.
+func (g Generator) logNotes(e ExtensionOutput) {
+	notes := slices.Concat(e.Notes, e.AppNotes)
 	if len(e.Contexts) > 0 && !byExtension(g.Inputs.PlatformAPI) {
-		notes = append(notes, buildpack.Note{
+		notes = append(notes, dockerfile.Note{
 			Text: fmt.Sprintf("it left a build context, which Platform API %s has no place for: the app directory will be the context", g.Inputs.PlatformAPI),
 			Hint: "contexts need Platform API 0.13 or newer",
 		})
@@ -145,7 +156,7 @@ func unchanged(all []Extension) error {
 		if err != nil {
 			return err
 		}
-		again.Strays = e.Strays
+		again.AppNotes = e.AppNotes
 		if !reflect.DeepEqual(e.ExtensionOutput, again) {
 			return fmt.Errorf("extension %s: its output was changed by an extension that came after it", e.Module.Ref)
 		}

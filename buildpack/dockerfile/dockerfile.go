@@ -1,13 +1,11 @@
-package buildpack
+package dockerfile
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,42 +13,30 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
+	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// DockerfileKind says which image a Dockerfile extends.
-type DockerfileKind string
-
-// The kinds of Dockerfile.
-const (
-	BuildDockerfile DockerfileKind = "build"
-	RunDockerfile   DockerfileKind = "run"
-)
-
-// DockerfileKinds are both kinds, in the order in which an extension's Dockerfiles are listed.
-func DockerfileKinds() []DockerfileKind { return []DockerfileKind{BuildDockerfile, RunDockerfile} }
-
-// File is the name of the Dockerfile in an extension's output: "build.Dockerfile" or "run.Dockerfile".
-func (k DockerfileKind) File() string { return string(k) + ".Dockerfile" }
-
 // Dockerfile is a generated Dockerfile that passed its checks, as far as generation has to know it.
 type Dockerfile struct {
-	Kind DockerfileKind
+	Kind buildpack.DockerfileKind
 	// From is the image after FROM if the Dockerfile switches the run image; empty if it extends the base_image argument.
 	From string
 	// Instructions is the number of instructions after FROM.
 	Instructions int
 	// Args are declared below FROM.
 	Args []DeclaredArg
+	// Sources have to be in the build context.
+	Sources []Source
 	// Notes are worth saying, but nothing is wrong enough to stop.
 	Notes []Note
 }
 
-// Switches says whether the Dockerfile switches the run image.
+// Switches reports whether the Dockerfile switches the run image.
 func (d Dockerfile) Switches() bool { return d.From != "" }
 
-// DockerfileError says what is wrong with a Dockerfile, and where.
-type DockerfileError struct {
+// Error says what is wrong with a Dockerfile, and where.
+type Error struct {
 	// Line is counted from 1; 0 if there is no line to blame.
 	Line int
 	// Text of that line.
@@ -62,7 +48,7 @@ type DockerfileError struct {
 }
 
 // Error is "<message>: line 2: <text of the line>".
-func (e *DockerfileError) Error() string {
+func (e *Error) Error() string {
 	if e.Line == 0 {
 		return e.Message
 	}
@@ -70,7 +56,7 @@ func (e *DockerfileError) Error() string {
 }
 
 // Hint is what to try; empty if nothing comes to mind.
-func (e *DockerfileError) Hint() string { return e.hint }
+func (e *Error) Hint() string { return e.hint }
 
 // baseImage is the argument through which the extend step names the image to extend.
 const baseImage = "base_image"
@@ -81,6 +67,10 @@ const (
 	hintEscaped   = `in a heredoc whose word is quoted (<<'EOF') a $ needs no backslash: write FROM ${base_image}`
 	hintBuildFrom = `start with the two lines "ARG base_image" and "FROM ${base_image}"`
 	hintRunFrom   = `write FROM ${base_image} to extend the run image, or the name of an image to switch to it`
+	hintImage     = `write the name of an image in a registry, such as registry.example/run:1`
+	hintTemplate  = `it looks like a template: have bin/generate put the image's name in its place`
+	hintAppended  = `two parts of bin/generate have probably been appended to one file: have ARG base_image and FROM written once, by the first of them`
+	hintHere      = `if bin/generate ends a here-document (<<%[1]s) with that line, nothing may stand before or after %[1]s on it, not even a blank; after <<-%[1]s tabs may stand before it`
 	hintArgs      = `move the other ARG below FROM, where it also can be used`
 	hintStages    = `put what another stage would prepare into the build context, or let bin/generate prepare it`
 	hintEmpty     = `to extend nothing, leave no file`
@@ -88,22 +78,22 @@ const (
 
 // source is a Dockerfile while it is judged.
 type source struct {
-	kind   DockerfileKind
+	kind   buildpack.DockerfileKind
 	lines  []string
 	escape rune
 	args   []instructions.ArgCommand // before FROM
 	stage  instructions.Stage
 }
 
-// ParseDockerfile checks a generated Dockerfile (docs/reference.md, "Generation") and returns what generation has to know of it. Its errors
-// are *DockerfileError.
-func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
+// Parse checks a generated Dockerfile (docs/reference.md, "Generation") and returns what generation has to know of it. Its errors
+// are *Error.
+func Parse(kind buildpack.DockerfileKind, data []byte) (Dockerfile, error) {
 	s, err := readDockerfile(kind, data)
 	if err != nil {
 		return Dockerfile{}, err
 	}
-	d := Dockerfile{Kind: kind, Instructions: len(s.stage.Commands), Args: s.declared()}
-	if kind == BuildDockerfile {
+	d := Dockerfile{Kind: kind, Instructions: len(s.stage.Commands), Args: s.declared(), Sources: s.sources()}
+	if kind == buildpack.BuildDockerfile {
 		err = s.checkBuildBase()
 	} else {
 		d.From, err = s.switched()
@@ -116,10 +106,13 @@ func ParseDockerfile(kind DockerfileKind, data []byte) (Dockerfile, error) {
 }
 
 // readDockerfile demands what is the same for both kinds: that it can be read, and has one stage.
-func readDockerfile(kind DockerfileKind, data []byte) (source, error) {
+func readDockerfile(kind buildpack.DockerfileKind, data []byte) (source, error) {
+	if err := checkSize(kind, data); err != nil {
+		return source{}, err
+	}
 	s := source{kind: kind, lines: strings.Split(string(data), "\n")}
 	if at := bytes.IndexByte(data, 0); at >= 0 {
-		return s, &DockerfileError{Message: fmt.Sprintf("%s is not text: byte %d is 0", kind.File(), at+1)}
+		return s, &Error{Message: fmt.Sprintf("%s is not text: byte %d is 0", kind.File(), at+1)}
 	}
 	tree, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
@@ -131,12 +124,26 @@ func readDockerfile(kind DockerfileKind, data []byte) (source, error) {
 	}
 	switch {
 	case len(stages) == 0:
-		return s, &DockerfileError{Message: kind.File() + " should have at least one stage", hint: hintEmpty}
+		return s, &Error{Message: kind.File() + " should have at least one stage", hint: hintEmpty}
 	case len(stages) > 1:
-		return s, s.wrong(kind.File()+" is not permitted to use multistage build", stages[1].Location, hintStages)
+		hint := hintStages
+		if !stagesAreUsed(stages) {
+			hint = hintAppended
+		}
+		return s, s.wrong(kind.File()+" is not permitted to use multistage build", stages[1].Location, hint)
 	}
 	s.escape, s.args, s.stage = tree.EscapeToken, args, stages[0]
 	return s, nil
+}
+
+// stagesAreUsed reports whether one of several stages has a name or is copied from, so that there are several on purpose.
+func stagesAreUsed(stages []instructions.Stage) bool {
+	return slices.ContainsFunc(stages, func(s instructions.Stage) bool {
+		return s.Name != "" || slices.ContainsFunc(s.Commands, func(command instructions.Command) bool {
+			c, isCopy := command.(*instructions.CopyCommand)
+			return isCopy && c.From != ""
+		})
+	})
 }
 
 // checkBuildBase demands that a build.Dockerfile extends the base_image argument and declares nothing else before it.
@@ -186,16 +193,29 @@ func (s source) switched() (string, error) {
 	case image == "":
 		return wrong("run.Dockerfile names no image in FROM", hintExpanded)
 	}
+	if err := CheckImageName(image); err != nil {
+		hint := hintImage
+		if strings.Contains(image, "{{") {
+			hint = hintTemplate
+		}
+		return wrong(fmt.Sprintf("run.Dockerfile has %s in FROM, which is not the name of an image: %s", quoted(image), err), hint)
+	}
 	return image, nil
 }
 
-// printable says whether a word is text that people can read.
+// printable reports whether a word is text that people can read.
 func printable(word string) bool {
 	return utf8.ValidString(word) && !strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// expand removes quotes as an extend step would, and says which variables a word uses.
+// longestWord is how many bytes a word may have that is looked into: the time for that grows with the square of them.
+const longestWord = 4 << 10
+
+// expand removes quotes as an extend step would, and returns the variables that a word uses.
 func (s source) expand(word string) (text string, variables []string, err error) {
+	if len(word) > longestWord {
+		return "", nil, fmt.Errorf("it has %d bytes", len(word))
+	}
 	if !printable(word) { // the lexer complains about such to the process's stderr
 		return "", nil, fmt.Errorf("%q is not text", word)
 	}
@@ -214,11 +234,6 @@ func (s source) expand(word string) (text string, variables []string, err error)
 // a shell can do to a variable would make another value of it.
 var baseImageArg = pattern(`^\$(?:base_image|\{base_image(?::?[-?][^{}$]*)?\})$`)
 
-// pattern is a regular expression that is compiled when it is first needed; most runs see no Dockerfile.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
-
 func isBaseImage(from string) bool {
 	if inner, quoted := strings.CutPrefix(from, `"`); quoted {
 		from = strings.TrimSuffix(inner, `"`)
@@ -228,12 +243,12 @@ func isBaseImage(from string) bool {
 
 // wrong is an error about an instruction.
 func (s source) wrong(message string, at []parser.Range, hint string) error {
-	e := &DockerfileError{Message: message, hint: hint}
-	e.Line, e.Text = s.place(at)
+	e := &Error{Message: message, hint: hint}
+	e.Line, e.Text = s.lineAt(at)
 	return e
 }
 
-func (s source) place(at []parser.Range) (line int, text string) {
+func (s source) lineAt(at []parser.Range) (line int, text string) {
 	if len(at) == 0 || at[0].Start.Line < 1 || at[0].Start.Line > len(s.lines) {
 		return 0, ""
 	}
@@ -243,12 +258,18 @@ func (s source) place(at []parser.Range) (line int, text string) {
 
 // malformed adds the line and its text to an error of the parser (B40).
 func (s source) malformed(err error) error {
-	e := &DockerfileError{Message: tomlconfig.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
+	e := &Error{Message: tomlconfig.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {
-		e.Line, e.Text = s.place(at.Locations[0])
+		e.Line, e.Text = s.lineAt(at.Locations[0])
+	}
+	mark := HereMark(e.Text)
+	if mark != "" { // an instruction that the parser takes it for is none that was meant
+		e.Message, _, _ = strings.Cut(e.Message, " (did you mean ")
 	}
 	switch {
+	case mark != "" && strings.HasPrefix(e.Message, "unknown instruction: "):
+		e.hint = HintHere(mark)
 	case strings.Contains(e.Message, "file with no instructions"):
 		e.hint = hintEmpty
 	case !strings.Contains(e.Text, "$") && lacksArgument().MatchString(e.Message):
@@ -258,8 +279,22 @@ func (s source) malformed(err error) error {
 }
 
 var (
-	// parserPrefix repeats what DockerfileError says anyway.
+	// parserPrefix repeats what Error says anyway.
 	parserPrefix = pattern(`^dockerfile parse error on line \d+: `)
 	// lacksArgument are the parser's words for an instruction that is too short.
 	lacksArgument = pattern(`requires (at least|exactly|either) |must have two arguments|can ?not be blank|can not be an empty string`)
 )
+
+// loneWord matches a line with nothing but a word.
+var loneWord = pattern(`^\s*(\w+)\s*$`)
+
+// HereMark is the word of a line that has only one, as the end of a shell's here-document has; empty for other lines.
+func HereMark(line string) string {
+	if found := loneWord().FindStringSubmatch(line); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// HintHere is what to try about a line that a shell did not take for the end of its here-document.
+func HintHere(mark string) string { return fmt.Sprintf(hintHere, mark) }

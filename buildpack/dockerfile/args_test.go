@@ -1,8 +1,10 @@
-package buildpack
+package dockerfile
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/cnb-prelude/prelude/buildpack"
 )
 
 // Build arguments that are set and not declared, or declared and not set, and the ones for which either is right.
@@ -35,20 +37,20 @@ func TestArgNotes(t *testing.T) {
 		{"with the default value of an ARG above FROM", "ARG base_image\nARG a=1\nFROM ${base_image}\nARG a\n", "", nil},
 		{"what the extend step and builders set", from + "ARG build_id\nARG user_id\nARG group_id\nARG base_image\nARG TARGETARCH\nARG http_proxy\nARG SOURCE_DATE_EPOCH\n", "", nil},
 	} {
-		config, _, err := ParseExtendConfig([]byte(test.config))
+		config, _, err := buildpack.ParseExtendConfig([]byte(test.config))
 		if err != nil {
 			t.Fatalf("%s: %v", test.why, err)
 		}
 		var d *Dockerfile
 		if test.dockerfile != "" {
-			parsed, err := ParseDockerfile(RunDockerfile, []byte(test.dockerfile))
+			parsed, err := Parse(buildpack.RunDockerfile, []byte(test.dockerfile))
 			if err != nil {
 				t.Fatalf("%s: %v", test.why, err)
 			}
 			d = &parsed
 		}
 		var got []string
-		for _, note := range config.ArgNotes(RunDockerfile, d, []byte(test.config)) {
+		for _, note := range ArgNotes(config, buildpack.RunDockerfile, d, []byte(test.config)) {
 			if note.Minor {
 				note.Text = "(minor) " + note.Text
 			}
@@ -57,13 +59,5 @@ func TestArgNotes(t *testing.T) {
 		if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
 			t.Errorf("%s:\ngot  %q\nwant %q", test.why, got, test.want)
 		}
-	}
-}
-
-// An argument of the extend step's own is named with its line.
-func TestReservedArgLine(t *testing.T) {
-	_, _, err := ParseExtendConfig([]byte("[[build.args]]\nname = \"a\"\nvalue = \"1\"\n[[build.args]]\nname = \"user_id\"\nvalue = \"0\"\n"))
-	if err == nil || err.Error() != `line 5: arg "user_id" is not allowed: the extend step sets it` {
-		t.Error(err)
 	}
 }

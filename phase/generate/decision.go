@@ -7,7 +7,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// runDockerfile is a run.Dockerfile, as far as the decision about the run image depends on it.
+// runDockerfile is a run.Dockerfile.
 type runDockerfile struct {
 	extension string
 	// from is the image that it switches to; empty if it extends the base_image argument.
@@ -16,11 +16,11 @@ type runDockerfile struct {
 	instructions int
 }
 
-// RunImage is which run image the generated Dockerfiles ask for (docs/reference.md, "Generation").
-type RunImage struct {
+// Decision is which run image the generated Dockerfiles ask for (docs/reference.md, "Generation").
+type Decision struct {
 	// Image is what a run.Dockerfile switches to, and SwitchedBy is the id of the extension that left it; empty if none does.
 	Image, SwitchedBy string
-	// Known says whether run.toml has the image that is switched to.
+	// Known reports whether run.toml has the image that is switched to.
 	Known bool
 	// Extend is true if a run.Dockerfile that counts has something to apply.
 	Extend bool
@@ -31,9 +31,9 @@ type RunImage struct {
 	Ignored, Extending []string
 }
 
-// decideRunImage walks the run.Dockerfiles, in group order, from last to first: the last one that switches decides.
-func decideRunImage(dockerfiles []runDockerfile, known platform.RunImages) RunImage {
-	decision := RunImage{Dockerfiles: len(dockerfiles)}
+// decide walks the run.Dockerfiles, in group order, from last to first: the last one that switches decides.
+func decide(dockerfiles []runDockerfile, known platform.RunImages) Decision {
+	decision := Decision{Dockerfiles: len(dockerfiles)}
 	for _, d := range slices.Backward(dockerfiles) {
 		switch {
 		case decision.Switches():
@@ -52,21 +52,21 @@ func decideRunImage(dockerfiles []runDockerfile, known platform.RunImages) RunIm
 	return decision
 }
 
-// Switches says whether the run image is to be another one.
-func (d RunImage) Switches() bool { return d.Image != "" }
+// Switches reports whether a run.Dockerfile switches the run image.
+func (d Decision) Switches() bool { return d.Image != "" }
 
-// ignores says whether the run.Dockerfile of an index is overruled: all of them come before the one that switches.
-func (d RunImage) ignores(index int) bool { return index < len(d.Ignored) }
+// ignores reports whether the run.Dockerfile of an index is overruled: all of them come before the one that switches.
+func (d Decision) ignores(index int) bool { return index < len(d.Ignored) }
 
-// replaces says whether the run image becomes another one than analyzed.toml has.
-func (d RunImage) replaces(a platform.Analyzed, at api.Version) bool {
+// replaces reports whether the run image becomes another one than analyzed.toml has.
+func (d Decision) replaces(a platform.Analyzed, at api.Version) bool {
 	same := at.AtLeast(api.V(0, 12)) && a.NamesRunImage() && a.RunImage.Image == d.Image
 	return d.Switches() && !same
 }
 
 // rewrite is analyzed.toml with the decision in it. Where it names no run image and none is switched to, nothing is
 // written about one.
-func (d RunImage) rewrite(a platform.Analyzed, at api.Version) platform.Analyzed {
+func (d Decision) rewrite(a platform.Analyzed, at api.Version) platform.Analyzed {
 	if d.replaces(a, at) {
 		a = a.SwitchedTo(d.Image)
 	}
