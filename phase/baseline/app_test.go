@@ -83,6 +83,8 @@ func TestHints(t *testing.T) {
 		"tests last":           {"a-tests/go.mod b/go.mod", "go.mod", []string{"b: go.mod", "a-tests: go.mod"}, "an app for tests is not the app"},
 		"near ones first":      {"a/b/go.mod z/go.mod", "go.mod", []string{"z: go.mod", "a/b: go.mod"}, "most apps are near the top"},
 		"several in one":       {"web/package.json web/server.js", "package.json server.js", []string{"web: package.json server.js"}, "one line for a folder"},
+		"exact ones first":     {"a/x.php b/go.mod", "go.mod *.php", []string{"b: go.mod", "a: x.php"}, "a name that a module spells out tells more"},
+		"two near names":       {"requirement.txt", "requirements.txt requirement_.txt", []string{"requirement.txt for requirements.txt"}, "a file is renamed once: to the first name"},
 		"a link to a file":     {"real web/go.mod -> ../real", "go.mod", nil, "links are not followed"},
 		"a link to a folder":   {"web -> a/b/c/d a/b/c/d/go.mod", "go.mod", nil, "links are not followed"},
 		"hidden":               {".cache/go.mod", "go.mod", nil, "hidden folders are the tools'"},
