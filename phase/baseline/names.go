@@ -53,7 +53,7 @@ func fileName(word string) string {
 		return ""
 	}
 	name := strings.TrimPrefix(strings.TrimRight(fields[0], ".:!"), "./")
-	if strings.HasPrefix(name, "/") || strings.Contains(name, "://") || !dotted.MatchString(name) && !bare.MatchString(name) {
+	if strings.HasPrefix(name, "/") || !dotted.MatchString(name) && !bare.MatchString(name) {
 		return ""
 	}
 	return path.Clean(name)
