@@ -47,6 +47,8 @@ type Explanation struct {
 	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it. Complete are
 	// others whose required modules all passed.
 	Closest, Complete []Close
+	// Unfit is why the build plans do not work out, if that alone is wrong with every group, with and without an app.
+	Unfit []PlanFact
 	// Hints are names of the app that modules look for, with other names or in other places.
 	Hints []baseline.Hint
 	// Refused are files that bear the name of a module that said no.
@@ -116,6 +118,7 @@ func Why(in Input) Explanation {
 		e.Refused = w.refused()
 	}
 	if len(best) == 0 {
+		e.Unfit = w.unfit()
 		e.Builds = w.builds()
 		e.Complaints = w.complaints()
 	}
@@ -297,6 +300,19 @@ func lastNew(lines []string) string {
 		}
 	}
 	return ""
+}
+
+// unfit is why the build plan of each group does not work out; none if a group lacks a module.
+func (w *why) unfit() []PlanFact {
+	var facts []PlanFact
+	for _, variants := range w.variants {
+		i := slices.IndexFunc(variants, func(v variant) bool { return v.lacking == 0 })
+		if i < 0 {
+			return nil
+		}
+		facts = append(facts, w.planFacts(variants[i].Candidate)...)
+	}
+	return facts
 }
 
 // errors finds the modules that errored. Those of the closest groups come first, required ones before optional ones. Of equal words,
