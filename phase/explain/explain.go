@@ -47,6 +47,8 @@ type Explanation struct {
 	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it. Complete are
 	// others whose required modules all passed.
 	Closest, Complete []Close
+	// Mismatched are the required modules that do not support the image.
+	Mismatched []Saying
 	// Unfit is why the build plans do not work out, if that alone is wrong with every group, with and without an app.
 	Unfit []PlanFact
 	// Hints are names of the app that modules look for, with other names or in other places.
@@ -337,6 +339,8 @@ func (w *why) errors(e *Explanation) {
 		case m.Passed() && !c.Known && len(w.Contrasts) > 0:
 			e.Unanswered++
 		case !m.Errored():
+		case m.Detection.Outcome == buildpack.Mismatched:
+			e.Mismatched = addSaying(e.Mismatched, w.saying(m))
 		case c.Known && !c.Differs:
 			e.Builder = append(e.Builder, w.saying(m))
 		case !c.Known && len(w.Contrasts) > 0:

@@ -30,6 +30,9 @@ func (e Explanation) Lines() []string {
 	default:
 		lines = e.unrecognised()
 	}
+	for _, s := range e.Mismatched[:min(3, len(e.Mismatched))] {
+		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), tidy.Plural(len(s.By), "does", "do"), s.Words))
+	}
 	lines = append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
 		e.besides(e.Unknown, "and it is not known if this app is the cause: there was no time to run it in an empty directory.")...)
 	if e.Unanswered > 0 {
