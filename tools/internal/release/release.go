@@ -28,7 +28,7 @@ var Architectures = []string{"amd64", "arm64", "ppc64le", "s390x"}
 var Executables = []string{"detector", "generator"}
 
 // Tools are the names of the programs that come with the executables in a release's archives: packages of the module tools.
-var Tools = []string{"builder", "extend", "overlay"}
+var Tools = []string{"builder", "extend", "overlay", "try"}
 
 // StampedVersion and StampedCommit say of which release the running tool is. The build stamps them.
 var StampedVersion, StampedCommit = "0.0.0", ""
