@@ -16,7 +16,6 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/report"
 )
 
 // testCase is a directory <module>/test/<name>, and what its case.toml says.
@@ -168,7 +167,7 @@ func (w *world) outcomeOf(m module) outcome {
 		return errored
 	}
 	for _, ran := range w.report.Modules {
-		if !m.is(ran.Ref) {
+		if !m.is(ran.ref) {
 			continue
 		}
 		switch buildpack.Outcome(ran.Outcome) {
@@ -178,7 +177,7 @@ func (w *world) outcomeOf(m module) outcome {
 			return errored
 		}
 	}
-	taking := slices.ContainsFunc(w.report.Group, func(member report.Member) bool { return m.is(member.Ref) })
+	taking := slices.ContainsFunc(w.report.Group, m.is)
 	switch {
 	case len(m.Order) > 0 && w.code == 0, taking && w.code == 0: // a composite is not in the group, its buildpacks are
 		return passed
@@ -198,7 +197,7 @@ const planName = "plan.toml"
 func (w *world) madeBy(m module, expect string) (files, error) {
 	made := files{}
 	for _, ran := range w.report.Modules {
-		if m.is(ran.Ref) {
+		if m.is(ran.ref) {
 			plan, err := buildpack.EncodeBuildPlan(alternatives(ran.Alternatives))
 			if err != nil {
 				return nil, err
@@ -218,7 +217,7 @@ func (w *world) madeBy(m module, expect string) (files, error) {
 		if err != nil {
 			return nil, err
 		}
-		made[string(d.Kind)+".Dockerfile"] = string(text)
+		made[d.Kind+".Dockerfile"] = string(text)
 		if err := made.add(filepath.Dir(path), expect); err != nil {
 			return nil, err
 		}
@@ -257,14 +256,14 @@ func namesBelow(dir string) ([]string, error) {
 }
 
 // alternatives are those of a report, as a build plan has them.
-func alternatives(reported []report.Alternative) []buildpack.Alternative {
+func alternatives(reported []alternative) []buildpack.Alternative {
 	var list []buildpack.Alternative
 	for _, a := range reported {
-		alternative := buildpack.Alternative{Provides: a.Provides}
+		planned := buildpack.Alternative{Provides: a.Provides}
 		for _, r := range a.Requires {
-			alternative.Requires = append(alternative.Requires, buildpack.Require{Name: r.Name, Metadata: whole(r.Metadata).(map[string]any)})
+			planned.Requires = append(planned.Requires, buildpack.Require{Name: r.Name, Metadata: whole(r.Metadata).(map[string]any)})
 		}
-		list = append(list, alternative)
+		list = append(list, planned)
 	}
 	return list
 }

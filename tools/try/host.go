@@ -23,7 +23,7 @@ type engine interface {
 // host runs it as a process of this machine, on a copy of the app.
 type host struct{}
 
-func (host) describe() string { return "this machine" + asWhom() }
+func (host) describe() string { return "this machine's root file system" + asWhom() }
 
 // somebody is the user as whom modules run if root runs this program: the detector refuses root.
 const somebody = 1000
@@ -40,7 +40,7 @@ func (host) run(ctx context.Context, w *world, out io.Writer) (int, error) {
 		if err := os.Mkdir(w.root("workspace"), 0o755); err != nil {
 			return 0, err
 		}
-	} else if err := copyTree(w.app, w.root("workspace"), func(string) bool { return false }); err != nil {
+	} else if err := copyTree(w.app, w.root("workspace"), w.leavesOut()); err != nil {
 		return 0, err
 	}
 	cmd := exec.CommandContext(ctx, w.root("prelude/detector"), w.arguments(w.root())...)

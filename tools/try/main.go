@@ -20,16 +20,18 @@ const usage = `try shows what modules do with an app: which of them take part, a
 
 Usage:
   try [-app <directory>] <module directory>...    buildpacks and extensions, as they lie in their repositories
+  try -builder <image> [-app <directory>]         the modules of a builder, in its root file system
   try -test [-update] <module directory>...       the test cases of modules, in <module directory>/test
 
-If no buildpack requires what an extension provides, one that does is put in.
+An image is <name> in a registry, daemon:<name> in Docker, or layout:<directory>, an OCI layout on disk.
+If no buildpack requires what an extension provides, and there is no builder, one that does is put in.
 
 `
 
 const example = `
 Examples:
   try ./my-extension
-  try -app ./my-app -env BP_PACKAGES=curl ./my-extension ./my-buildpack
+  try -builder registry.example/builder:noble -app ./my-app -env BP_JVM_VERSION=21
   try -test ./my-extension
 
 The exit code is the detector's, 1 if a test case failed, or 2 if the arguments are wrong.
@@ -40,9 +42,10 @@ Documentation: https://github.com/cnb-prelude/prelude/tree/main/docs/try.md
 type options struct {
 	modules                                    []string
 	app, order, runImage, platformAPI, execEnv string
+	builder, image, engine                     string
 	report, output, detector                   string
-	env, envFiles                              list
-	test, update, debug, version               bool
+	env, envFiles, buildpacks, extensions      list
+	test, update, debug, version, compare      bool
 }
 
 // list is a flag that can be given several times.
@@ -82,9 +85,10 @@ func parseOptions(args []string, say io.Writer) (options, error) {
 	var o options
 	set := flag.NewFlagSet("try", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
+	o.defineImages(set)
 	set.StringVar(&o.app, "app", "", "the app's `directory`; it is not changed (default: an empty one)")
 	set.StringVar(&o.order, "order", "", "a `file` like order.toml, in place of the order that try makes of the modules")
-	set.StringVar(&o.platformAPI, "platform-api", "0.13", "the Platform API `version`")
+	set.StringVar(&o.platformAPI, "platform-api", "", "the Platform API `version` (default: the builder's newest that Prelude has, or "+defaultAPI+")")
 	set.StringVar(&o.execEnv, "exec-env", "", "the execution `environment`, such as test (default production)")
 	set.Var(&o.env, "env", "a `variable` for the modules: NAME=value, or NAME for the value that it has here; repeatable")
 	set.Var(&o.envFiles, "env-file", "a `file` with a variable in each line; repeatable")
@@ -109,17 +113,37 @@ func parseOptions(args []string, say io.Writer) (options, error) {
 	return o, o.check()
 }
 
+// defaultAPI is the Platform API where there is no builder.
+const defaultAPI = "0.13"
+
+// defineImages defines the flags that are about images.
+func (o *options) defineImages(set *flag.FlagSet) {
+	set.StringVar(&o.builder, "builder", "", "the builder, an `image`")
+	set.StringVar(&o.image, "image", "", "run the modules of directories in the root file system of this `image`, and not in this machine's")
+	set.StringVar(&o.runImage, "run-image", "", "the run image, an `image` (default: the builder's first)")
+	set.StringVar(&o.engine, "engine", "", "who runs modules in an image: docker")
+	set.Var(&o.buildpacks, "buildpack", "a buildpack's directory, or `id[@version]` of the builder; repeatable. They replace the builder's order")
+	set.Var(&o.extensions, "extension", "an extension's directory, or `id[@version]` of the builder; repeatable")
+	set.BoolVar(&o.compare, "compare", false, "run the builder's own detector, too, and say whether it agrees; the exit code is 1 if not")
+}
+
 // check returns what is wrong with the options together.
 func (o options) check() error {
 	switch {
 	case o.version:
 		return nil
-	case len(o.modules) == 0:
-		return errors.New("name the directory of a module")
+	case len(o.modules)+len(o.buildpacks)+len(o.extensions) == 0 && o.builder == "":
+		return errors.New("name the directory of a module, or a builder with -builder")
+	case o.builder != "" && o.image != "":
+		return errors.New("-builder and -image exclude each other")
+	case o.compare && o.builder == "":
+		return errors.New("-compare needs -builder")
+	case o.engine != "" && o.engine != "docker":
+		return fmt.Errorf("-engine %s: known is docker", o.engine)
 	case o.update && !o.test:
 		return errors.New("-update needs -test")
-	case o.test && (o.app != "" || len(o.env)+len(o.envFiles) > 0 || o.report != "" || o.output != ""):
-		return errors.New("-test takes the app and the variables from the test cases, and has no -report and -output")
+	case o.test && (o.builder != "" || o.app != "" || len(o.env)+len(o.envFiles) > 0 || o.report != "" || o.output != ""):
+		return errors.New("-test takes the app and the variables from the test cases, and has no -builder, -report and -output")
 	case o.report != "" && !strings.HasSuffix(o.report, ".html") && !strings.HasSuffix(o.report, ".json"):
 		return fmt.Errorf("-report %s: the name ends in neither .html nor .json", o.report)
 	}

@@ -10,10 +10,9 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/report"
 )
 
-// module is a buildpack or an extension in a directory of its author's.
+// module is a buildpack or an extension in a directory of its author's; without a directory it is one of the builder's.
 type module struct {
 	kind buildpack.Kind
 	buildpack.Descriptor
@@ -51,7 +50,7 @@ func readModule(dir string) (module, error) {
 
 func (m module) name() string { return m.ID + "@" + m.Version }
 
-func (m module) is(ref report.Ref) bool { return ref.ID == m.ID && ref.Kind == string(m.kind) }
+func (m module) is(ref ref) bool { return ref.ID == m.ID && ref.Kind == string(m.kind) }
 
 // place is where a module is in a builder.
 func (m module) place() string {

@@ -1,121 +1,15 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/tidy"
-	"github.com/cnb-prelude/prelude/platform"
-	"github.com/cnb-prelude/prelude/report"
 )
-
-// run does what the options ask for, and returns the exit code.
-func (o options) run(ctx context.Context, out io.Writer) (int, error) {
-	modules, err := o.readModules()
-	if err != nil {
-		return 0, err
-	}
-	s, err := o.scene(modules)
-	if err != nil {
-		return 0, err
-	}
-	e := host{}
-	if o.test {
-		return o.tests(ctx, s, e, out)
-	}
-	for _, m := range s.modules {
-		fmt.Fprintf(out, "%s is the %s %s\n", m.dir, m.kind, m.name())
-	}
-	fmt.Fprintf(out, "app: %s\nmodules run on %s, Platform API %s\n", or(s.app, "none, an empty directory"), e.describe(), s.platformAPI)
-	w, err := s.play(ctx, e)
-	defer w.remove()
-	if err != nil {
-		return 0, err
-	}
-	return w.code, errors.Join(w.show(out), o.keep(w))
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
-func (o options) readModules() ([]module, error) {
-	var modules []module
-	for _, dir := range o.modules {
-		m, err := readModule(dir)
-		if err != nil {
-			return nil, err
-		}
-		modules = append(modules, m)
-	}
-	return modules, nil
-}
-
-// scene is the one that the options describe.
-func (o options) scene(modules []module) (scene, error) {
-	s := scene{modules: modules, app: o.app, platformAPI: o.platformAPI, execEnv: o.execEnv, debug: o.debug, detector: o.detector}
-	s.analyzed.RunImage.Image, s.analyzed.RunImage.Reference = noRunImage, noRunImage
-	s.analyzed.RunImage.Target = target{OS: "linux", Arch: runtime.GOARCH}
-	var err error
-	if s.env, err = parseEnv(o.env, o.envFiles); err != nil {
-		return s, err
-	}
-	if o.order != "" {
-		if s.order, err = os.ReadFile(o.order); err != nil {
-			return s, fmt.Errorf("-order: %w", err)
-		}
-	}
-	if o.app != "" {
-		if info, err := os.Stat(o.app); err != nil || !info.IsDir() {
-			return s, fmt.Errorf("-app %s is no directory", o.app)
-		}
-	}
-	if s.detector == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return s, err
-		}
-		s.detector = filepath.Join(filepath.Dir(self), "lifecycle", "detector")
-	}
-	if _, err := os.Stat(s.detector); err != nil {
-		return s, fmt.Errorf("%w; say with -detector where Prelude's is", err)
-	}
-	return s, nil
-}
-
-// keep writes the files that the options ask for.
-func (o options) keep(w *world) error {
-	if o.report != "" {
-		if w.report == nil {
-			return fmt.Errorf("-report %s: the detector ended before it could report", o.report)
-		}
-		text, err := w.report.Encode(o.report)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(o.report, text, 0o644); err != nil {
-			return err
-		}
-	}
-	if o.output == "" {
-		return nil
-	}
-	if entries, err := os.ReadDir(o.output); err == nil && len(entries) > 0 {
-		return fmt.Errorf("-output %s: it is not empty; name a new directory", o.output)
-	}
-	return copyTree(w.root("layers"), o.output, func(string) bool { return false })
-}
 
 // noRunImage is what the run image is called where none is given.
 const noRunImage = "run-image"
@@ -128,7 +22,10 @@ func (w *world) show(out io.Writer) error {
 	if names := w.names(); len(names) > 0 {
 		fmt.Fprintf(out, "put in: the buildpack %s, which requires %s, because no other one does\n", requirer.ID, strings.Join(names, ", "))
 	}
-	fmt.Fprintf(out, "\n======== Detector ========\n%s%s", &w.said, w.absent())
+	if !w.builder {
+		fmt.Fprintf(out, "\n======== Detector ========\n%s", &w.said)
+	}
+	fmt.Fprint(out, w.absent())
 	if w.code != 0 {
 		return nil
 	}
@@ -158,12 +55,12 @@ func (w *world) absent() string {
 	}
 	for _, m := range w.modules {
 		for _, ran := range w.report.Modules {
-			if m.is(ran.Ref) && ran.Outcome != string(buildpack.Passed) {
-				fmt.Fprintf(&text, "%s does not take part: %s\n", m.name(), why(ran))
+			if m.is(ran.ref) && ran.Outcome != string(buildpack.Passed) {
+				fmt.Fprintf(&text, "%s does not take part: %s\n", m.name(), ran.why())
 			}
 		}
 		for _, dropped := range w.report.Dropped {
-			if m.is(dropped.Ref) && dropped.Fact != nil {
+			if m.is(dropped.ref) && dropped.Fact != nil {
 				fmt.Fprintf(&text, "%s does not take part: %s\n", m.name(), dropped.Reason)
 			}
 		}
@@ -172,12 +69,12 @@ func (w *world) absent() string {
 }
 
 // why says why a module did not pass.
-func why(ran report.Module) string {
-	text := or(ran.Cause, ran.Target.Reason)
-	if ran.ExitCode != nil {
-		text = fmt.Sprintf("bin/detect ended with exit code %d", *ran.ExitCode)
+func (m reported) why() string {
+	text := or(m.Cause, m.Target.Reason)
+	if m.ExitCode != nil {
+		text = fmt.Sprintf("bin/detect ended with exit code %d", *m.ExitCode)
 	}
-	if words := tidy.LastLine([]byte(ran.Output), 200); words != "" {
+	if words := tidy.LastLine([]byte(m.Output), 200); words != "" {
 		text += ": " + words
 	}
 	return text
@@ -193,17 +90,17 @@ func (w *world) names() []string {
 }
 
 // used says in one line what happens to an image.
-func used(g *platform.Generated, kind buildpack.DockerfileKind) string {
+func used(g generated, kind buildpack.DockerfileKind) string {
 	text := or(g.BuildImage.Reference, "the builder")
 	if kind == buildpack.RunDockerfile {
-		text = or(g.RunImage.Image, "the builder's")
+		text = g.RunImage.Image
 		if g.RunImage.SwitchedBy != "" {
 			text += ", to which " + g.RunImage.SwitchedBy + " switches"
 		}
 	}
 	var by []string
-	for _, d := range g.For(kind) {
-		if d.Instructions > 0 {
+	for _, d := range g.Dockerfiles {
+		if d.Kind == string(kind) && d.Instructions > 0 {
 			by = append(by, d.Extension)
 		}
 	}

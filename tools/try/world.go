@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +15,6 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
-	"github.com/cnb-prelude/prelude/platform"
-	"github.com/cnb-prelude/prelude/report"
 )
 
 // scene is what a world is put together from.
@@ -26,8 +22,12 @@ type scene struct {
 	modules []module
 	// order is the text of an order.toml; without one, the order is made of the modules.
 	order []byte
-	// app is the app's directory; empty for an empty one.
-	app string
+	// builder is set if the modules run in a builder, which has an order and more. builderOrder is what it says of the order.
+	builder      bool
+	builderOrder order
+	// app is the app's directory; empty for an empty one. leaveOut reports which of its files are no part of it; nil if all are.
+	app      string
+	leaveOut func(string) bool
 	// env are the variables of the platform, for the modules.
 	env                            map[string]string
 	platformAPI, execEnv, detector string
@@ -49,17 +49,22 @@ type analyzed struct {
 		Image     string `toml:"image,omitempty"`
 		Target    target `toml:"target"`
 	} `toml:"run-image"`
+	BuildImage struct {
+		Reference string `toml:"reference,omitempty"`
+	} `toml:"build-image,omitempty"`
 }
 
 // target is what an image is for.
 type target struct {
-	OS      string `toml:"os,omitempty"`
-	Arch    string `toml:"arch,omitempty"`
-	Variant string `toml:"variant,omitempty"`
-	Distro  *struct {
-		Name    string `toml:"name"`
-		Version string `toml:"version"`
-	} `toml:"distro,omitempty"`
+	OS      string  `toml:"os,omitempty"`
+	Arch    string  `toml:"arch,omitempty"`
+	Variant string  `toml:"variant,omitempty"`
+	Distro  *distro `toml:"distro,omitempty"`
+}
+
+type distro struct {
+	Name    string `toml:"name"`
+	Version string `toml:"version"`
 }
 
 // world is a directory with all that the detector reads, and what came out when it ran.
@@ -70,9 +75,11 @@ type world struct {
 	warnings []string
 	// said are the detector's words, if they were kept.
 	said bytes.Buffer
+	// program is the detector that is run, from the root: ours, or the builder's own. reportAs is the form of its report.
+	program, reportAs string
 	// code is the detector's exit code, report what it reports; nil if it ended before that.
 	code   int
-	report *report.Report
+	report *result
 }
 
 // root is the directory that has the place of a builder's root: files in it are where a builder has them.
@@ -82,7 +89,7 @@ func (w *world) root(names ...string) string {
 
 // build makes a world. It is to be removed also if there is an error.
 func (s scene) build() (*world, error) {
-	w := &world{scene: s}
+	w := &world{scene: s, program: ourDetector, reportAs: ".json"}
 	var err error
 	if w.dir, err = os.MkdirTemp("", "try-"); err != nil {
 		return w, err
@@ -96,6 +103,16 @@ func (s scene) build() (*world, error) {
 	return w, errors.Join(err, w.putModules(), w.putFiles())
 }
 
+// nothing is what is left out of a whole directory.
+func nothing(string) bool { return false }
+
+func (w *world) leavesOut() func(string) bool {
+	if w.leaveOut == nil {
+		return nothing
+	}
+	return w.leaveOut
+}
+
 func (w *world) remove() {
 	if w.dir != "" {
 		os.RemoveAll(w.dir)
@@ -105,6 +122,9 @@ func (w *world) remove() {
 // putModules copies the modules to their places.
 func (w *world) putModules() error {
 	for _, m := range w.modules {
+		if m.dir == "" {
+			continue // the builder has it
+		}
 		if _, err := os.Stat(w.root(m.place())); err == nil {
 			return fmt.Errorf("there are two modules %s, the second in %s", m.name(), m.dir)
 		}
@@ -126,80 +146,64 @@ func (w *world) putFiles() error {
 	if err := toml.NewEncoder(&described).Encode(w.analyzed); err != nil {
 		return err
 	}
-	order := w.order
-	if order == nil {
-		order = w.makeOrder()
-	}
-	err := errors.Join(
-		os.WriteFile(w.root("layers/analyzed.toml"), described.Bytes(), 0o644),
-		os.WriteFile(w.root("cnb/order.toml"), order, 0o644),
-		os.WriteFile(w.root("cnb/run.toml"), fmt.Appendf(nil, "[[images]]\nimage = %q\n", w.analyzed.RunImage.Image), 0o644),
-		linkFile(w.detector, w.root("prelude/detector")))
+	err := errors.Join(os.WriteFile(w.root("layers/analyzed.toml"), described.Bytes(), 0o644), linkFile(w.detector, w.root("prelude/detector")))
 	for name, value := range w.env {
 		err = errors.Join(err, os.WriteFile(w.root("platform/env", name), []byte(value), 0o644))
 	}
-	return err
+	if !w.builder {
+		text := fmt.Sprintf("[[images]]\nimage = %q\n", w.analyzed.RunImage.Image)
+		err = errors.Join(err, os.WriteFile(w.root("cnb/run.toml"), []byte(text), 0o644))
+	}
+	if !w.ordered() {
+		return err
+	}
+	text := w.order
+	if text == nil {
+		text = w.makeOrder()
+	}
+	return errors.Join(err, os.WriteFile(w.root("cnb/order.toml"), text, 0o644))
 }
 
-// makeOrder is an order with all modules in one group, extensions and buildpacks apart, except the buildpacks that a composite among
-// them names: the composite has them in its own order.
-func (w *world) makeOrder() []byte {
-	var order struct {
-		Order      []orderGroup `toml:"order"`
-		Extensions []orderGroup `toml:"order-extensions,omitempty"`
-	}
-	named := map[string]bool{}
+// ordered reports whether the order is ours, and not the builder's.
+func (s scene) ordered() bool { return !s.builder || s.order != nil || len(s.modules) > 0 }
+
+// placed are the places of the modules that are put in.
+func (w *world) placed() []string {
+	var places []string
 	for _, m := range w.modules {
-		for _, element := range slices.Concat(m.Order...) {
-			named[element.ID] = true
-		}
-	}
-	var buildpacks, extensions orderGroup
-	for _, m := range w.modules {
-		element := orderElement{ID: m.ID, Version: m.Version}
-		if m.kind == buildpack.KindExtension {
-			extensions.Group = append(extensions.Group, element)
-		} else if !named[m.ID] {
-			buildpacks.Group = append(buildpacks.Group, element)
+		if m.dir != "" {
+			places = append(places, m.place())
 		}
 	}
 	if w.putsIn() {
-		buildpacks.Group = append(buildpacks.Group, orderElement{ID: requirer.ID, Version: requirer.Version})
+		places = append(places, requirer.place())
 	}
-	order.Order = []orderGroup{buildpacks}
-	if len(extensions.Group) > 0 {
-		order.Extensions = []orderGroup{extensions}
-	}
-	var text bytes.Buffer
-	toml.NewEncoder(&text).Encode(order) // strings can be encoded
-	return text.Bytes()
+	return places
 }
 
-type orderGroup struct {
-	Group []orderElement `toml:"group"`
-}
-
-type orderElement struct {
-	ID      string `toml:"id"`
-	Version string `toml:"version"`
-}
-
-// arguments are those of the detector, for a root at a path.
+// arguments are those of the detector, for a root at a path. What is where platforms have it is not said.
 func (w *world) arguments(root string) []string {
-	at := func(name string) string { return filepath.Join(root, name) }
-	args := []string{
-		"-app", at("workspace"), "-layers", at("layers"), "-platform", at("platform"), "-report", at("layers/" + reportName),
-		"-order", at("cnb/order.toml"), "-buildpacks", at("cnb/buildpacks"), "-build-config", at("cnb/build-config"),
+	at := func(name string) string { return filepath.ToSlash(filepath.Join(root, name)) }
+	args := []string{"-app", at("workspace"), "-layers", at("layers"), "-platform", at("platform")}
+	if w.program == ourDetector {
+		args = append(args, "-report", at("layers/"+w.reportName()))
 	}
+	if w.debug {
+		args = append(args, "-log-level", "debug")
+	}
+	if w.ordered() {
+		args = append(args, "-order", at("cnb/order.toml"))
+	}
+	if root == "/" {
+		return args
+	}
+	args = append(args, "-buildpacks", at("cnb/buildpacks"), "-build-config", at("cnb/build-config"))
 	version, _ := api.Parse(w.platformAPI) // the detector refuses a wrong one
 	if version.AtLeast(api.V(0, 10)) {
 		args = append(args, "-extensions", at("cnb/extensions"))
 	}
 	if version.AtLeast(api.V(0, 12)) {
 		args = append(args, "-run", at("cnb/run.toml"))
-	}
-	if w.debug {
-		args = append(args, "-log-level", "debug")
 	}
 	return args
 }
@@ -214,7 +218,10 @@ func (w *world) variables() []string {
 }
 
 // reportName is the report's, below the layers directory. It is no result of the phase.
-const reportName = "try-report.json"
+func (w *world) reportName() string { return "try-report" + w.reportAs }
+
+// ourDetector is Prelude's, from the root.
+const ourDetector = "/prelude/detector"
 
 // detect runs the detector. What it says goes to out.
 func (w *world) detect(ctx context.Context, e engine, out io.Writer) error {
@@ -225,25 +232,11 @@ func (w *world) detect(ctx context.Context, e engine, out io.Writer) error {
 	if ctx.Err() != nil {
 		return errors.New("it was interrupted")
 	}
-	path := w.root("layers", reportName)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if w.reportAs != ".json" {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	w.report = &report.Report{}
-	return errors.Join(json.Unmarshal(text, w.report), os.Remove(path))
-}
-
-// generated is the generated.toml that came out; it is empty if none did.
-func (w *world) generated() (*platform.Generated, error) {
-	g, err := platform.ReadGenerated(w.root("layers/generated.toml"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return &platform.Generated{}, nil
-	}
-	return g, err
+	w.report, err = readResult(w.root("layers", w.reportName()))
+	return err
 }
 
 // play runs the detector in a world for the scene, and keeps what it says. If no buildpack requires what extensions provide, it is run
@@ -273,7 +266,7 @@ var requirer = module{kind: buildpack.KindBuildpack, Descriptor: buildpack.Descr
 // putsIn reports whether a buildpack is put in.
 func (s scene) putsIn() bool {
 	given := slices.ContainsFunc(s.modules, func(m module) bool { return m.kind == buildpack.KindBuildpack })
-	return s.order == nil && (!given || len(s.requires) > 0)
+	return s.order == nil && !s.builder && (!given || len(s.requires) > 0)
 }
 
 // putIn writes the buildpack that is put in.
@@ -296,7 +289,7 @@ func (w *world) putIn() error {
 
 // unmet are the names that extensions provide which are left out for that reason, in the order in which they are first provided.
 func (w *world) unmet() []string {
-	if w.report == nil || w.order != nil || len(w.requires) > 0 {
+	if w.report == nil || w.order != nil || w.builder || len(w.requires) > 0 {
 		return nil
 	}
 	required := map[string]bool{}

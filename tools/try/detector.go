@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/cnb-prelude/prelude/tools/internal/release"
+)
+
+// findDetector finds Prelude's detector for an architecture: the one that is named, or lifecycle/detector beside this program.
+func findDetector(named, arch string) (string, error) {
+	if named == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		if self, err = filepath.EvalSymlinks(self); err != nil {
+			return "", err
+		}
+		named = filepath.Join(filepath.Dir(self), "lifecycle", "detector")
+	}
+	program, err := os.ReadFile(named)
+	if err != nil {
+		return "", fmt.Errorf("%w; say with -detector where Prelude's is", err)
+	}
+	is, err := release.Architecture(program)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", named, err)
+	}
+	if is != arch {
+		return "", fmt.Errorf("%s is for linux/%s, and modules run on linux/%s; say with -detector where one for that is", named, is, arch)
+	}
+	return named, nil
+}
