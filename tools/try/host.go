@@ -40,6 +40,8 @@ func (host) run(ctx context.Context, w *world, out io.Writer) (int, error) {
 		if err := os.Mkdir(w.root("workspace"), 0o755); err != nil {
 			return 0, err
 		}
+	} else if size(w.app) > small && tryNamespaces() == nil {
+		return rootfs{}.run(ctx, w, out) // it lays the app over, and copies nothing
 	} else if err := copyTree(w.app, w.root("workspace"), w.leavesOut()); err != nil {
 		return 0, err
 	}

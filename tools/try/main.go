@@ -121,7 +121,7 @@ func (o *options) defineImages(set *flag.FlagSet) {
 	set.StringVar(&o.builder, "builder", "", "the builder, an `image`")
 	set.StringVar(&o.image, "image", "", "run the modules of directories in the root file system of this `image`, and not in this machine's")
 	set.StringVar(&o.runImage, "run-image", "", "the run image, an `image` (default: the builder's first)")
-	set.StringVar(&o.engine, "engine", "", "who runs modules in an image: docker")
+	set.StringVar(&o.engine, "engine", "", "who runs modules in an image: docker, or rootfs, in namespaces and without a daemon (default: what there is)")
 	set.Var(&o.buildpacks, "buildpack", "a buildpack's directory, or `id[@version]` of the builder; repeatable. They replace the builder's order")
 	set.Var(&o.extensions, "extension", "an extension's directory, or `id[@version]` of the builder; repeatable")
 	set.BoolVar(&o.compare, "compare", false, "run the builder's own detector, too, and say whether it agrees; the exit code is 1 if not")
@@ -138,8 +138,8 @@ func (o options) check() error {
 		return errors.New("-builder and -image exclude each other")
 	case o.compare && o.builder == "":
 		return errors.New("-compare needs -builder")
-	case o.engine != "" && o.engine != "docker":
-		return fmt.Errorf("-engine %s: known is docker", o.engine)
+	case o.engine != "" && o.engine != "docker" && o.engine != "rootfs":
+		return fmt.Errorf("-engine %s: known are docker and rootfs", o.engine)
 	case o.update && !o.test:
 		return errors.New("-update needs -test")
 	case o.test && (o.builder != "" || o.app != "" || len(o.env)+len(o.envFiles) > 0 || o.report != "" || o.output != ""):

@@ -83,8 +83,23 @@ func (o options) setting() (setting, error) {
 			return here, err
 		}
 	}
-	here.engine = docker{here.image}
-	return here, nil
+	here.engine, err = o.chooseEngine(here.image)
+	return here, err
+}
+
+// chooseEngine is what -engine says, or where the image is: Docker runs its own, and others if it is all that there is.
+func (o options) chooseEngine(i *image) (engine, error) {
+	choice := o.engine
+	if choice == "" {
+		choice = "rootfs"
+		if i.kind == "local" || tryNamespaces() != nil {
+			choice = "docker"
+		}
+	}
+	if choice == "docker" {
+		return docker{i}, nil
+	}
+	return rootfs{i}, nil
 }
 
 func or(text, otherwise string) string {
@@ -210,7 +225,7 @@ func (o options) describe(ctx context.Context, here setting, s *scene, out io.Wr
 		fmt.Fprintf(out, "run image: %s, %s, for %s\n", run.given, id, described.Target)
 	}
 	fmt.Fprintf(out, "app: %s\n", or(o.app, "none, an empty directory"))
-	fmt.Fprintf(out, "modules run in %s, Platform API %s\n", here.engine.describe(), s.platformAPI)
+	fmt.Fprintf(out, "Platform API: %s\nmodules run in %s\n", s.platformAPI, here.engine.describe())
 	return nil
 }
 
