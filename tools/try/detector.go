@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,8 +9,22 @@ import (
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
 
-// findDetector finds Prelude's detector for an architecture: the one that is named, or lifecycle/detector beside this program.
-func findDetector(named, arch string) (string, error) {
+// findDetector finds Prelude's detector for an architecture: the one that is named, the one in this program, or lifecycle/detector beside
+// it. One in this program is written to a file, which is to be removed.
+func findDetector(named, arch string) (path string, temporary bool, err error) {
+	if program, err := embedded.ReadFile("detector-" + arch); err == nil && named == "" {
+		file, err := os.CreateTemp("", "try-detector-")
+		if err != nil {
+			return "", false, err
+		}
+		_, err = file.Write(program)
+		return file.Name(), true, errors.Join(err, file.Close(), os.Chmod(file.Name(), 0o755))
+	}
+	path, err = detectorBeside(named, arch)
+	return path, false, err
+}
+
+func detectorBeside(named, arch string) (string, error) {
 	if named == "" {
 		self, err := os.Executable()
 		if err != nil {

@@ -17,16 +17,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// docker runs the detector in a container of an image, without network. The client docker knows where the daemon is.
-type docker struct{ image *image }
+// container runs the detector in a container of an image, without network. The client docker knows where the daemon is.
+type container struct{ image *image }
 
-func (d docker) describe() string {
+func (d container) describe() string {
 	uid, gid := d.image.user()
 	return fmt.Sprintf("a container of %s, as user %d:%d, without network", d.image.given, uid, gid)
 }
 
 // call runs the client, and returns what it prints.
-func (d docker) call(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+func (d container) call(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "docker", args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
@@ -41,7 +41,7 @@ func (d docker) call(ctx context.Context, stdin io.Reader, args ...string) (stri
 }
 
 // present makes sure that the daemon has the image, and returns by which name.
-func (d docker) present(ctx context.Context) (string, error) {
+func (d container) present(ctx context.Context) (string, error) {
 	id, err := d.image.id()
 	if err != nil {
 		return "", err
@@ -61,7 +61,7 @@ func (d docker) present(ctx context.Context) (string, error) {
 }
 
 // load takes the image of a layout to the daemon, where it has a name for the next time.
-func (d docker) load(ctx context.Context, id string) (string, error) {
+func (d container) load(ctx context.Context, id string) (string, error) {
 	tag, err := name.NewTag("prelude-try:" + strings.TrimPrefix(id, "sha256:"))
 	if err != nil {
 		return "", err
@@ -79,7 +79,7 @@ func (d docker) load(ctx context.Context, id string) (string, error) {
 // small is how large an app may be that is copied into the container. A larger one is mounted there, read-only.
 const small = 64 << 20
 
-func (d docker) run(ctx context.Context, w *world, out io.Writer) (int, error) {
+func (d container) run(ctx context.Context, w *world, out io.Writer) (int, error) {
 	name, err := d.present(ctx)
 	if err != nil {
 		return 0, err
@@ -113,7 +113,7 @@ func (d docker) run(ctx context.Context, w *world, out io.Writer) (int, error) {
 }
 
 // fill puts the files of the world into the container.
-func (d docker) fill(ctx context.Context, w *world, id string, withApp bool) error {
+func (d container) fill(ctx context.Context, w *world, id string, withApp bool) error {
 	archive, end := io.Pipe()
 	go func() {
 		t := tar.NewWriter(end)
@@ -124,7 +124,7 @@ func (d docker) fill(ctx context.Context, w *world, id string, withApp bool) err
 	return err
 }
 
-func (d docker) pack(t *tar.Writer, w *world, withApp bool) error {
+func (d container) pack(t *tar.Writer, w *world, withApp bool) error {
 	uid, gid := d.image.user()
 	for _, dir := range []string{"cnb", "platform", "prelude"} {
 		if err := pack(t, w.root(dir), dir, 0, 0, nothing); err != nil {
@@ -141,7 +141,7 @@ func (d docker) pack(t *tar.Writer, w *world, withApp bool) error {
 }
 
 // fetch takes the results out of the container.
-func (d docker) fetch(ctx context.Context, w *world, id string) error {
+func (d container) fetch(ctx context.Context, w *world, id string) error {
 	cmd := exec.CommandContext(ctx, "docker", "cp", id+":/layers", "-")
 	archive, err := cmd.StdoutPipe()
 	if err != nil {

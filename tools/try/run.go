@@ -28,6 +28,9 @@ func (o options) run(ctx context.Context, out io.Writer) (int, error) {
 		return 0, err
 	}
 	s, err := o.scene(here)
+	if s.temporary {
+		defer os.Remove(s.detector)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +100,7 @@ func (o options) chooseEngine(i *image) (engine, error) {
 		}
 	}
 	if choice == "docker" {
-		return docker{i}, nil
+		return container{i}, nil
 	}
 	return rootfs{i}, nil
 }
@@ -151,7 +154,7 @@ func (o options) scene(here setting) (scene, error) {
 	if here.image != nil {
 		arch = here.image.config.Architecture
 	}
-	s.detector, err = findDetector(o.detector, arch)
+	s.detector, s.temporary, err = findDetector(o.detector, arch)
 	return s, err
 }
 

@@ -31,6 +31,7 @@ type scene struct {
 	// env are the variables of the platform, for the modules.
 	env                            map[string]string
 	platformAPI, execEnv, detector string
+	temporary                      bool // the detector's file is ours
 	analyzed                       analyzed
 	// requires is what a buildpack requires that is put in. It is put in, too, if no buildpack is among the modules.
 	requires []require
