@@ -106,14 +106,21 @@ func (p process) execute(ctx context.Context, r run) error {
 	log := r.log
 	r.record = report.NewRecord(r.in)
 	r.log = r.record.Listen(log)
-	err := r.execute(ctx)
-	// A report that cannot be written is an error like that of any other output, unless there is a worse one.
-	unwritten := r.record.Write(version(), err)
-	if unwritten != nil && err != nil {
-		log.Warn(unwritten.Error())
-		return err
+	phase.TellInputs(r.in, r.log)
+	var err error
+	if r.tracing, err = phase.OpenTracing(r.in, version()); err != nil {
+		log.Warn("there is no trace: " + err.Error())
 	}
-	return errors.Join(err, r.fail(unwritten))
+	r.record.TraceID = r.tracing.ID()
+	err = r.execute(ctx)
+	if failed := r.tracing.End(codeOf(err)); failed != nil {
+		log.Warn("the trace is not complete: " + failed.Error())
+	}
+	// A report tells of a run. That it cannot be written is no reason for a good one to fail.
+	if unwritten := r.record.Write(version(), err); unwritten != nil {
+		log.Warn(unwritten.Error())
+	}
+	return err
 }
 
 // failedTo is how a phase ends with an error that does not say so itself.
@@ -123,6 +130,18 @@ func failedTo(action string, err error) error {
 		return err
 	}
 	return &platform.Exit{Code: platform.CodeFailed, Action: action, Err: err}
+}
+
+// codeOf is the exit code of a phase that ends with an error, or with none.
+func codeOf(err error) int {
+	var exit *platform.Exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.Code
+	}
+	return platform.CodeFailed
 }
 
 // exitCode says on the log why a phase ends badly, if that has not been said yet.

@@ -29,6 +29,8 @@ type run struct {
 	log    *slog.Logger
 	// status shows how far detection is; nil if that is not shown.
 	status *statusline.Line
+	// tracing writes a trace; nil if none is asked for.
+	tracing *phase.Tracing
 	// kill is closed when executables have no more time to end.
 	kill <-chan struct{}
 }
@@ -52,9 +54,12 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	r.record.Target = &c.Environment.Target
-	c.Environment.Kill = r.kill
-	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status}
+	if err := phase.CheckApp(r.in); err != nil {
+		return r.fail(err)
+	}
+	r.record.Context = &c
+	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
+	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status, Tracing: r.tracing}
 	order, err := d.ReadOrder()
 	if err != nil {
 		return err
@@ -63,15 +68,15 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	resolution := r.record.Detection.Resolution
-	files := []file{{r.in.GroupPath, platform.NewGroup(modules(resolution.Group)).Encode}}
+	resolution := r.record.Detection.Answer.Resolution
+	files := []file{{r.in.GroupPath, platform.NewGroup(modules(resolution.Taking)).Encode}}
 	if r.in.GeneratedDir == "" { // the Platform API has no extensions yet
 		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), nil)
 	}
 	if r.in.SkipGenerate {
 		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), func() error { return generate.RemoveEarlier(r.in) })
 	}
-	request := generate.Request{Extensions: extensions(resolution.Group), Plan: resolution.Plan, Analyzed: c.Analyzed}
+	request := generate.Request{Extensions: extensions(resolution.Taking), Plan: resolution.Plan, Analyzed: c.Analyzed}
 	return r.generateFrom(ctx, c, request, files)
 }
 
@@ -109,14 +114,14 @@ func (r run) generate(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	c.Environment.Kill = r.kill
-	r.record.Target = &c.Environment.Target
+	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
+	r.record.Context = &c
 	return r.generateFrom(ctx, c, request, nil)
 }
 
 // generateFrom generates, and writes all files of the phase at the end: those that are given, and generation's own.
 func (r run) generateFrom(ctx context.Context, c phase.RunContext, request generate.Request, files []file) error {
-	result, err := generate.Generator{Inputs: r.in, Environment: c.Environment, Output: r.stdout, Log: r.log}.Generate(ctx, request)
+	result, err := generate.Generator{Inputs: r.in, Environment: c.Environment, Output: r.stdout, Log: r.log, Tracing: r.tracing}.Generate(ctx, request)
 	r.record.Generation = result
 	var exit *platform.Exit
 	switch {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,6 +59,15 @@ type Inputs struct {
 	SkipGenerate bool
 	// Parallel is how many bin/detect run at the same time at the most; 0: as many as there are CPUs for this process, and more.
 	Parallel int
+	// Baseline is true if each bin/detect runs once more in an empty directory when no group has passed.
+	Baseline bool
+	// RunImageSwitch is the policy for extensions that switch the run image: allow, listed or never.
+	RunImageSwitch string
+	// Alternatives is true if the groups behind the one that passed are tried, too.
+	Alternatives bool
+	// Telemetry is true if the phase writes a trace; TraceParent is the platform's trace context.
+	Telemetry   bool
+	TraceParent string
 	// DetectTimeout and GenerateTimeout are for each executable; 0 means none.
 	DetectTimeout   time.Duration
 	GenerateTimeout time.Duration
@@ -121,6 +131,11 @@ func Table() []Input {
 		{Flag: "layout-dir", Env: "CNB_LAYOUT_DIR", Since: api.V(0, 12), Directory: true, Usage: "experimental: path to the directory with OCI layouts", field: func(i *Inputs) any { return &i.LayoutDir }},
 		{Flag: "skip-generate", Env: "PRELUDE_SKIP_GENERATE", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},
 		{Flag: "parallel", Env: "PRELUDE_PARALLEL", Default: "0", Since: first, Only: Detector, Usage: "how many bin/detect run at the same time; 0: from the CPUs available; 1: strictly one after the other, none before it is needed", field: func(i *Inputs) any { return &i.Parallel }},
+		{Flag: "baseline", Env: "PRELUDE_BASELINE", Default: "true", Since: first, Only: Detector, Usage: "when no group passed, run each bin/detect once more in an empty directory, to explain what the app has to do with it; with -parallel 1 only if this is given", field: func(i *Inputs) any { return &i.Baseline }},
+		{Flag: "alternatives", Env: "PRELUDE_ALTERNATIVES", Default: "false", Since: first, Only: Detector, Usage: "after the answer, also try the groups behind it, and name those that fit", field: func(i *Inputs) any { return &i.Alternatives }},
+		{Flag: "run-image-switch", Env: "PRELUDE_RUN_IMAGE_SWITCH", Default: "allow", Since: api.V(0, 10), Usage: "which run images extensions may switch to: allow (any), listed (those of run.toml) or never (none)", field: func(i *Inputs) any { return &i.RunImageSwitch }},
+		{Flag: "telemetry", Env: "PRELUDE_TELEMETRY", Default: "false", Since: first, Usage: "append a trace to <layers>/tracing/lifecycle/detect.jsonl or generate.jsonl, in OpenTelemetry's file format", field: func(i *Inputs) any { return &i.Telemetry }},
+		{Env: "CNB_OTEL_TRACEPARENT", Since: first, Usage: "W3C trace context that the trace belongs to; modules get it, too", field: func(i *Inputs) any { return &i.TraceParent }},
 		{Flag: "detect-timeout", Env: "PRELUDE_DETECT_TIMEOUT", Default: "0", Since: first, Only: Detector, Usage: "how long each bin/detect may take, for instance 90s; 0: as long as it wants", field: func(i *Inputs) any { return &i.DetectTimeout }},
 		{Flag: "generate-timeout", Env: "PRELUDE_GENERATE_TIMEOUT", Default: "0", Since: api.V(0, 10), Usage: "how long each bin/generate may take, for instance 5m; 0: as long as it wants", field: func(i *Inputs) any { return &i.GenerateTimeout }},
 	}
@@ -138,6 +153,22 @@ func (in Input) Has(phase Phase, at api.Version) bool {
 // HasFlag reports whether a phase has the input's flag at a version of the Platform API.
 func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
+}
+
+// Setting is an input with its value as text.
+type Setting struct{ Name, Value string }
+
+// Settings are the inputs that the phase has at its version of the Platform API, as they are in force. Those without a value
+// are left out. A setting has the name of its flag, or of its variable where it has no flag.
+func (in Inputs) Settings() []Setting {
+	var all []Setting
+	for _, row := range Table() {
+		value := fmt.Sprint(reflect.ValueOf(row.field(&in)).Elem())
+		if row.Has(in.Phase, in.PlatformAPI) && value != "" {
+			all = append(all, Setting{cmp.Or(row.Flag, row.Env), value})
+		}
+	}
+	return all
 }
 
 // Parse turns arguments and environment into inputs. Its errors are *Exit values with the right
@@ -172,6 +203,9 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 	case set.NArg() > 0:
 		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; all there is are flags", set.Args())}
 	}
+	given := getenv("PRELUDE_BASELINE") != ""
+	set.Visit(func(f *flag.Flag) { given = given || f.Name == "baseline" })
+	in.Baseline = in.Baseline && (given || in.Parallel != 1) // strictly once each is what 1 is chosen for
 	return in, in.finish()
 }
 
@@ -278,6 +312,9 @@ func (in *Inputs) finish() error {
 	}
 	if err == nil {
 		err = in.checkReport()
+	}
+	if err == nil && !slices.Contains([]string{"", "allow", "listed", "never"}, in.RunImageSwitch) {
+		err = fmt.Errorf("-run-image-switch: unknown policy %q; want allow, listed or never", in.RunImageSwitch)
 	}
 	if err == nil && (in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0) {
 		err = errors.New("-parallel and time limits cannot be negative")

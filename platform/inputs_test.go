@@ -74,6 +74,11 @@ func documented() []row {
 		{"layout-dir", "CNB_LAYOUT_DIR", "", 12, ""},
 		{"report", "PRELUDE_REPORT", "", 7, ""},
 		{"parallel", "PRELUDE_PARALLEL", "0", 7, Detector},
+		{"baseline", "PRELUDE_BASELINE", "true", 7, Detector},
+		{"alternatives", "PRELUDE_ALTERNATIVES", "false", 7, Detector},
+		{"run-image-switch", "PRELUDE_RUN_IMAGE_SWITCH", "allow", 10, ""},
+		{"telemetry", "PRELUDE_TELEMETRY", "false", 7, ""},
+		{"", "CNB_OTEL_TRACEPARENT", "", 7, ""},
 		{"detect-timeout", "PRELUDE_DETECT_TIMEOUT", "0s", 7, Detector},
 		{"generate-timeout", "PRELUDE_GENERATE_TIMEOUT", "0s", 10, ""},
 	}
@@ -120,10 +125,12 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 	switch name {
 	case "log-level":
 		flagged, fromEnv = "debug", "error"
-	case "no-color", "layout", "skip-generate":
+	case "no-color", "layout", "skip-generate", "baseline", "alternatives", "telemetry":
 		flagged, fromEnv = "true", "true"
 	case "parallel":
 		flagged, fromEnv = "3", "5"
+	case "run-image-switch":
+		flagged, fromEnv = "listed", "never"
 	case "report":
 		flagged, fromEnv = "/flagged.json", "/from-env.html"
 	case "detect-timeout", "generate-timeout":
@@ -190,6 +197,29 @@ func TestTableIsTheDocumentedOne(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-reference +code:\n%s", diff)
+	}
+}
+
+// With one bin/detect at a time, each runs once unless the second run is asked for.
+func TestBaseline(t *testing.T) {
+	for _, test := range []struct {
+		env  map[string]string
+		args []string
+		want bool
+	}{
+		{nil, nil, true},
+		{nil, []string{"-baseline=false"}, false},
+		{map[string]string{"PRELUDE_BASELINE": "false"}, nil, false},
+		{map[string]string{"PRELUDE_BASELINE": "false"}, []string{"-baseline"}, true},
+		{nil, []string{"-parallel=1"}, false},
+		{map[string]string{"PRELUDE_PARALLEL": "1"}, nil, false},
+		{nil, []string{"-parallel=1", "-baseline"}, true},
+		{map[string]string{"PRELUDE_BASELINE": "true", "PRELUDE_PARALLEL": "1"}, nil, true},
+		{nil, []string{"-parallel=2"}, true},
+	} {
+		if in := parse(t, Detector, test.env, test.args...); in.Baseline != test.want {
+			t.Errorf("%v %v: %t", test.env, test.args, in.Baseline)
+		}
 	}
 }
 
@@ -380,4 +410,26 @@ func inputsTable() string {
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", code(name, "–"), code(i.Env, "–"), code(i.Default, "none"), since, of, i.Usage)
 	}
 	return text.String() + "\n"
+}
+
+// Settings are the final values: a path below -layers is resolved, and an input that the Platform API does not have is missing.
+func TestSettings(t *testing.T) {
+	env := map[string]string{"CNB_PLATFORM_API": "0.9", "CNB_EXEC_ENV": "test"}
+	in, err := Parse(Detector, []string{"-layers", "/l", "-detect-timeout", "90s"}, func(name string) string { return env[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range in.Settings() {
+		got[s.Name] = s.Value
+	}
+	for name, want := range map[string]string{
+		"layers": "/l", "group": "/l/group.toml", "detect-timeout": "1m30s", "CNB_EXEC_ENV": "test", "no-color": "false",
+		"extensions": "", // since 0.10
+		"report":     "", // has no value
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
 }

@@ -1,7 +1,7 @@
 // Package report puts together what happened in one run of a phase and writes it, as JSON for machines or as a page for people.
 //
-// record.go collects the results of a phase; build.go, detection.go and generation.go turn them into the structures of report.go,
-// which are what is written; html.go makes the page, and svg.go the pictures in it.
+// record.go collects the results of a phase; build.go, detection.go and generation.go make a [Report] of them. JSON and page show
+// that value and nothing else: html.go and page.tmpl.html make the page, and plan.go the picture of the build plan in it.
 package report
 
 import (
@@ -11,12 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
 // Version is the version of the shape of reports that this package writes. It grows when something that was there
 // changes its meaning or is gone; new keys alone don't make a new version.
-const Version = 2
+const Version = 3
 
 // Report says what happened in one run of a phase: -report writes it, as JSON or as a page for people. The JSON form is
 // described by docs/report.schema.json, and what each key means by docs/report.md.
@@ -33,23 +34,30 @@ type Report struct {
 	PlatformAPI string `json:"platformAPI"`
 	// Outcome is how the phase ended.
 	Outcome Outcome `json:"outcome"`
+	// Inputs are the arguments and variables of the phase as they are in force.
+	Inputs []Setting `json:"inputs"`
+	// BuildImage is the reference of the build image in analyzed.toml; empty if that is not known.
+	BuildImage string `json:"buildImage,omitempty"`
 	// Target is what modules are told of the run image; nil if the phase ended before that was known.
 	Target *Target `json:"target,omitempty"`
 	// ExecEnv is the execution environment.
 	ExecEnv string `json:"execEnv"`
 	// Order is what was resolved, system buildpacks included; nil if it was not read.
 	Order *Order `json:"order,omitempty"`
-	// Evaluated is how many candidates were evaluated. Only the first of very many are in Candidates.
-	Evaluated int `json:"evaluated"`
-	// Candidates are those evaluated, in the order in which they were tried. Those that were bound to fail for the reason
-	// of an earlier one are not evaluated.
+	// Judged is how many candidates were judged. Only the first of very many are in Candidates.
+	Judged int `json:"judged"`
+	// Candidates are those judged, in the order in which they were tried. Those that surely failed are not judged.
 	Candidates []Candidate `json:"candidates"`
-	// Explanation says why candidates failed; nil if none did.
+	// TraceID is the id of the trace that the phase wrote; empty if it wrote none.
+	TraceID string `json:"traceID,omitempty"`
+	// Alternatives are the groups behind the one that passed that fit as well, if they were asked for.
+	Alternatives []AlsoFits `json:"alternatives,omitempty"`
+	// Explanation is why no group passed; nil if one did.
 	Explanation *Explanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []Module `json:"modules"`
 	// Group are the modules that take part, extensions first.
-	Group []Member `json:"group"`
+	Group []Ref `json:"group"`
 	// Dropped are the members of the group's candidate that don't take part.
 	Dropped []Dropped `json:"dropped"`
 	// Plan is the build plan before generation.
@@ -69,6 +77,13 @@ type Outcome struct {
 	Error string `json:"error,omitempty"`
 	// Hint is what to try; empty if nothing comes to mind.
 	Hint string `json:"hint,omitempty"`
+}
+
+// Setting is an input of a phase or a build argument.
+type Setting struct {
+	// Name of an input is that of its flag, or of its variable where it has no flag.
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Target is the operating system, the architecture and the distribution of an image. An empty field is not known.
@@ -97,25 +112,23 @@ type Element struct {
 // Ref names a module.
 type Ref struct {
 	// Kind is "buildpack" or "extension".
-	Kind    string `json:"kind"`
-	ID      string `json:"id"`
-	Version string `json:"version"`
+	Kind    buildpack.Kind `json:"kind"`
+	ID      string         `json:"id"`
+	Version string         `json:"version"`
 }
 
 // String is "<id>@<version>".
 func (r Ref) String() string { return r.ID + "@" + r.Version }
 
-// Candidate is a candidate group that was evaluated.
+// Candidate is a candidate group that was judged.
 type Candidate struct {
-	// Number of the candidate, from 1: how many had been evaluated by then.
-	Number int `json:"number"`
 	// Group is the number of the group of the order that it came from, from 1.
 	Group int `json:"group"`
 	// Passed is true for the last one, if there is a group.
 	Passed  bool              `json:"passed"`
 	Members []CandidateMember `json:"members"`
-	// Failure is the index in Explanation.Failures of why it failed; nil if it passed.
-	Failure *int `json:"failure,omitempty"`
+	// Reason is why it failed, in words; empty if it passed.
+	Reason string `json:"reason,omitempty"`
 }
 
 // CandidateMember is a module as it stands in a candidate.
@@ -126,107 +139,50 @@ type CandidateMember struct {
 	Outcome string `json:"outcome"`
 }
 
-// Explanation says why candidates failed, by groups of the order.
-type Explanation struct {
-	// Groups is how many groups the order has.
-	Groups int `json:"groups"`
-	// Recognised is true if some group recognised the app: then the first of Failures is the closest one.
-	Recognised bool `json:"recognised"`
-	// Failures are the groups, in each of the variants that their composites make of them, the closest first.
-	Failures []Failure `json:"failures"`
-	// Advice is for the author of the builder, in words; none if a group passed.
-	Advice []string `json:"advice"`
-	// Text is the explanation in the words of the log, line by line; empty if a group passed.
-	Text []string `json:"text"`
-}
-
-// Failure is a group of the order that failed, or several that failed for the same reason.
-type Failure struct {
-	// Where in words: "group 2, samples/nodejs@5.0.0, with samples/npm-install".
-	Where  string  `json:"where"`
-	Places []Place `json:"places"`
-	// Recognised is true if the group recognised the app.
-	Recognised bool `json:"recognised"`
-	// Members of the candidate that is told of, in order.
-	Members []FailureMember `json:"members"`
-	// Facts are why the build plan does not work out, if all required members passed.
-	Facts []Fact `json:"facts"`
-	// Reasons in the words of the log, line by line.
-	Reasons []string `json:"reasons"`
-	// Candidates are indexes of Report.Candidates: those that it stands for.
-	Candidates []int `json:"candidates"`
-}
-
-// Place is a group of the order, in one of its variants.
-type Place struct {
+// AlsoFits is a group that fits as well.
+type AlsoFits struct {
 	// Group is its number in the order, from 1.
-	Group      int   `json:"group"`
-	Composites []Ref `json:"composites"`
-	// With are the members that not every variant of the group has, Without those that only other variants have.
-	With    []Ref `json:"with,omitempty"`
-	Without []Ref `json:"without,omitempty"`
-	// EachExtensions is true if it failed with several groups of extensions, or with one and with none.
-	EachExtensions bool `json:"eachExtensions,omitempty"`
+	Group   int   `json:"group"`
+	Modules []Ref `json:"modules"`
+	// Files are names at the top of the app that its modules speak of.
+	Files []string `json:"files"`
 }
 
-// FailureMember is a module of a group that failed, and what it said.
-type FailureMember struct {
-	CandidateMember
-	ExitCode *int `json:"exitCode,omitempty"`
-	// Words are why it did not pass, in its own: the last line that it printed, or the cause.
-	Words string `json:"words,omitempty"`
+// Explanation is why no group passed.
+type Explanation struct {
+	// Text is the explanation in the words of the log, line by line; the first line is the verdict.
+	Text []string `json:"text"`
+	// Failed are the modules that errored because of the app, those with the same words together.
+	Failed []Saying `json:"failed"`
+	// Closest are the groups that recognised the most of the app and lack the least.
+	Closest []Closest `json:"closest"`
 }
 
-// Fact is one reason why a build plan does not work out: a chain – in general a tree – from a module that cannot take
-// part to the culprits. Which keys there are depends on Kind.
-type Fact struct {
-	// Kind is "unprovided", "unrequired", "no alternative", "no buildpack", "incompatible" or "offer".
-	Kind string `json:"kind"`
-	// Text is the fact and its chain in the words of the log.
-	Text   string `json:"text"`
-	Module *Ref   `json:"module,omitempty"`
-	// Optional is true if the module is free to drop out.
-	Optional bool `json:"optional,omitempty"`
-	// Names of the dependencies that the fact is about.
-	Names []string `json:"names,omitempty"`
-	// Others mention the names in the role that is wanted, or could, but do not count.
-	Others []Other `json:"others,omitempty"`
-	// Near is a module that mentions a name that looks like it.
-	Near *Near `json:"near,omitempty"`
-	// Loose are modules with what they offer in the role that is wanted and no module takes.
-	Loose []Loose `json:"loose,omitempty"`
-	// Alternatives of the module's build plan, as far as they matter.
-	Alternatives []Alternative `json:"alternatives,omitempty"`
-	// Because are the next links of the chain.
-	Because []Fact `json:"because,omitempty"`
-	// Cut is true if there are more links than are in the report.
-	Cut bool `json:"cut,omitempty"`
+// Saying is what some modules say, with equal words.
+type Saying struct {
+	Modules []Ref  `json:"modules"`
+	Words   string `json:"words"`
 }
 
-// Other is a module that does not count although it mentions a name, or could.
-type Other struct {
-	Module Ref `json:"module"`
-	// Fate is why: "misplaced", "dropped out", "bound", "undetected", "presumed", "possible" or "elsewhere".
-	Fate     string `json:"fate"`
-	Outcome  string `json:"outcome,omitempty"`
-	ExitCode *int   `json:"exitCode,omitempty"`
-	// Words are why it did not pass, if it did not, in its own.
-	Words string `json:"words,omitempty"`
+// Closest is a group that is as close as any other.
+type Closest struct {
+	// Group is its number in the order, from 1.
+	Group int    `json:"group"`
+	Name  string `json:"name"`
+	// Members are those of its first variant, which need not be among the candidates that were judged.
+	Members []CandidateMember `json:"members"`
+	// Recognised are the modules that recognised the app, with what they complain of.
+	Recognised []Saying `json:"recognised"`
+	// Lacks are the required modules that did not pass, for each of its equally close variants.
+	Lacks [][]Saying `json:"lacks"`
 }
 
-// Near is a name that looks like another.
-type Near struct {
-	Module Ref    `json:"module"`
-	Name   string `json:"name"`
-}
-
-// Loose is what a module offers that no module takes.
-type Loose struct {
-	Module Ref `json:"module"`
-	// Names are none if its build plan is empty.
-	Names []string `json:"names"`
-	// Printed is true if its build plan is empty and it printed one.
-	Printed bool `json:"printed,omitempty"`
+// Contrast is what differs between the answers of a module for the app and for an empty directory.
+type Contrast struct {
+	// Differs is true if the exit code or the build plan differs.
+	Differs bool `json:"differs"`
+	// New are the lines that it printed for the app only.
+	New []string `json:"new"`
 }
 
 // Module is a module and what became of its bin/detect.
@@ -254,6 +210,8 @@ type Module struct {
 	Output string `json:"output,omitempty"`
 	// Time is nil if bin/detect was not run.
 	Time *Span `json:"time,omitempty"`
+	// Contrast is nil if a group passed, or the module was not run in an empty directory.
+	Contrast *Contrast `json:"contrast,omitempty"`
 }
 
 // Verdict says whether a module supports the run image.
@@ -276,20 +234,11 @@ type Require struct {
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// Member is a module of the group.
-type Member struct {
-	Ref
-	API      string `json:"api"`
-	Homepage string `json:"homepage,omitempty"`
-}
-
 // Dropped is a member of the group's candidate that does not take part.
 type Dropped struct {
 	Ref
 	// Reason in words.
 	Reason string `json:"reason"`
-	// Fact is the reason as a chain of facts; nil if the module did not pass detection.
-	Fact *Fact `json:"fact,omitempty"`
 }
 
 // Entry is a dependency of the build plan.
@@ -324,9 +273,7 @@ type Extension struct {
 	// Static is true if it has no bin/generate, but brings what it leaves.
 	Static bool `json:"static"`
 	// Given are the names of the plan's entries that it is to provide.
-	Given []string `json:"given"`
-	// Checks are those of its output, in order; only the last one may have failed.
-	Checks      []Check      `json:"checks"`
+	Given       []string     `json:"given"`
 	Dockerfiles []Dockerfile `json:"dockerfiles"`
 	Contexts    []Context    `json:"contexts"`
 	Warnings    []Note       `json:"warnings"`
@@ -335,16 +282,6 @@ type Extension struct {
 	// Output is what it printed; of long ones the beginning and the end.
 	Output string `json:"output,omitempty"`
 	Time   *Span  `json:"time,omitempty"`
-}
-
-// Check is something of an extension's output that was looked at.
-type Check struct {
-	// What was looked at: "build.Dockerfile", "run.Dockerfile", "extend-config.toml", "context", "context.build",
-	// "context.run", or "output" for the whole.
-	What   string `json:"what"`
-	Passed bool   `json:"passed"`
-	// Text is what was found, in words.
-	Text string `json:"text"`
 }
 
 // Note is something that the author of an extension should know.
@@ -365,8 +302,8 @@ type Dockerfile struct {
 	// From is the image that it switches to; empty if it extends.
 	From string `json:"from,omitempty"`
 	// Instructions is the number of instructions after FROM.
-	Instructions int   `json:"instructions"`
-	Args         []Arg `json:"args"`
+	Instructions int       `json:"instructions"`
+	Args         []Setting `json:"args"`
 	// Context is relative to the generated directory; empty if the app directory is the context.
 	Context string `json:"context,omitempty"`
 	// IgnoredFor is the id of the extension because of whose switch this Dockerfile is ignored.
@@ -375,12 +312,6 @@ type Dockerfile struct {
 	Refused bool `json:"refused,omitempty"`
 	// Text of the file; of a long one the beginning and the end.
 	Text string `json:"text"`
-}
-
-// Arg is a build argument.
-type Arg struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
 
 // Context is a build context that an extension left.

@@ -29,6 +29,7 @@ func knowns() []known {
 		{number: "B45", why: "a provider is listed once", align: alignProviders},
 		{number: "B16", why: "the order of the plan's entries is random in the reference", align: alignEntries},
 		{number: "B27", why: "bin/generate gets the target and the execution environment", align: alignEnvironment},
+		{number: "B54", why: "an error that did not decide that a candidate failed is told at debug level only", align: alignErrors},
 		{number: "B14", why: "optional is honoured in system.toml", without: withoutSystemOptional},
 		{number: "B17", why: "a target's variant is read, as well as arch-variant", without: withoutVariant},
 		{number: "B18", why: "exec-env may be tables", without: withoutExecEnvTables},
@@ -38,6 +39,7 @@ func knowns() []known {
 		{number: "B26", why: "exec-env of an order's elements counts", without: withoutElementExecEnv},
 		{number: "B36", why: "an extension without bin/generate leaves its generate directory, at every Platform API", without: withoutStatic},
 		{number: "B37", why: "FROM $base_image is FROM ${base_image}, and the argument may have a default", without: withoutForms},
+		{number: "B38", why: "another variable in FROM is an error", without: withoutOtherVariable},
 		{number: "B46", why: "exec-env of a composite counts", without: withoutCompositeExecEnv},
 		{number: "B48", why: "who is out of the execution environment is not judged by the image", without: withoutExcludedNeeds},
 	}
@@ -63,7 +65,19 @@ func alignNested(_ world, ours, theirs *outcome) {
 
 func alignErrored(_ world, ours, theirs *outcome) {
 	if ours.exit == 21 && theirs.exit == 20 && strings.Contains(ours.output, "\nerr:  ") {
-		theirs.exit, theirs.said = ours.exit, ours.said
+		theirs.exit, theirs.said, theirs.errs = ours.exit, ours.said, ours.errs
+	}
+}
+
+// alignErrors: of a detection that ends well, the reference tells every error of the groups that it tried. An error that we tell and it
+// does not stays a difference.
+func alignErrors(_ world, ours, theirs *outcome) {
+	extra := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(module string) bool { return !slices.Contains(b, module) })
+	}
+	ended := ours.exit != 20 && ours.exit != 21
+	if ended && ours.exit == theirs.exit && !extra(ours.errs, theirs.errs) {
+		theirs.errs = ours.errs
 	}
 }
 
@@ -288,6 +302,10 @@ func withoutForms(w world) changes {
 		text = strings.ReplaceAll(text, "FROM $base_image", "FROM ${base_image}")
 		return defaultValue.ReplaceAllString(text, "ARG base_image")
 	})
+}
+
+func withoutOtherVariable(w world) changes {
+	return w.rewrite(func(text string) string { return strings.ReplaceAll(text, "FROM ${other}", "FROM ${base_image}") })
 }
 
 func withoutReserved(w world) changes {

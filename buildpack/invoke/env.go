@@ -22,6 +22,8 @@ type Environment struct {
 	Target buildpack.Target
 	// ExecEnv is the execution environment.
 	ExecEnv string
+	// Tracing is the directory below which modules may write traces; empty if no trace is written.
+	Tracing string
 	// Environ is the environment of this process, "NAME=value" each; modules get only the variables that they may see.
 	Environ []string
 	// Kill cuts short the time that executables have to end, once it is closed; nil if nothing does.
@@ -39,6 +41,9 @@ func (e Environment) Remembering() Environment {
 	return e
 }
 
+// ReadFilesAgain makes the environment read its files with variables anew: it was given other directories.
+func (e *Environment) ReadFilesAgain() { e.once = nil }
+
 // inherited are the variables that do not depend on the module, except on whether it wants those of the platform.
 type inherited struct {
 	read      sync.Once
@@ -50,7 +55,7 @@ type inherited struct {
 // registry credentials.
 func handedOn(name string) bool {
 	switch name {
-	case "CNB_STACK_ID", "HOSTNAME", "HOME",
+	case "CNB_STACK_ID", "CNB_OTEL_TRACEPARENT", "HOSTNAME", "HOME",
 		"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy":
 		return true
 	}
@@ -148,6 +153,13 @@ func (e Environment) specify(env map[string]string, m *buildpack.Module, particu
 	}
 	if m.API.AtLeast(api.V(0, 12)) {
 		env["CNB_EXEC_ENV"] = e.ExecEnv
+	}
+}
+
+// trace is the variable with the file to which an executable of a module may write its trace; none if no trace is written.
+func (e Environment) trace(m *buildpack.Module, executable string, env map[string]string) {
+	if e.Tracing != "" {
+		env["CNB_OTEL_LOG_PATH"] = filepath.Join(e.Tracing, string(m.Kind)+"s", m.Escaped()+"@"+m.Version+"-"+executable+".jsonl")
 	}
 }
 

@@ -46,6 +46,7 @@ func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout
 	if m.API.AtLeast(api.V(0, 8)) {
 		specified["CNB_PLATFORM_DIR"], specified["CNB_BUILD_PLAN_PATH"] = e.Platform, plan
 	}
+	e.trace(m, "detect", specified)
 	env, err := e.variables(m, specified)
 	if err != nil {
 		return errored(buildpack.NoExitCode, nil, err)
@@ -184,9 +185,9 @@ func (e Environment) RunGenerate(ctx context.Context, g GenerateRun) error {
 	if err := writePlan(path, g.Requires); err != nil {
 		return err
 	}
-	env, err := e.variables(g.Module, map[string]string{
-		"CNB_OUTPUT_DIR": g.Dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": e.Platform,
-	})
+	specified := map[string]string{"CNB_OUTPUT_DIR": g.Dir, "CNB_BP_PLAN_PATH": path, "CNB_PLATFORM_DIR": e.Platform}
+	e.trace(g.Module, "generate", specified)
+	env, err := e.variables(g.Module, specified)
 	if err != nil {
 		return err
 	}

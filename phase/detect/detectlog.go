@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,67 +36,100 @@ func (t *detectLog) descriptor(m *buildpack.Module) {
 	}
 }
 
-// success says which modules take part (docs/reference.md, "What goes where"), what went wrong with others of the same candidate,
-// and why the build plan left some out (B49). Findings about earlier candidates are for debug level: how many there are
-// depends on which module was the first to end.
-func (t *detectLog) success(answer *Result) {
+// success tells the errors because of which earlier candidates failed, what went wrong with modules of the group, which ones the
+// build plan left out, and which take part.
+func (t *detectLog) success(result *Result) {
+	answer := result.Answer
 	r := answer.Resolution
-	t.debug(r)
-	for _, m := range r.Candidate {
+	t.debug(answer)
+	for _, d := range answer.Decided {
+		t.output(d.Member, slog.LevelInfo)
+		t.log.Info(fmt.Sprintf("%s, group %d", outcome(d.Member), d.Group+1))
+	}
+	for _, m := range r.Members {
 		t.warnings(m)
-		if m.Detection.Outcome == buildpack.Errored {
+		if m.Detection.Outcome == buildpack.Errored && !decided(answer, m) {
 			t.output(m, slog.LevelInfo)
-			t.log.Info(result(m) + ", optional, left out")
+			t.log.Info(outcome(m) + ", optional, left out")
 		}
 	}
-	if len(r.Group) < len(r.Candidate) {
-		for _, left := range answer.LeftOut {
-			if left.Member.Passed() {
-				t.log.Info("left out: " + left.String())
-			}
+	for _, over := range r.PassedOver {
+		t.passedOver(over)
+	}
+	for _, left := range result.LeftOut {
+		level := slog.LevelDebug
+		if left.Matters() {
+			level = slog.LevelInfo
 		}
-		t.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Group), len(r.Candidate)))
+		t.log.Log(context.Background(), level, "left out: "+left.String())
+	}
+	if len(r.Taking) < len(r.Members) {
+		t.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Taking), len(r.Members)))
 	}
 	width := 0
-	for _, m := range r.Group {
+	for _, m := range r.Taking {
 		width = max(width, len(m.Module.ID))
 	}
-	for _, m := range r.Group {
+	for _, m := range r.Taking {
 		t.log.Info(fmt.Sprintf("%-*s %s", width, m.Module.ID, m.Module.Version))
 	}
 }
 
-// debug says the same of all candidates that were tried as a failure would, at debug level.
-func (t *detectLog) debug(r *resolve.Resolution) {
+// passedOver tells of an element of the order that is not in the candidate: of another version at info level, and of the execution
+// environment, which does what it is for, at debug level.
+func (t *detectLog) passedOver(over resolve.PassedOver) {
+	if over.ExecEnv != "" {
+		t.log.Debug(over.String())
+		return
+	}
+	t.log.Info("left out: " + over.String())
+}
+
+// decided reports whether the member's error is told because a candidate failed by it.
+func decided(answer *resolve.Answer, m resolve.Member) bool {
+	return slices.ContainsFunc(answer.Decided, func(d resolve.Decided) bool { return d.Member.Module.Ref == m.Module.Ref })
+}
+
+// debug tells of all modules that were tried what a failure would, at debug level.
+func (t *detectLog) debug(answer *resolve.Answer) {
 	if !t.debugs() {
 		return
 	}
-	all := r.Tried()
-	for _, m := range all {
-		if !inErrorOf(r, m) { // that is said anyway
+	tried := slices.DeleteFunc(slices.Clone(answer.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
+	for _, m := range tried {
+		if m.Detection.Outcome != buildpack.Errored || !told(answer, m) {
 			t.output(m, slog.LevelDebug)
 		}
 		t.plan(m)
 	}
 	t.log.Debug("======== Results ========")
-	for _, m := range all {
-		t.log.Debug(result(m))
+	for _, m := range tried {
+		t.log.Debug(outcome(m))
 	}
-	t.candidates(r.Before, r.PassedOver, r.Composites)
-	passed := resolve.Attempt{Number: r.Evaluated, Group: r.GroupOfOrder, Members: r.Candidate}
-	t.log.Debug(explain.Candidate(passed, r.Composites) + ": passed")
+	t.candidates(answer)
+}
+
+// told reports whether the output of a module with an error is shown at info level.
+func told(answer *resolve.Answer, m resolve.Member) bool {
+	return decided(answer, m) || slices.ContainsFunc(answer.Resolution.Members, func(c resolve.Member) bool { return c.Module.Ref == m.Module.Ref })
 }
 
 func (t *detectLog) debugs() bool { return t.log.Enabled(context.Background(), slog.LevelDebug) }
 
-// candidates says of each candidate that failed why it did, or as which other one it could only fail (B50).
-func (t *detectLog) candidates(attempts []resolve.Attempt, passedOver []resolve.PassedOver, composites [][]buildpack.Ref) {
+// candidates tells of each candidate that was judged why it failed, at debug level.
+func (t *detectLog) candidates(answer *resolve.Answer) {
 	if !t.debugs() {
 		return
 	}
 	t.log.Debug("======== Candidates ========")
-	for _, line := range explain.Candidates(attempts, passedOver, composites) {
-		t.log.Debug(line)
+	for _, c := range answer.Trace {
+		t.log.Debug(explain.CandidateLine(c, false))
+	}
+	if more := answer.Judged - len(answer.Trace); more > 1 {
+		t.log.Debug(fmt.Sprintf("and %d more", more))
+	}
+	if r := answer.Resolution; r != nil {
+		t.log.Debug(explain.CandidateLine(r.Candidate, true))
 	}
 }
 
@@ -114,35 +148,57 @@ func (t *detectLog) plan(m resolve.Member) {
 	t.log.Debug(fmt.Sprintf("======== Build plan: %s ========\n%s", m.Module.Ref, text))
 }
 
-// inErrorOf says whether the member errored in the candidate that passed.
-func inErrorOf(r *resolve.Resolution, m resolve.Member) bool {
-	return m.Detection.Outcome == buildpack.Errored &&
-		slices.ContainsFunc(r.Candidate, func(c resolve.Member) bool { return c.Module.Ref == m.Module.Ref })
-}
-
-// failure says what every module said, how it went and why no group passed, and returns how the phase ends.
-func (t *detectLog) failure(answer *Result) *platform.Exit {
-	f := answer.Failure
-	for _, m := range f.Members {
+// failure tells what every module said, how it went and why no group passed, and returns how the phase ends. What modules also
+// say in an empty directory comes first, so that what matters stands at the end.
+func (t *detectLog) failure(result *Result) *platform.Exit {
+	members := result.Answer.Members
+	sorted := slices.Clone(members)
+	differs := func(m resolve.Member) int {
+		if c := result.Contrasts[m.Module.Ref]; c.Differs || len(c.New) > 0 {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(sorted, func(a, b resolve.Member) int { return cmp.Compare(differs(a), differs(b)) })
+	for _, m := range sorted {
 		t.warnings(m)
 		t.output(m, slog.LevelInfo)
 		t.plan(m)
 	}
 	t.log.Info("======== Results ========")
-	for _, m := range f.Members {
-		t.log.Info(result(m))
+	for _, m := range members {
+		t.log.Info(outcome(m))
 	}
-	t.candidates(f.Attempts, f.PassedOver, f.Composites)
+	t.candidates(result.Answer)
 	t.log.Info("======== Why ========")
-	for _, line := range answer.Explanation.Lines(t.debugs()) {
+	for _, line := range result.why() {
 		t.log.Info(line)
 	}
+	for _, path := range result.LineFeeds {
+		t.log.Warn(path + ": the value ends with a line feed, which modules see as part of it")
+	}
 	t.log.Error("No buildpack groups passed detection.")
-	if f.Errored {
+	if result.Answer.Errored() {
 		return &platform.Exit{Code: platform.CodeNoGroupWithError, Action: "detect", Err: errors.New("buildpack(s) failed with err")}
 	}
 	t.log.Error("Please check that you are running against the correct path.")
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
+}
+
+// mostVariants is how many candidates of each group are looked at for what was left out of them.
+const mostVariants = 512
+
+// why is why no group passed: what the explanation says, and what was left out of the groups.
+func (r *Result) why() []string {
+	lines := r.Explanation.Lines()
+	for _, over := range r.Answer.PassedOver(mostVariants) {
+		text := over.String()
+		if over.ExecEnv == "" {
+			text = "Left out: " + text
+		}
+		lines = append(lines, text+".")
+	}
+	return lines
 }
 
 // warnings warns of unknown keys in a module's descriptor and in its build plan.
@@ -178,8 +234,8 @@ func cause(m resolve.Member) string {
 	return m.Detection.Cause.Error()
 }
 
-// result is a module's line in the results.
-func result(m resolve.Member) string {
+// outcome is a module's line in the results.
+func outcome(m resolve.Member) string {
 	d := m.Detection
 	switch {
 	case d.Outcome == buildpack.Passed:

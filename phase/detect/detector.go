@@ -4,19 +4,26 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/buildpack/store"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/otlp"
 	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase"
+	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 	"github.com/cnb-prelude/prelude/platform"
@@ -29,19 +36,26 @@ type Detector struct {
 	Log         *slog.Logger
 	// Status shows how far detection is; nil if that is not shown.
 	Status *statusline.Line
+	// Tracing writes a trace; nil if none is asked for.
+	Tracing *phase.Tracing
 }
 
 // Result is what detection found, also where it came to no end. Log, exit code and report derive from it.
 type Result struct {
 	// Order that was to be resolved.
 	Order buildpack.OrderFile
-	// Resolution or Failure is the answer. Both are nil after an error.
-	Resolution *resolve.Resolution
-	Failure    *resolve.Failure
-	// Explanation is why candidates failed: of a failure, and where a report is asked for also of a success.
-	Explanation explain.Explanation
-	// LeftOut are the members of the candidate that passed which do not take part, and why.
+	// Answer is what the search found; nil after an error.
+	Answer *resolve.Answer
+	// Contrasts are, if no group passed, what differs from the answers of modules for an empty directory.
+	Contrasts map[buildpack.Ref]baseline.Contrast
+	// Explanation is why no group passed; nil if one did.
+	Explanation *explain.Explanation
+	// Alternatives are the groups behind the one that passed that fit as well, if they were asked for.
+	Alternatives []explain.Alternative
+	// LeftOut are the modules that passed and that the build plan of the group leaves out, and why.
 	LeftOut []explain.LeftOut
+	// LineFeeds are, if no group passed, the files with variables whose values end with a line feed.
+	LineFeeds []string
 	// TargetsJudged says whether modules that do not support the target of the run image were left out: older Platform APIs
 	// do not have targets.
 	TargetsJudged bool
@@ -91,6 +105,11 @@ func (d Detector) ReadOrder() (buildpack.OrderFile, error) {
 			if n := len(added.Post); n > 0 {
 				log.Debug(fmt.Sprintf("Appending %d system buildpack(s) to group", n))
 			}
+			for _, e := range slices.Concat(system.Pre, system.Post) {
+				if i := slices.IndexFunc(group, func(own buildpack.Element) bool { return own.ID == e.ID }); i >= 0 {
+					log.Debug(fmt.Sprintf("left out: system buildpack %s, because the group has %s", e.Ref, group[i].Ref))
+				}
+			}
 		}
 		order.Buildpacks = system.Around(order.Buildpacks)
 	}
@@ -114,7 +133,8 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 			return d.Environment.RunDetect(ctx, m, d.Inputs.DetectTimeout)
 		}, d.Inputs.Parallel),
 	}
-	s.status = d.Status
+	s.status, s.tracing = d.Status, d.Tracing
+	s.say = func(text string) { d.Log.Info(text) }
 	defer func() {
 		s.stop()
 		result.Runs, result.Ended = s.ended(), time.Now()
@@ -128,44 +148,127 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 			return result, initializing(err)
 		}
 	}
-	var err error
-	result.Resolution, result.Failure, err = resolve.Search(order.Buildpacks, order.Extensions, d.limits(ctx), s)
-	d.explain(result)
+	answer, err := resolve.Search(order.Buildpacks, order.Extensions, d.limits(ctx), s)
+	if interrupted := platform.Interrupted(ctx); interrupted != nil {
+		return result, s.whileRunning(interrupted)
+	}
+	if err != nil {
+		return result, &platform.Exit{Code: phase.LookupCode(err, platform.CodeDetect), Action: "detect", Err: err}
+	}
+	result.Answer = answer
+	if answer.Resolution == nil {
+		d.explain(ctx, result, s.runner)
+		exit := say.failure(result)
+		if interrupted := platform.Interrupted(ctx); interrupted != nil {
+			return result, interrupted
+		}
+		return result, exit
+	}
+	d.Tracing.Event("group passed", otlp.Attribute{Key: "cnb.group", Value: answer.Resolution.Group + 1})
+	result.LeftOut = explain.WhyLeftOut(answer)
+	say.success(result)
+	if d.Inputs.Alternatives {
+		result.Alternatives = d.alternatives(ctx, result, s)
+		for _, a := range result.Alternatives {
+			d.Log.Info("also fits: " + a.String())
+		}
+	}
 	if interrupted := platform.Interrupted(ctx); interrupted != nil {
 		return result, interrupted
 	}
-	switch {
-	case err != nil:
-		return result, &platform.Exit{Code: phase.LookupCode(err, platform.CodeDetect), Action: "detect", Err: err}
-	case result.Failure != nil:
-		return result, say.failure(result)
-	}
-	say.success(result)
 	return result, nil
 }
 
-// explain says why candidates failed, and members were left out.
-func (d Detector) explain(result *Result) {
-	if f := result.Failure; f != nil {
-		result.Explanation = explain.Why(f.Attempts, f.Composites)
+// alternatives tries the groups of the order behind the one that passed, each by itself. A group that cannot be decided is passed
+// over: the answer stands.
+func (d Detector) alternatives(ctx context.Context, result *Result, s *source) []explain.Alternative {
+	var all []explain.Alternative
+	for i := result.Answer.Resolution.Group + 1; i < len(result.Order.Buildpacks) && ctx.Err() == nil; i++ {
+		answer, err := resolve.Search(result.Order.Buildpacks[i:i+1], result.Order.Extensions, d.limits(ctx), s)
+		if err == nil && answer.Resolution != nil {
+			all = append(all, explain.NewAlternative(i, result.Order.Buildpacks[i], answer, baseline.Read(d.Inputs.AppDir), d.Inputs.AppDir))
+		}
 	}
-	res := result.Resolution
-	if res == nil {
-		return
+	return all
+}
+
+// explain finds out why no group passed.
+func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
+	in := explain.Input{
+		Answer: result.Answer, Order: result.Order.Buildpacks, AppDir: d.Inputs.AppDir,
+		App: baseline.Read(d.Inputs.AppDir), NoHints: d.namesPath(),
 	}
-	if d.Inputs.ReportPath != "" {
-		result.Explanation = explain.Why(res.Before, res.Composites)
+	if d.Inputs.Baseline {
+		result.Contrasts = d.contrasts(ctx, result, r)
+		in.Contrasts = result.Contrasts
 	}
-	if len(res.Group) < len(res.Candidate) {
-		result.LeftOut = explain.WhyLeftOut(res)
+	result.LineFeeds = phase.EndsWithLineFeed(d.Inputs)
+	why := explain.Why(in)
+	result.Explanation = &why
+}
+
+// leastBaseline is how long the second run may take in any case; else it is what detection took.
+const leastBaseline = 3 * time.Second
+
+// contrasts runs modules in an empty directory. Those that were not run, and those that a time limit ended, are left out.
+func (d Detector) contrasts(ctx context.Context, result *Result, r *runner) map[buildpack.Ref]baseline.Contrast {
+	ctx, cancel := context.WithTimeout(ctx, max(leastBaseline, time.Since(result.Started)))
+	defer cancel()
+	var modules []*buildpack.Module
+	members := slices.Clone(result.Answer.Members)
+	slices.SortStableFunc(members, func(a, b resolve.Member) int { return cmp.Compare(urgency(a), urgency(b)) })
+	for _, m := range members {
+		timedOut := d.Inputs.DetectTimeout > 0 && m.Detection.ExitCode == buildpack.NoExitCode
+		if m.Detection.Outcome != buildpack.Mismatched && !timedOut {
+			modules = append(modules, m.Module)
+		}
 	}
+	empty := baseline.Run(ctx, d.Environment, modules, r.slots)
+	contrasts := map[buildpack.Ref]baseline.Contrast{}
+	for _, m := range result.Answer.Members {
+		if e, known := empty[m.Module.Ref]; known {
+			contrasts[m.Module.Ref] = baseline.Compare(m.Detection, e, d.Inputs.AppDir, d.Inputs.PlatformDir)
+		}
+	}
+	return contrasts
+}
+
+// urgency orders the second run, whose time is limited: errors tell the most, and a module that said no the least.
+func urgency(m resolve.Member) int {
+	switch m.Detection.Outcome {
+	case buildpack.Errored:
+		return 0
+	case buildpack.Passed:
+		return 1
+	}
+	return 2
+}
+
+// namesPath reports whether a variable of the platform names a directory of the app: its value is one, or its name says so.
+func (d Detector) namesPath() bool {
+	entries, _ := os.ReadDir(filepath.Join(d.Inputs.PlatformDir, "env"))
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		name := e.Name()
+		for _, ending := range []string{"_PATH", "_DIR", "_ROOT"} {
+			if strings.HasSuffix(name, ending) {
+				return true
+			}
+		}
+		value, err := files.Read(filepath.Join(d.Inputs.PlatformDir, "env", name), 4096)
+		dir := strings.TrimSpace(string(value))
+		if err != nil || dir == "" || !filepath.IsLocal(dir) {
+			return false
+		}
+		info, err := os.Lstat(filepath.Join(d.Inputs.AppDir, dir))
+		return err == nil && info.IsDir()
+	})
 }
 
 // limits say which modules the Platform API leaves out.
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
-	// The traces at debug level, and reports, are to be the same each time.
-	limits := resolve.Limits{Deterministic: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
+	// With one slot, modules run in the order in which they stand: a candidate is judged when all of it is known.
+	limits := resolve.Limits{Trace: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.Environment.Target
 	}

@@ -3,14 +3,19 @@ package detect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/otlp"
 	"github.com/cnb-prelude/prelude/internal/process"
 	"github.com/cnb-prelude/prelude/internal/statusline"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
 )
 
 // detect runs one bin/detect.
@@ -30,10 +35,20 @@ type runner struct {
 	// burst is how many are run ahead before the load of the machine is looked at again.
 	burst int
 
-	// status shows how far it is; nil if that is not shown.
-	status *statusline.Line
+	// status shows how far it is, and tracing writes what has ended; nil if that is not asked for.
+	status  *statusline.Line
+	tracing *phase.Tracing
+
+	// say takes what is said of modules that run for long; nil if nothing is to be said. The first time is after patience, then
+	// after each interval.
+	say                func(string)
+	patience, interval time.Duration
+	// cut are the modules that were running when the phase was asked to end, and for how long.
+	cut []string
 
 	started map[buildpack.Ref]bool
+	// running are the modules that run, in the order in which they were started.
+	running []*inFlight
 	known   map[buildpack.Ref]Run
 	done    chan Run
 }
@@ -42,7 +57,8 @@ type runner struct {
 // one after the other, in order, nothing ahead of its time.
 func newRunner(ctx context.Context, detect detect, parallel int) *runner {
 	r := &runner{
-		detect:  detect,
+		detect:   detect,
+		patience: 30 * time.Second, interval: time.Minute,
 		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
@@ -69,7 +85,7 @@ func slots(parallel, cpus, room int) (each int, ahead bool) {
 }
 
 // Detect returns the detections of the modules that are needed, and runs those that have not been run yet. It returns as
-// soon as a required one is known not to pass. Its only error is that the phase was asked to end.
+// soon as a required one said no. Its only error is that the phase was asked to end.
 func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
 	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
 	for i, need := range needs {
@@ -82,11 +98,12 @@ func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.
 		}
 	}
 	r.status.Candidate()
+	r.tracing.Event("candidate", otlp.Attribute{Key: "cnb.modules", Value: len(needs)})
 	for {
-		more := r.startNeeded(&w) && r.idle != nil
 		if w.failed || w.known == len(needs) {
 			return w.detections, nil
 		}
+		more := r.startNeeded(&w) && r.idle != nil
 		if !more { // else needed modules come first, and in a moment the machine shows their load
 			more = r.startAhead(&w, ahead)
 		}
@@ -112,7 +129,7 @@ type waiting struct {
 	at         map[buildpack.Ref]int
 	// known and running count; next is the first that has perhaps not been started.
 	known, running, next int
-	// failed says that a required one is known not to pass.
+	// failed is true if a required one said no.
 	failed bool
 	// nothingAhead says that nothing is ahead that has not been started. That stays so while this waiting lasts.
 	nothingAhead bool
@@ -121,7 +138,7 @@ type waiting struct {
 func (w *waiting) take(i int, d buildpack.Detection) {
 	w.detections[i] = d
 	w.known++
-	w.failed = w.failed || w.needs[i].Required && d.Outcome != buildpack.Passed
+	w.failed = w.failed || w.needs[i].Required && d.Outcome == buildpack.Failed
 }
 
 // startNeeded starts modules that are needed, in order, and says whether it has. Modules that run ahead do not count: they
@@ -135,7 +152,7 @@ func (r *runner) startNeeded(w *waiting) (any bool) {
 		if w.running >= r.slots {
 			break
 		}
-		r.start(m)
+		r.start(m, false)
 		w.running++
 		any = true
 	}
@@ -149,31 +166,87 @@ func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
 	if r.idle == nil || w.nothingAhead || free <= 0 {
 		return false
 	}
-	n := 0
-	for m := range ahead(r.progress) {
-		if n == r.burst || n == 0 && !r.idle() {
-			return true
-		}
-		r.start(m)
-		if n++; n == free {
-			return false
-		}
+	if !r.idle() {
+		return true
 	}
-	w.nothingAhead = true
-	return false
+	most := min(r.burst, free)
+	proposed := ahead.Propose(most)
+	for _, m := range proposed {
+		r.start(m, true)
+	}
+	w.nothingAhead = len(proposed) < most
+	return !w.nothingAhead && most < free
 }
 
-func (r *runner) progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+// Progress implements [resolve.Source].
+func (r *runner) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return r.known[ref].Detection, r.started[ref]
 }
 
-func (r *runner) start(m *buildpack.Module) {
+// inFlight is a module that runs.
+type inFlight struct {
+	ref   buildpack.Ref
+	since time.Time
+	// next is when it is named next.
+	next time.Time
+}
+
+func (r inFlight) String() string {
+	return fmt.Sprintf("%s, %d s", r.ref, int(time.Since(r.since).Seconds()))
+}
+
+// ends takes note that a module has ended.
+func (r *runner) ends(run Run) {
+	r.known[run.Module.Ref] = run
+	r.running = slices.DeleteFunc(r.running, func(o *inFlight) bool { return o.ref == run.Module.Ref })
+}
+
+// sayRunning names the modules whose time to be named has come, and returns how long it takes until the next.
+func (r *runner) sayRunning() time.Duration {
+	soonest := r.interval
+	for _, m := range r.running {
+		if time.Now().After(m.next) {
+			m.next = time.Now().Add(r.interval)
+			r.say("still running: " + m.String())
+		}
+		soonest = min(soonest, time.Until(m.next))
+	}
+	return max(soonest, time.Millisecond)
+}
+
+// whileRunning is the end of the phase with the modules that were running then.
+func (r *runner) whileRunning(exit *platform.Exit) *platform.Exit {
+	if len(r.cut) == 0 {
+		return exit
+	}
+	return &platform.Exit{Code: exit.Code, Action: exit.Action, Err: fmt.Errorf("%w while these were running: %s", exit.Err, strings.Join(r.cut, "; "))}
+}
+
+func (r *runner) start(m *buildpack.Module, ahead bool) {
 	r.started[m.Ref] = true
+	r.running = append(r.running, &inFlight{ref: m.Ref, since: time.Now(), next: time.Now().Add(r.patience)})
 	go func() {
-		from := time.Now()
-		d := r.detect(r.ctx, m)
-		r.done <- Run{Module: m, Detection: d, Started: from, Ended: time.Now()}
+		run := Run{Module: m, Started: time.Now()}
+		run.Detection = r.detect(r.ctx, m)
+		run.Ended = time.Now()
+		r.tracing.Ran(run.traced(ahead))
+		r.done <- run
 	}()
+}
+
+// traced is what a trace tells of a bin/detect.
+func (run Run) traced(ahead bool) phase.Executable {
+	d := run.Detection
+	e := phase.Executable{Name: "bin/detect", Module: run.Module, Start: run.Started, End: run.Ended, Attributes: []otlp.Attribute{
+		{Key: "cnb.outcome", Value: string(d.Outcome)}, {Key: "cnb.ahead", Value: ahead}, {Key: "cnb.output_bytes", Value: len(d.Output)},
+	}}
+	if d.ExitCode != buildpack.NoExitCode {
+		e.Attributes = append(e.Attributes, otlp.Attribute{Key: "cnb.exit_code", Value: d.ExitCode})
+	}
+	if d.Outcome == buildpack.Errored {
+		e.Failed = "bin/detect ended with an error"
+	}
+	return e
 }
 
 // recheck is how long it takes until the runner looks again whether the machine is idle.
@@ -185,18 +258,30 @@ func (r *runner) wait(more bool) (ended *Run, err error) {
 	if more {
 		moment = time.After(recheck)
 	}
-	select {
-	case run := <-r.done:
-		r.known[run.Module.Ref] = run
-		ended = &run
-	case <-moment:
-	case <-r.ctx.Done():
+	for {
+		var named <-chan time.Time
+		if r.say != nil {
+			named = time.After(r.sayRunning())
+		}
+		running := slices.Clone(r.running)
+		select {
+		case run := <-r.done:
+			r.ends(run)
+			ended = &run
+		case <-named:
+			continue
+		case <-moment:
+		case <-r.ctx.Done():
+		}
+		if r.ctx.Err() == nil {
+			return ended, nil
+		}
+		for _, m := range running {
+			r.cut = append(r.cut, m.String())
+		}
 		r.drain()
-	}
-	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
-	return ended, nil
 }
 
 // errEnough is why what still runs is ended when the answer is known.
@@ -211,8 +296,7 @@ func (r *runner) stop() {
 
 func (r *runner) drain() {
 	for len(r.known) < len(r.started) {
-		run := <-r.done
-		r.known[run.Module.Ref] = run
+		r.ends(<-r.done)
 	}
 }
 

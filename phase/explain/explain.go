@@ -1,410 +1,404 @@
-// Package explain says why no group of an order fits an app (docs/reference.md, "Why no group passed"; B33), and why a
-// module that passed detection does not take part (B49).
+// Package explain finds out why no group of an order fits an app, and why a module that passed does not take part
+// (docs/reference.md, "Why no group passed").
 //
-// It is pure and has two layers. The facts come first: explain.go makes one Failure of each group of the order, in each of
-// the variants that its composites make of it, and puts the closest first; diagnosis.go finds out why the build plan of one
-// candidate does not work out; advice.go what the author of the builder can do about that. words.go words them, and
-// nothing else does: the log, the report in JSON and the report's page show the same values.
+// It has two layers. Facts come first: explain.go finds what failed, which group is the closest and what it lacks, and plan.go
+// why a build plan does not work out. words.go puts them into words, and nothing else does.
+//
+// What an app has to do with an answer is not guessed from build plans. It is what differs from the answer of the same module
+// for an empty directory (package baseline).
 package explain
 
 import (
 	"cmp"
-	"fmt"
+	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
-// Explanation says why candidates failed.
+// Input is what is known after a failure.
+type Input struct {
+	Answer *resolve.Answer
+	Order  buildpack.Order
+	// Contrasts are what differs for each module; empty if the modules were not run in an empty directory.
+	Contrasts map[buildpack.Ref]baseline.Contrast
+	App       baseline.App
+	// AppDir is the directory of the app.
+	AppDir string
+	// NoHints is true if a variable names a directory of the app, so that modules do not look at its top.
+	NoHints bool
+}
+
+// Explanation is why no group of the order fits the app.
 type Explanation struct {
-	// Groups is how many groups the order has.
-	Groups int
-	// Failures are the groups of the order and their variants, the closest first, none of them twice.
-	Failures []Failure
-	// Advice is for the author of the builder; nil if there is something to do about the app.
-	Advice []Advice
+	// Top are the names at the top of the app.
+	Top []string
+	// Failed are the modules that errored because of the app, Builder those that also do so without one, and Unknown those of which
+	// that is not known.
+	Failed, Builder, Unknown []Saying
+	// Unanswered counts modules that passed, and had no time to be run in an empty directory.
+	Unanswered int
+	// Complaints are what modules say of the app that answer as they do for an empty directory; only where nothing else is
+	// known.
+	Complaints []Saying
+	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it. Complete are
+	// others whose required modules all passed.
+	Closest, Complete []Close
+	// Mismatched are the required modules that do not support the image.
+	Mismatched []Saying
+	// Unfit is why the build plans do not work out, if that alone is wrong with every group, with and without an app.
+	Unfit []PlanFact
+	// Hints are names of the app that modules look for, with other names or in other places.
+	Hints []baseline.Hint
+	// Refused are files that bear the name of a module that said no.
+	Refused []Refused
+	// Builds is what the groups of the order look for.
+	Builds []Build
+
+	names names
 }
 
-// Failure is a group of the order that failed, in one of its variants, or several that failed for the same reason.
-type Failure struct {
-	// Places are where it stands in the order, in the order in which they were tried.
-	Places []Place
-	// Members are those of the candidate that is told of: the closest one of those that it stands for.
-	Members []resolve.Member
-	// Recognition is how much of the app the members have recognised.
-	Recognition Recognition
-	// Facts are why the build plan does not work out, if all required members passed.
-	Facts []Fact
-	// Attempts are the indexes of the candidates that it stands for, ascending.
-	Attempts []int
+// Saying is what some modules say, with equal words.
+type Saying struct {
+	By    []buildpack.Ref
+	Words string
 }
 
-// Place is a group of the order, in one of its variants.
-type Place struct {
-	// Group is the number of the group in the order, from 1.
+// Close is a group of the order that is as close as any other.
+type Close struct {
+	// Group is the index of the group in the order, and Name what it is called.
 	Group int
-	// Composites are those that the group names.
-	Composites []buildpack.Ref
-	// With and Without are members that it has or lacks, by which it is told from the group's other variants. Both are empty
-	// if there are none.
-	With, Without []buildpack.Ref
-	// EachExtensions is true if it was tried with several groups of extensions, or with one and with none.
-	EachExtensions bool
+	Name  string
+	// Members are those of its first variant.
+	Members []resolve.Member
+	// Recognised are the modules that recognised the app, with what they say of it.
+	Recognised []Saying
+	// Lacks are the required modules that did not pass, for each of its equally close variants.
+	Lacks [][]Saying
+	// Plan is why the build plan does not work out, where all required modules passed, and Despite what some of those complain of
+	// that passed.
+	Plan    []PlanFact
+	Despite []Saying
 }
 
-// Recognition is how much of the app the modules of a candidate have recognised.
-type Recognition struct {
-	// Required is how many required modules passed and require something. A module that only provides passes for every app.
-	Required int
-	// Met is how many of these require something that the module itself or an earlier one provides.
-	Met int
-	// NotPassed is how many required modules did not pass, and Errored how many of these errored: such a module has looked at
-	// the app and complains.
-	NotPassed, Errored int
-	// Wrong is how many things are wrong with the build plan, where all required modules passed.
-	Wrong int
-	// OneAway is true if all required modules passed, none of them requires anything, and the build plan would work out with
-	// one more name provided.
-	OneAway bool
+// Refused is a file with the name of a module that did not take it.
+type Refused struct {
+	File string
+	By   Saying
 }
 
-// level is how sure it is that the app was recognised, 0 if it was not. Modules that require what is not there tell less
-// than others: some do so for every app.
-func (r Recognition) level() int {
-	switch {
-	case r.Met > 0 && r.Met >= r.NotPassed:
-		return 3
-	case r.Required > 0 && r.Required >= r.NotPassed:
-		return 2
-	case r.OneAway:
-		return 1
+// Build is a group of the order with the words of the modules that it lacks.
+type Build struct {
+	Name  string
+	Words []string
+	// Related is true if the modules speak of something that the app has, or nearly has.
+	Related bool
+}
+
+// mostVariants is how many candidates of a group of the order are looked at.
+const mostVariants = 512
+
+// Why finds out why no group passed.
+func Why(in Input) Explanation {
+	w := newWhy(in)
+	e := Explanation{Top: in.App.Top, names: w.names}
+	w.errors(&e)
+	best := w.closest(false)
+	for _, v := range best {
+		e.Closest = w.addClose(e.Closest, v)
 	}
-	return 0
-}
-
-// Enough says whether the app was recognised: by at least as many required modules as did not pass or, where no required
-// module requires anything, by optional ones that miss a single name.
-func (r Recognition) Enough() bool { return r.level() > 0 }
-
-// Recognised says whether some group recognised the app: then the first of the failures is the closest group.
-func (e Explanation) Recognised() bool {
-	return len(e.Failures) > 0 && e.Failures[0].Recognition.Enough()
-}
-
-// notPassed are the required members that did not pass: if there are any, they are why the group failed.
-func (f Failure) notPassed() []resolve.Member {
-	return f.membersThat(func(m resolve.Member) bool { return !m.Optional && !m.Passed() })
-}
-
-// passed are the required members that passed.
-func (f Failure) passed() []resolve.Member {
-	return f.membersThat(func(m resolve.Member) bool { return !m.Optional && m.Passed() })
-}
-
-func (f Failure) membersThat(hold func(resolve.Member) bool) []resolve.Member {
-	var all []resolve.Member
-	for _, m := range f.Members {
-		if hold(m) {
-			all = append(all, m)
+	if len(e.Failed) > 0 {
+		for _, v := range w.closest(true) {
+			e.Complete = w.addClose(e.Complete, v)
 		}
 	}
-	return all
-}
-
-// Why explains the candidates that failed. composites are those that each group of the order names, by group.
-func Why(attempts []resolve.Attempt, composites [][]buildpack.Ref) Explanation {
-	e := Explanation{Groups: len(composites)}
-	known := newKnown(attempts)
-	variants := newVariants(attempts, composites)
-	for _, v := range variants {
-		e.Failures = append(e.Failures, v.failure(attempts, known))
+	if !in.NoHints {
+		e.Hints = w.hints(e)
+		e.Refused = w.refused()
 	}
-	slices.SortStableFunc(e.Failures, closer)
-	e.Failures = withoutRepetition(e.Failures)
-	for i := range e.Failures {
-		known.complete(e.Failures[i].Facts)
-	}
-	if e.Recognised() {
-		e.Advice = known.advice(e.Failures[0])
+	if len(best) == 0 {
+		e.Unfit = w.unfit()
+		e.Builds = w.builds()
+		e.Complaints = w.complaints()
 	}
 	return e
 }
 
-// closer puts first where the app was recognised most (docs/reference.md, "Why no group passed"): groups that recognised it by how many modules
-// did, then by how much is wrong: modules that did not pass, and what does not work out in the build plan. Of the others
-// those come first in which a module errored, because that decides the exit code. Equal ones stay in the order.
-func closer(a, b Failure) int {
-	x, y := a.Recognition, b.Recognition
-	if !x.Enough() && !y.Enough() {
-		return compareBool(a.hasError(), b.hasError())
-	}
-	return cmp.Or(
-		cmp.Compare(y.level(), x.level()),
-		cmp.Compare(y.Required, x.Required),
-		cmp.Compare(x.NotPassed+x.Wrong, y.NotPassed+y.Wrong),
-		cmp.Compare(x.NotPassed, y.NotPassed),
-		cmp.Compare(y.Errored, x.Errored),
-	)
+// why is one question.
+type why struct {
+	Input
+	names    names
+	variants [][]variant
+	members  map[buildpack.Ref]resolve.Member
+	// groups is in how many groups of the order a module stands.
+	groups map[buildpack.Ref]int
+	wants  map[buildpack.Ref][]baseline.Want
 }
 
-// closest are the failures that are as close as the first one, which are several if they differ in nothing that counts; none
-// if no group recognised the app.
-func (e Explanation) closest() []Failure {
-	if !e.Recognised() {
-		return nil
-	}
-	first := e.Failures[0]
-	n := 1
-	for n < len(e.Failures) && closer(first, e.Failures[n]) == 0 {
-		n++
-	}
-	return e.Failures[:n]
-}
-
-func (f Failure) hasError() bool {
-	return slices.ContainsFunc(f.Members, func(m resolve.Member) bool { return m.Detection.Outcome == buildpack.Errored })
-}
-
-// compareBool puts true first.
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return -1
-	}
-	return 1
-}
-
-// variant is a group of the order with the buildpacks that its composites contribute, whatever extensions stand before.
+// variant is a candidate with what counts for its closeness.
 type variant struct {
-	place    Place
-	attempts []int
+	resolve.Candidate
+	// required and recognised count the modules that recognise the app: the required ones, and all.
+	required, recognised, lacking int
 }
 
-// newVariants finds the variants of all groups, in the order in which they were tried.
-func newVariants(attempts []resolve.Attempt, composites [][]buildpack.Ref) []*variant {
-	var all []*variant
-	index := map[string]*variant{}
-	byGroup := map[int][]*variant{}
-	for i, a := range attempts {
-		key := fmt.Sprint(a.Group, optionalities(a), buildpacksOf(a))
-		v := index[key]
-		if v == nil {
-			v = &variant{place: Place{Group: a.Group + 1}}
-			if a.Group < len(composites) {
-				v.place.Composites = composites[a.Group]
-			}
-			index[key] = v
-			byGroup[a.Group] = append(byGroup[a.Group], v)
-			all = append(all, v)
-		}
-		v.attempts = append(v.attempts, i)
-		v.place.EachExtensions = len(v.attempts) > 1
+func newWhy(in Input) *why {
+	w := &why{
+		Input: in, names: newNames(in), members: map[buildpack.Ref]resolve.Member{},
+		groups: map[buildpack.Ref]int{}, wants: map[buildpack.Ref][]baseline.Want{},
 	}
-	for _, variants := range byGroup {
-		tellApart(variants, attempts)
-	}
-	return all
-}
-
-// tellApart names the members that tell each variant of a group from the others: as few as do, and those that it lacks
-// where others have all that it has.
-func tellApart(variants []*variant, attempts []resolve.Attempt) {
-	var sets [][]buildpack.Ref
-	for _, v := range variants {
-		sets = append(sets, buildpacksOf(attempts[v.attempts[0]]))
-	}
-	for i, v := range variants {
-		others := slices.Delete(slices.Clone(sets), i, i+1)
-		for len(others) > 0 {
-			ref, left := mostTelling(sets[i], others)
-			if len(left) == len(others) {
-				break
-			}
-			v.place.With, others = append(v.place.With, ref), left
-		}
-		for len(others) > 0 {
-			lacks := func(ref buildpack.Ref) bool { return !slices.Contains(sets[i], ref) }
-			at := slices.IndexFunc(others[0], lacks)
-			if at < 0 {
-				break // the same modules in another order
-			}
-			ref := others[0][at]
-			v.place.Without = append(v.place.Without, ref)
-			others = slices.DeleteFunc(others, func(set []buildpack.Ref) bool { return slices.Contains(set, ref) })
+	for _, m := range in.Answer.Members {
+		w.members[m.Module.Ref] = m
+		if !m.Passed() {
+			w.wants[m.Module.Ref] = baseline.Wants(m.Module.Ref, m.Detection.Output, in.AppDir)
 		}
 	}
-}
-
-// mostTelling is the first of some members that the fewest other variants have, and which of these have it.
-func mostTelling(members []buildpack.Ref, others [][]buildpack.Ref) (ref buildpack.Ref, left [][]buildpack.Ref) {
-	left = others
-	for _, member := range members {
-		var have [][]buildpack.Ref
-		for _, set := range others {
-			if slices.Contains(set, member) {
-				have = append(have, set)
-			}
-		}
-		if len(have) < len(left) {
-			ref, left = member, have
-		}
-	}
-	return ref, left
-}
-
-// optionalities tell candidates apart in which the same buildpacks are required here and optional there.
-func optionalities(a resolve.Attempt) string {
-	var text strings.Builder
-	for _, m := range a.Members {
-		if !m.Module.IsExtension() {
-			fmt.Fprint(&text, m.Optional, " ")
-		}
-	}
-	return text.String()
-}
-
-func buildpacksOf(a resolve.Attempt) []buildpack.Ref {
-	var refs []buildpack.Ref
-	for _, m := range a.Members {
-		if !m.Module.IsExtension() {
-			refs = append(refs, m.Module.Ref)
-		}
-	}
-	return refs
-}
-
-// failure tells of the variant's closest candidate. Candidates that differ in extensions only are as close as each other if
-// a required module did not pass; else the one counts in which the least is wrong with the build plan.
-func (v *variant) failure(attempts []resolve.Attempt, known *known) Failure {
-	var best *Failure
-	for _, i := range v.attempts {
-		f := newFailure(attempts[i], known)
-		if best == nil || cmp.Or(closer(f, *best), cmp.Compare(len(f.Facts), len(best.Facts))) < 0 {
-			best = &f
-		}
-		if f.Recognition.NotPassed > 0 {
-			break
-		}
-	}
-	best.Places, best.Attempts = []Place{v.place}, v.attempts
-	return *best
-}
-
-func newFailure(a resolve.Attempt, known *known) Failure {
-	f := Failure{Members: a.Members, Recognition: recognitionOf(a.Members)}
-	if r := &f.Recognition; r.NotPassed == 0 {
-		f.Facts = diagnose(a, known)
-		r.Wrong = len(f.Facts)
-		r.OneAway = r.Required == 0 && slices.ContainsFunc(f.unprovided(), func(name string) bool { return passesWith(a, name) })
-	}
-	return f
-}
-
-// recognitionOf counts the facts that are known before the build plan is looked at.
-func recognitionOf(members []resolve.Member) Recognition {
-	var r Recognition
-	provided := map[string]bool{}
-	for _, m := range members {
-		if m.Passed() {
-			for _, alt := range m.Detection.Alternatives {
-				for _, name := range alt.Provides {
-					provided[name] = true
+	for i := range in.Order {
+		seen := map[buildpack.Ref]bool{}
+		candidates := in.Answer.Candidates(i, mostVariants)
+		for _, c := range candidates {
+			for _, m := range c.Members {
+				if !seen[m.Module.Ref] {
+					seen[m.Module.Ref] = true
+					w.groups[m.Module.Ref]++
 				}
 			}
+		}
+		w.variants = append(w.variants, nil)
+		for _, c := range candidates {
+			w.variants[i] = append(w.variants[i], variant{Candidate: c})
+		}
+	}
+	for i := range w.variants {
+		for j := range w.variants[i] {
+			w.measure(&w.variants[i][j])
+		}
+	}
+	return w
+}
+
+// measure counts what makes a candidate close.
+func (w *why) measure(v *variant) {
+	errors := 0
+	for _, m := range v.Members {
+		if w.recognises(m) {
+			v.recognised++
 		}
 		switch {
-		case m.Optional:
-		case !m.Passed():
-			r.NotPassed++
-			if m.Detection.Outcome == buildpack.Errored {
-				r.Errored++
+		case m.Optional || !w.recognises(m):
+		case m.Passed():
+			v.required++
+		default:
+			errors = 1 // more modules with the same error do not make a group closer
+		}
+		if lacking(m) {
+			v.lacking++
+		}
+	}
+	v.required += errors
+}
+
+func lacking(m resolve.Member) bool { return !m.Optional && !m.Passed() }
+
+// recognises reports whether a module's answer has to do with the app, and is not no. A module that stands in more than half of
+// several groups tells nothing about one of them.
+func (w *why) recognises(m resolve.Member) bool {
+	said := m.Passed() || m.Detection.Outcome == buildpack.Errored
+	return said && w.Contrasts[m.Module.Ref].Differs && (len(w.Order) < 3 || 2*w.groups[m.Module.Ref] <= len(w.Order))
+}
+
+// closest are the candidates that recognised the most, and of these the ones that lack the fewest modules. An optional module alone
+// recognises nothing: one that looks for .git does so for every language. If complete, only those whose required modules all passed count.
+func (w *why) closest(complete bool) []variant {
+	var best []variant
+	for _, variants := range w.variants {
+		for _, v := range variants {
+			if v.required == 0 || complete && v.lacking > 0 {
+				continue
 			}
-		case requires(m, func(name string) bool { return provided[name] }):
-			r.Required++
-			r.Met++
-		case requires(m, func(string) bool { return true }):
-			r.Required++
-		}
-	}
-	return r
-}
-
-// requires says whether an alternative of the member's build plan requires a name for which the condition holds.
-func requires(m resolve.Member, hold func(string) bool) bool {
-	return slices.ContainsFunc(m.Detection.Alternatives, func(alt buildpack.Alternative) bool {
-		return slices.ContainsFunc(alt.Requires, func(r buildpack.Require) bool { return hold(r.Name) })
-	})
-}
-
-// unprovided are the first names that the facts miss.
-func (f Failure) unprovided() []string {
-	var names []string
-	var visit func([]Fact)
-	visit = func(facts []Fact) {
-		for _, fact := range facts {
-			for _, name := range fact.Names {
-				if fact.Kind == Unprovided && len(names) < namesTried {
-					names = appendNew(names, name)
-				}
+			order := -1
+			if len(best) > 0 {
+				order = cmp.Or(cmp.Compare(best[0].required, v.required), cmp.Compare(best[0].recognised, v.recognised), cmp.Compare(v.lacking, best[0].lacking))
 			}
-			visit(fact.Because)
+			switch {
+			case order < 0:
+				best = []variant{v}
+			case order == 0:
+				best = append(best, v)
+			}
 		}
 	}
-	visit(f.Facts)
-	return names
+	return best
 }
 
-// namesTried is how many names are tried to find out whether one is all that a candidate misses.
-const namesTried = 8
-
-// passesWith says whether a candidate would pass if something before it provided a name.
-func passesWith(a resolve.Attempt, name string) bool {
-	before := buildpack.Ref{Kind: buildpack.KindBuildpack}
-	ps := []resolve.Participant{{Ref: before, Alternatives: []buildpack.Alternative{{Provides: []string{name}}}}}
-	for _, m := range a.Members {
-		if m.Passed() {
-			ps = append(ps, resolve.Participant{Ref: m.Module.Ref, Optional: m.Optional, Alternatives: m.Detection.Alternatives})
+// addClose adds a candidate to the groups that are closest. Groups of the same name are one.
+func (w *why) addClose(all []Close, v variant) []Close {
+	var lacks []Saying
+	for _, m := range v.Members {
+		if lacking(m) {
+			lacks = append(lacks, w.saying(m))
 		}
 	}
-	trial, _ := resolve.Solve(ps)
-	return trial != nil
+	slices.SortStableFunc(lacks, func(a, b Saying) int { return compareBool(w.isNew(a), w.isNew(b)) })
+	var recognised []Saying
+	for _, m := range v.Members {
+		if w.recognises(m) && m.Passed() {
+			recognised = append(recognised, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: lastNew(w.Contrasts[m.Module.Ref].New)})
+		}
+	}
+	name := w.groupName(v.Group, recognised)
+	i := slices.IndexFunc(all, func(c Close) bool { return c.Name == name })
+	if i < 0 {
+		i = len(all)
+		all = append(all, Close{Group: v.Group, Name: name, Members: v.Members, Recognised: recognised})
+	}
+	c := &all[i]
+	if len(lacks) == 0 {
+		if len(c.Plan) == 0 {
+			c.Plan = w.planFacts(v.Candidate)
+			c.Despite = w.despite(v)
+		}
+		return all
+	}
+	for j, other := range c.Lacks {
+		switch {
+		case slices.EqualFunc(other, lacks, func(a, b Saying) bool { return slices.Contains(a.By, b.By[0]) }):
+			return all
+		case len(other) == 1 && len(lacks) == 1 && other[0].Words == lacks[0].Words:
+			c.Lacks[j][0].By = append(other[0].By, lacks[0].By...)
+			return all
+		}
+	}
+	c.Lacks = append(c.Lacks, lacks)
+	slices.SortStableFunc(c.Lacks, func(a, b []Saying) int { return compareBool(w.isNew(a[0]), w.isNew(b[0])) })
+	return all
 }
 
-// withoutRepetition makes one of failures that have the same reason; it stands where the first of them stood.
-func withoutRepetition(failures []Failure) []Failure {
-	var all []Failure
-	index := map[string]int{}
-	for _, f := range failures {
-		key := f.reason()
-		i, known := index[key]
-		if !known {
-			index[key] = len(all)
-			all = append(all, f)
-			continue
+// despite are the complaints, new against an empty directory, of modules that passed.
+func (w *why) despite(v variant) []Saying {
+	var all []Saying
+	for _, m := range v.Members {
+		if text := complaint(w.Contrasts[m.Module.Ref].New); m.Passed() && text != "" {
+			all = append(all, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: tidy.LastLine([]byte(text), longest)})
 		}
-		all[i].Places = append(all[i].Places, f.Places...)
-		all[i].Attempts = append(all[i].Attempts, f.Attempts...)
-	}
-	for _, f := range all {
-		slices.SortStableFunc(f.Places, func(a, b Place) int { return cmp.Compare(a.Group, b.Group) })
-		slices.Sort(f.Attempts)
 	}
 	return all
 }
 
-// reason is the same for failures that have the same reason: the same modules did not pass, or the same is wrong with the
-// build plan.
-func (f Failure) reason() string {
-	var parts []string
-	for _, m := range f.notPassed() {
-		parts = append(parts, m.Module.Ref.String())
+// isNew reports whether a module says something that it does not say of an empty directory.
+func (w *why) isNew(s Saying) bool { return len(w.Contrasts[s.By[0]].New) > 0 }
+
+// lastNew is what lines complain of, or the last one that is no warning and no row of a table.
+func lastNew(lines []string) string {
+	if text := complaint(lines); text != "" {
+		return tidy.LastLine([]byte(text), longest)
 	}
-	for _, fact := range f.Facts {
-		parts = append(parts, fact.key())
+	for i := len(lines) - 1; i >= 0; i-- {
+		if !warns.MatchString(lines[i]) && !isSetting(lines[i]) {
+			return tidy.LastLine([]byte(lines[i]), longest)
+		}
 	}
-	return fmt.Sprintf("%t %s", f.Recognition.Enough(), strings.Join(parts, " | "))
+	return ""
+}
+
+// unfit is why the build plan of each group does not work out; none if a group lacks a module.
+func (w *why) unfit() []PlanFact {
+	var facts []PlanFact
+	for _, variants := range w.variants {
+		i := slices.IndexFunc(variants, func(v variant) bool { return v.lacking == 0 })
+		if i < 0 {
+			return nil
+		}
+		facts = append(facts, w.planFacts(variants[i].Candidate)...)
+	}
+	return facts
+}
+
+// errors finds the modules that errored. Those of the closest groups come first, required ones before optional ones. Of equal words,
+// all who say them are told.
+func (w *why) errors(e *Explanation) {
+	rank := map[buildpack.Ref]int{}
+	for _, v := range w.closest(false) {
+		for i, m := range v.Members {
+			if _, known := rank[m.Module.Ref]; !known {
+				rank[m.Module.Ref] = i - 1000
+				if m.Optional {
+					rank[m.Module.Ref] += 500
+				}
+			}
+		}
+	}
+	members := slices.Clone(w.Answer.Members)
+	slices.SortStableFunc(members, func(a, b resolve.Member) int { return cmp.Compare(rank[a.Module.Ref], rank[b.Module.Ref]) })
+	for _, m := range members {
+		c := w.Contrasts[m.Module.Ref]
+		switch {
+		case m.Passed() && !c.Known && len(w.Contrasts) > 0:
+			e.Unanswered++
+		case !m.Errored():
+		case m.Detection.Outcome == buildpack.Mismatched:
+			e.Mismatched = addSaying(e.Mismatched, w.saying(m))
+		case c.Known && !c.Differs:
+			e.Builder = append(e.Builder, w.saying(m))
+		case !c.Known && len(w.Contrasts) > 0:
+			e.Unknown = append(e.Unknown, w.saying(m))
+		default:
+			e.Failed = addSaying(e.Failed, w.saying(m))
+		}
+	}
+	same := func(s Saying) bool { return len(addSaying(slices.Clone(e.Failed), s)) == len(e.Failed) }
+	e.Builder, e.Unknown = slices.DeleteFunc(e.Builder, same), slices.DeleteFunc(e.Unknown, same)
+}
+
+// quotation is what modules put into their words that others put otherwise.
+var quotation = regexp.MustCompile(`"[^"]*"|'[^']*'`)
+
+// complaints are the words, new against an empty directory, of modules whose answers are the same.
+func (w *why) complaints() []Saying {
+	var all []Saying
+	for _, m := range w.Answer.Members {
+		text := tidy.LastLine([]byte(complaint(w.Contrasts[m.Module.Ref].New)), longest)
+		if m.Passed() || text == "" {
+			continue
+		}
+		like := func(s Saying) bool {
+			return quotation.ReplaceAllString(s.Words, "") == quotation.ReplaceAllString(text, "")
+		}
+		if i := slices.IndexFunc(all, like); i >= 0 {
+			all[i].By = append(all[i].By, m.Module.Ref)
+		} else {
+			all = append(all, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: text})
+		}
+	}
+	return all
+}
+
+// hints are those that help: of modules that the closest groups lack, or if there is none of all modules.
+func (w *why) hints(e Explanation) []baseline.Hint {
+	var wants []baseline.Want
+	closest := map[buildpack.Ref]bool{}
+	for _, c := range e.Closest {
+		for _, lacks := range c.Lacks {
+			for _, s := range lacks {
+				for _, ref := range s.By {
+					closest[ref] = true
+				}
+			}
+		}
+	}
+	for _, m := range w.Answer.Members {
+		if len(e.Closest) == 0 || closest[m.Module.Ref] {
+			wants = append(wants, w.wants[m.Module.Ref]...)
+		}
+	}
+	var hints []baseline.Hint
+	for _, h := range w.App.Hints(wants) {
+		if h.Exact || len(hints) == 0 && len(e.Closest) == 0 {
+			hints = append(hints, h)
+		}
+	}
+	return hints
 }

@@ -1,528 +1,384 @@
 package explain
 
 import (
-	"flag"
-	"fmt"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-
-	"errors"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/resolve"
-	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden parts of testdata")
-
-// TestWhy (B33) explains the orders in testdata/explain and compares with what stands below the line in each file. Above it
-// are the modules, with their build plan or what became of their detection, and the order:
-//
-//	samples/a@1: provides x
-//	samples/b@1 fails: what it printed
-//	samples/c@1 errors 7: what it printed
-//	samples/d@1 errors: what went wrong
-//	samples/e@1 mismatches: wants arch arm64, found amd64
-//	ext samples/f@1: provides y
-//	composite samples/g@1 = samples/a@1 samples/b@1? | samples/c@1
-//	extensions samples/f@1
-//	group samples/a@1 samples/g@1?
-func TestWhy(t *testing.T) {
-	files, err := filepath.Glob("testdata/explain/*.txt")
-	if err != nil || len(files) < 15 {
-		t.Fatalf("%d situations, want at least 15 (%v)", len(files), err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			situation, want, _ := strings.Cut(string(data), "---\n")
-			got := strings.Join(parseOrder(t, situation).why(t).Lines(false), "\n") + "\n"
-			if *update {
-				if err := os.WriteFile(file, []byte(situation+"---\n"+got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("-want +got:\n%s", diff)
-			}
-		})
-	}
+// sketch is an order, and what its modules answer. A group is a line such as "a b?", with a question mark for optional modules. An
+// answer is "no: words", "error: words" or "pass +provides -requires: words".
+type sketch struct {
+	order []string
+	// composites are the groups of each composite.
+	composites map[string][]string
+	here       map[string]string
+	// empty are the answers in an empty directory where they are others; "late" if there is none.
+	empty   map[string]string
+	top     []string
+	noHints bool
+	// blind is true if the modules were not run in an empty directory.
+	blind bool
 }
 
-// order is an order as testdata describes it.
-type order struct {
-	modules    map[string]resolve.Member
-	composites map[string][][]string
-	extensions [][]string
-	groups     [][]string
-}
-
-func parseOrder(t *testing.T, text string) order {
-	t.Helper()
-	o := order{modules: map[string]resolve.Member{}, composites: map[string][][]string{}}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		word, rest, _ := strings.Cut(line, " ")
-		switch {
-		case line == "" || strings.HasPrefix(line, "#"):
-		case word == "group":
-			o.groups = append(o.groups, strings.Fields(rest))
-		case word == "extensions":
-			o.extensions = parseGroups(rest)
-		case word == "composite":
-			id, groups, _ := strings.Cut(rest, " = ")
-			o.composites[id] = parseGroups(groups)
-		default:
-			m := parseModule(t, line)
-			o.modules[m.Module.Ref.String()] = m
+func answered(text string) buildpack.Detection {
+	kind, words, _ := strings.Cut(text, ": ")
+	d := buildpack.Detection{Output: []byte(words)}
+	switch {
+	case kind == "no":
+		d.Outcome, d.ExitCode = buildpack.Failed, 100
+	case kind == "error":
+		d.Outcome, d.ExitCode = buildpack.Errored, 1
+	default:
+		d.Outcome = buildpack.Passed
+		var a buildpack.Alternative
+		for _, word := range strings.Fields(kind)[1:] {
+			if word[0] == '+' {
+				a.Provides = append(a.Provides, word[1:])
+			} else {
+				a.Requires = append(a.Requires, buildpack.Require{Name: word[1:]})
+			}
 		}
+		d.Alternatives = []buildpack.Alternative{a}
+	}
+	return d
+}
+
+func (k sketch) groups(lines []string) buildpack.Order {
+	var o buildpack.Order
+	for _, line := range lines {
+		var g buildpack.Group
+		for name := range strings.FieldsSeq(line) {
+			name, optional := strings.CutSuffix(name, "?")
+			g = append(g, buildpack.Element{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: name, Version: "1"}, Optional: optional})
+		}
+		o = append(o, g)
 	}
 	return o
 }
 
-func parseGroups(text string) [][]string {
-	var groups [][]string
-	for group := range strings.SplitSeq(text, "|") {
-		groups = append(groups, strings.Fields(group))
-	}
-	return groups
+func (k sketch) Module(ref buildpack.Ref) (*buildpack.Module, error) {
+	m := &buildpack.Module{Ref: ref, API: api.V(0, 12)}
+	m.Descriptor.Order = k.groups(k.composites[ref.ID])
+	return m, nil
 }
 
-func parseModule(t *testing.T, line string) resolve.Member {
+func (k sketch) Detect(needs []resolve.Need, _ resolve.Ahead) ([]buildpack.Detection, error) {
+	var all []buildpack.Detection
+	for _, n := range needs {
+		all = append(all, answered(k.here[n.Module.ID]))
+	}
+	return all, nil
+}
+
+func (k sketch) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
+	return answered(k.here[ref.ID]), true
+}
+
+func (k sketch) answer(t *testing.T) *resolve.Answer {
 	t.Helper()
-	line, extension := strings.CutPrefix(line, "ext ")
-	head, text, _ := strings.Cut(line, ":")
-	text = strings.TrimSpace(text)
-	words := append(strings.Fields(head), "", "")
-	id, version, _ := strings.Cut(words[0], "@")
-	ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: version}
-	if extension {
-		ref.Kind = buildpack.KindExtension
-	}
-	d := buildpack.Detection{ExitCode: buildpack.NoExitCode}
-	switch words[1] {
-	case "fails":
-		d.Outcome, d.ExitCode, d.Output = buildpack.Failed, 100, []byte(text)
-	case "errors":
-		d.Outcome = buildpack.Errored
-		if n, err := strconv.Atoi(words[2]); err == nil {
-			d.ExitCode, d.Output = n, []byte(text)
-		} else {
-			d.Cause = errors.New(text)
-		}
-	case "mismatches":
-		d.Outcome, d.Cause = buildpack.Mismatched, errors.New(text)
-	case "":
-		d.Outcome, d.ExitCode, d.Alternatives = buildpack.Passed, 0, testhelpers.Alternatives(t, id, text)
-	default:
-		t.Fatalf("%q says neither fails, errors nor mismatches", line)
-	}
-	return resolve.Member{Module: &buildpack.Module{Ref: ref}, Detection: d}
-}
-
-// why evaluates all candidates, each of which must fail, without any of the search's shortcuts, and explains that.
-func (o order) why(t *testing.T) Explanation {
-	t.Helper()
-	var attempts []resolve.Attempt
-	var composites [][]buildpack.Ref
-	for g, group := range o.groups {
-		var named []buildpack.Ref
-		for _, id := range group {
-			id = strings.TrimSuffix(id, "?")
-			if _, is := o.composites[id]; is {
-				name, version, _ := strings.Cut(id, "@")
-				named = append(named, buildpack.Ref{Kind: buildpack.KindBuildpack, ID: name, Version: version})
-			}
-		}
-		composites = append(composites, named)
-		for _, extensions := range append(slices.Clone(o.extensions), nil) {
-			for _, ids := range o.expand(append(slices.Clone(extensions), group...)) {
-				attempts = append(attempts, o.attempt(t, g, ids))
-			}
-		}
-	}
-	return Why(attempts, composites)
-}
-
-// expand replaces composites.
-func (o order) expand(ids []string) [][]string {
-	if len(ids) == 0 {
-		return [][]string{nil}
-	}
-	id, optional := strings.CutSuffix(ids[0], "?")
-	groups, composite := o.composites[id]
-	switch {
-	case !composite:
-		groups = [][]string{ids[:1]}
-	case optional:
-		groups = append(slices.Clone(groups), nil)
-	}
-	var all [][]string
-	for _, group := range groups {
-		if !composite {
-			for _, rest := range o.expand(ids[1:]) {
-				all = append(all, append(slices.Clone(group), rest...))
-			}
-			continue
-		}
-		all = append(all, o.expand(append(slices.Clone(group), ids[1:]...))...)
-	}
-	return all
-}
-
-func (o order) attempt(t *testing.T, group int, ids []string) resolve.Attempt {
-	t.Helper()
-	a := resolve.Attempt{Group: group}
-	for _, id := range ids {
-		id, optional := strings.CutSuffix(id, "?")
-		m, known := o.modules[id]
-		if !known {
-			t.Fatalf("no module %s", id)
-		}
-		m.Optional = optional || m.Module.IsExtension()
-		a.Members = append(a.Members, m)
-	}
-	return solved(t, a)
-}
-
-// solved adds the conflict, if the candidate comes to a trial. It must fail.
-func solved(t *testing.T, a resolve.Attempt) resolve.Attempt {
-	t.Helper()
-	var ps []resolve.Participant
-	for _, m := range a.Members {
-		switch {
-		case m.Passed():
-			ps = append(ps, resolve.Participant{Ref: m.Module.Ref, Optional: m.Optional, Alternatives: m.Detection.Alternatives})
-		case !m.Optional:
-			return a
-		}
-	}
-	if len(ps) == 0 {
-		return a
-	}
-	var trial *resolve.Trial
-	if trial, a.Conflict = resolve.Solve(ps); trial != nil {
-		t.Fatalf("%v passes", ps)
+	a, err := resolve.Search(k.groups(k.order), nil, resolve.Limits{}, k)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return a
 }
 
-// TestClosest (B33): which failures come first, and what each stands for, without any words.
-func TestClosest(t *testing.T) {
-	const modules = `
-		samples/engine@1: provides node
-		samples/install@1 fails: no lock file
-		samples/yarn@1 fails: no yarn.lock
-		samples/start@1: requires node
-		samples/pip@1 fails: no requirements.txt
-		samples/jdk@1: provides jdk
-		samples/maven@1: requires jdk requires syft
-		samples/gradle@1 fails: no build.gradle
-		samples/broken@1 errors 1: oops
-		ext samples/os@1: provides os
-		composite samples/nodejs@1 = samples/engine@1 samples/install@1 samples/start@1 | samples/engine@1 samples/yarn@1 samples/start@1
-	`
-	for _, test := range []struct{ name, order, want, why string }{
-		{"a required module that requires something has recognised the app", `
-			group samples/pip@1
-			group samples/engine@1 samples/install@1 samples/start@1`,
-			"recognised 2 | 1", "start passed and requires node, one did not pass"},
-		{"a module that only provides passes for every app", `
-			group samples/pip@1
-			group samples/engine@1 samples/install@1`,
-			"1 | 2", "engine only provides"},
-		{"fewer recognised it than did not pass", `
-			group samples/engine@1 samples/install@1 samples/yarn@1 samples/start@1
-			group samples/engine@1 samples/yarn@1 samples/start@1`,
-			"recognised 2 | 1", "one of two is not enough, one of one is"},
-		{"more modules that recognised it", `
-			group samples/engine@1 samples/install@1 samples/start@1
-			group samples/engine@1 samples/start@1 samples/maven@1 samples/pip@1`,
-			"recognised 2 | 1", "start and maven against start"},
-		{"fewer that did not pass, where as many recognised it", `
-			group samples/engine@1 samples/install@1 samples/start@1
-			group samples/jdk@1 samples/maven@1`,
-			"recognised 2 | 1", "all passed in 2"},
-		{"a module that requires what is not there tells less", `
-			group samples/maven@1
-			group samples/engine@1 samples/install@1 samples/start@1`,
-			"recognised 2 | 1", "maven might do so for every app"},
-		{"but more than one that requires nothing", `
-			group samples/pip@1
-			group samples/maven@1`,
-			"recognised 2 | 1", "it passed and requires something"},
-		{"an error is closer than a module that found nothing, where all else is equal", `
-			group samples/engine@1 samples/install@1 samples/start@1
-			group samples/engine@1 samples/broken@1 samples/start@1`,
-			"recognised 2 | 1", "broken has looked at the app and complains"},
-		{"the order, where all else is equal", `
-			group samples/engine@1 samples/yarn@1 samples/start@1
-			group samples/engine@1 samples/install@1 samples/start@1`,
-			"recognised 1 | 2", "none is closer"},
-		{"where no required one requires anything, optional ones that miss a single name count", `
-			group samples/pip@1
-			group samples/jdk@1 samples/gradle@1? samples/maven@1?`,
-			"recognised 2 | 1", "with syft provided, 2 would pass"},
-		{"optional ones that miss more do not", `
-			group samples/pip@1
-			group samples/gradle@1? samples/maven@1?`,
-			"1 | 2", "neither jdk nor syft is there: such modules may pass for every app"},
-		{"nor do optional ones where a required one did not pass", `
-			group samples/pip@1
-			group samples/jdk@1 samples/maven@1? samples/install@1`,
-			"1 | 2", "only required ones count"},
-		{"an error comes first where no group recognised the app", `
-			group samples/pip@1
-			group samples/broken@1`,
-			"2 | 1", "it decides the exit code"},
-		{"extensions do not make another failure", `
-			extensions samples/os@1
-			group samples/engine@1 samples/install@1 samples/start@1`,
-			"recognised 1 extensions", "with and without, for the same reason"},
-		{"the same reason is one failure", `
-			group samples/pip@1
-			group samples/engine@1 samples/install@1 samples/start@1
-			group samples/jdk@1 samples/pip@1`,
-			"recognised 2 | 1,3", "pip did not pass in 1 and 3"},
-		{"variants of a composite are told apart", `
-			group samples/nodejs@1`,
-			"recognised 1 with samples/install | 1 with samples/yarn", "each group of the composite, by what the other does not have"},
+func (k sketch) why(t *testing.T) Explanation {
+	t.Helper()
+	in := Input{
+		Answer: k.answer(t), Order: k.groups(k.order), AppDir: "/workspace", App: baseline.App{Top: k.top},
+		NoHints: k.noHints, Contrasts: map[buildpack.Ref]baseline.Contrast{},
+	}
+	if in.Answer.Resolution != nil {
+		t.Fatal("a group passes")
+	}
+	for _, m := range in.Answer.Members {
+		empty, differs := k.empty[m.Module.ID]
+		if !differs {
+			empty = k.here[m.Module.ID]
+		}
+		if !k.blind && empty != "late" {
+			in.Contrasts[m.Module.Ref] = baseline.Compare(m.Detection, answered(empty))
+		}
+	}
+	return Why(in)
+}
+
+// TestWhy: an order, and the words that say why none of its groups fits. Only the lines are listed that a case is about: each must
+// be there, in this order; lines that begin with "never " must not.
+func TestWhy(t *testing.T) {
+	for name, c := range map[string]struct {
+		sketch
+		want []string
+		why  string
+	}{
+		"recognised": {
+			sketch{
+				order: []string{"x/node x/npm", "x/ruby x/bundle", "x/go"},
+				here:  map[string]string{"x/node": "pass", "x/npm": "no: no lock", "x/ruby": "pass", "x/bundle": "no: no Gemfile", "x/go": "no: no go.mod"},
+				empty: map[string]string{"x/node": "no"},
+			},
+			[]string{"node needs npm, which did not pass: no lock", "  node is the closest of what this builder can build. The app was recognised by node."},
+			"both runtimes pass; only that of Node does so because of the app",
+		},
+		"nothing recognised": {
+			sketch{
+				order: []string{"x/node x/npm", "x/go"},
+				here:  map[string]string{"x/node": "pass", "x/npm": "no: no package.json", "x/go": "no: no go.mod"}, top: []string{"README.md"},
+			},
+			[]string{"Nothing was recognised at the top of the app: README.md", "This builder can build: npm and go.", "never closest"},
+			"a module that passes for every app has not recognised this one",
+		},
+		"in most groups": {
+			sketch{
+				order: []string{"label node", "label go", "label ruby"},
+				here:  map[string]string{"label": "pass", "node": "no", "go": "no", "ruby": "no"}, empty: map[string]string{"label": "no"}, top: []string{"Procfile"},
+			},
+			[]string{"Nothing was recognised at the top of the app: Procfile", "never closest"},
+			"a module of more than half of the groups does not make one of them closer",
+		},
+		"optional alone": {
+			sketch{
+				order: []string{"git? go", "ruby", "php"},
+				here:  map[string]string{"git": "pass", "go": "no", "ruby": "no", "php": "no"}, empty: map[string]string{"git": "no"}, top: []string{".git/", "a"},
+			},
+			[]string{"Nothing was recognised at the top of the app: .git/ a", "never closest"},
+			"an optional module alone recognises no language",
+		},
+		"fewer are missing": {
+			sketch{
+				order: []string{"node lint test more", "node npm pip"},
+				here:  map[string]string{"node": "pass", "lint": "no: no lint", "test": "no", "more": "no", "npm": "no: no lock", "pip": "no"}, empty: map[string]string{"node": "no"},
+			},
+			[]string{"node needs all of these, which did not pass:", "  npm – no lock", "never lint"},
+			"of groups that recognise as much, the one that lacks the least is the closest",
+		},
+		"several are enough": {
+			sketch{
+				order: []string{"node npm", "node yarn"},
+				here:  map[string]string{"node": "pass", "npm": "no: no package-lock.json", "yarn": "no: no yarn.lock"}, empty: map[string]string{"node": "no", "yarn": "no: other words"},
+			},
+			[]string{"node needs one more thing. Any one of these is enough:", "  yarn – no yarn.lock", "  npm – no package-lock.json"},
+			"equally close variants are alternatives; the one with new words comes first",
+		},
+		"equal words": {
+			sketch{
+				order: []string{"node npm", "node yarn"},
+				here:  map[string]string{"node": "pass", "npm": "no: no package.json", "yarn": "no: no package.json"}, empty: map[string]string{"node": "no"},
+			},
+			[]string{"node needs one of npm and yarn, which did not pass: no package.json"},
+			"equal words are said once, with all who say them",
+		},
+		"an error": {
+			sketch{
+				order: []string{"node npm", "node start", "go"},
+				here:  map[string]string{"node": "pass", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no"}, empty: map[string]string{"npm": "no: no package.json", "start": "no: no package.json"},
+			},
+			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest of what this builder can build. Only npm is missing.", "  npm@1 is in group 1 of the order."},
+			"an error because of the app comes first, and once",
+		},
+		"the builder's error": {
+			sketch{
+				order: []string{"node npm", "go"},
+				here:  map[string]string{"node": "pass", "npm": "no: no lock", "go": "error: no compiler"}, empty: map[string]string{"node": "no"},
+			},
+			[]string{"node needs npm, which did not pass: no lock", "go ended with an error, as in an empty directory. This app is not the cause. It says: no compiler", "never go failed"},
+			"an error that the empty directory has, too, comes after the verdict",
+		},
+		"an error without an answer": {
+			sketch{
+				order: []string{"node", "go"}, top: []string{"a"},
+				here: map[string]string{"node": "no", "go": "error: no compiler"}, empty: map[string]string{"go": "late"},
+			},
+			[]string{"go ended with an error, and it is not known if this app is the cause: there was no time to run it in an empty directory. It says: no compiler"},
+			"it is not known if the app is the cause",
+		},
+		"no time": {
+			sketch{
+				order: []string{"node npm", "go"}, top: []string{"a"},
+				here: map[string]string{"node": "pass", "npm": "no", "go": "no"}, empty: map[string]string{"node": "late", "go": "late"},
+			},
+			[]string{"1 module passed, but had no time to run in an empty directory. What they recognised is not known."},
+			"only those that passed might have recognised the app",
+		},
+		"no second run": {
+			sketch{
+				order: []string{"node npm", "go"}, top: []string{"a"}, blind: true,
+				here: map[string]string{"node": "pass", "npm": "error: bad JSON", "go": "no"},
+			},
+			[]string{"npm failed: bad JSON", "never closest", "never no time"},
+			"without one nothing is called closest",
+		},
+		"the plan alone": {
+			sketch{
+				order: []string{"node npm start?", "go"},
+				here:  map[string]string{"node": "pass +node", "npm": "pass +modules -node", "start": "no: no start script", "go": "no"}, empty: map[string]string{"npm": "no", "start": "no: no package.json"},
+			},
+			[]string{`npm recognised the app, but npm provides "modules", which nothing after it requires.`, "  This module did not pass:", "    start – no start script"},
+			"all required modules passed; what did not pass and has new words may be what is missing",
+		},
+		"a chain": {
+			sketch{
+				order: []string{"jdk jar war", "go"},
+				here:  map[string]string{"jdk": "pass +jdk -certs", "jar": "pass +app -jdk", "war": "pass -app", "go": "no"}, empty: map[string]string{"jar": "no"},
+			},
+			[]string{`jar recognised the app, but jdk requires "certs", which nothing before it provides.`},
+			"what the others lack follows from the first, and is not told again",
+		},
+		"passed, but complains": {
+			sketch{
+				order: []string{"py uv", "go"},
+				here:  map[string]string{"py": "pass +py: lock must include python", "uv": "pass -uv", "go": "no"}, empty: map[string]string{"py": "no", "uv": "no"},
+			},
+			[]string{"py and uv recognised the app, but py complains: lock must include python"},
+			"what a module that passed complains of tells more than names of a plan",
+		},
+		"an error and a whole group": {
+			sketch{
+				order: []string{"web", "node", "go", "ruby"}, composites: map[string][]string{"web": {"npm build"}, "node": {"npm start? label?"}},
+				here:  map[string]string{"npm": "pass +modules", "build": "error: no build script", "start": "no: no start script", "label": "no: none", "go": "no", "ruby": "no"},
+				empty: map[string]string{"npm": "no", "build": "no", "start": "no: no package.json"},
+			},
+			[]string{"build failed: no build script", "Or to build it with node:", `  npm provides "modules", which nothing after it requires.`, "    start – no start script", "never label"},
+			"an error comes first; but an app without a build script may be one that lacks a start script",
+		},
+		"a composite": {
+			sketch{
+				order: []string{"x/nodejs", "x/go"}, composites: map[string][]string{"x/nodejs": {"x/node x/npm", "x/node x/yarn"}},
+				here: map[string]string{"x/node": "pass", "x/npm": "no: a", "x/yarn": "no: b", "x/go": "no"}, empty: map[string]string{"x/node": "no"},
+			},
+			[]string{"nodejs needs one more thing. Any one of these is enough:"},
+			"a group is called by its composite, without the organisation",
+		},
+		"only complaints": {
+			sketch{
+				order: []string{"node", "go"}, top: []string{"a"},
+				here: map[string]string{"node": "no: expected BP_DIR [x] to exist", "go": "no: no go.mod"}, empty: map[string]string{"node": "no: no package.json"},
+			},
+			[]string{"Nothing was recognised at the top of the app: a", "  node says: expected BP_DIR [x] to exist"},
+			"new words count where nothing else does",
+		},
+		"the own name": {
+			sketch{order: []string{"x/procfile"}, here: map[string]string{"x/procfile": "no: no file found"}, top: []string{"procfile"}},
+			[]string{"  procfile is there, and procfile did not take it: no file found", "  Such files are found by the name Procfile. Rename it."},
+			"words must not contradict what lies there",
+		},
+		"no hints": {
+			sketch{order: []string{"x/procfile"}, here: map[string]string{"x/procfile": "no: no file found"}, top: []string{"procfile"}, noHints: true},
+			[]string{"never is there"},
+			"a variable names where modules look",
+		},
+		"empty":       {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}}, []string{"The app is empty: its directory has no files. Check which directory is built."}, "usually the wrong directory"},
+		"hidden only": {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{".git/"}}, []string{"The app has nothing but hidden files: .git/. Check which directory is built."}, "nothing was checked out"},
+		"odd names":   {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{"a\x1b[2Jb"}}, []string{`Nothing was recognised at the top of the app: "a\x1b[2Jb"`}, "names do not write on the terminal"},
+		"a table": {
+			sketch{
+				order: []string{"node npm", "go"},
+				here:  map[string]string{"node": "pass", "npm": "no: no lock\nBuild Configuration:\n$NPM_X false whether", "go": "no"}, empty: map[string]string{"node": "no"},
+			},
+			[]string{"node needs npm, which did not pass: no lock"},
+			"rows of a table of variables are no reason",
+		},
+		"silent": {
+			sketch{order: []string{"node npm", "go"}, here: map[string]string{"node": "pass", "npm": "no", "go": "no"}, empty: map[string]string{"node": "no"}},
+			[]string{"node needs npm, which did not pass: it printed nothing"},
+			"there is no reason to quote",
+		},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			e := parseOrder(t, modules+test.order).why(t)
-			var parts []string
-			for _, f := range e.Failures {
-				var places []string
-				for _, p := range f.Places {
-					place := fmt.Sprint(p.Group)
-					if len(p.With) > 0 {
-						place += " with " + strings.Join(ids(p.With), " ")
+		t.Run(name, func(t *testing.T) {
+			lines := c.sketch.why(t).Lines()
+			rest := lines
+			for _, want := range c.want {
+				if words, never := strings.CutPrefix(want, "never "); never {
+					if strings.Contains(strings.Join(lines, "\n"), words) {
+						t.Errorf("%s; yet there is %q:\n%s", c.why, words, strings.Join(lines, "\n"))
 					}
-					if p.EachExtensions {
-						place += " extensions"
-					}
-					places = append(places, place)
+					continue
 				}
-				parts = append(parts, strings.Join(places, ","))
-			}
-			got := strings.Join(parts, " | ")
-			if e.Recognised() {
-				got = "recognised " + got
-			}
-			if got != test.want {
-				t.Errorf("%s, want %s: %s", got, test.want, test.why)
-			}
-		})
-	}
-}
-
-func TestWhyNothing(t *testing.T) {
-	if e := Why(nil, nil); len(e.Failures) > 0 || e.Recognised() {
-		t.Errorf("no attempts, but %v", e)
-	}
-	e := Why([]resolve.Attempt{{}}, make([][]buildpack.Ref, 1))
-	if got := strings.Join(e.Lines(false), "\n"); !strings.HasSuffix(got, "no buildpack passed") {
-		t.Errorf("a candidate without members: %s", got)
-	}
-}
-
-// TestOneScreen (B33): what people have to read stays short, however many groups, modules and links there are.
-func TestOneScreen(t *testing.T) {
-	var attempts []resolve.Attempt
-	for g := range 300 {
-		a := resolve.Attempt{Group: g}
-		for m := range 30 {
-			ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprintf("samples/group%d-module%d", g, m), Version: "1.2.3"}
-			d := buildpack.Detection{Outcome: buildpack.Passed, Alternatives: testhelpers.Alternatives(t, ref.ID, "requires something")}
-			switch {
-			case m%3 == 1 && g%2 == 0:
-				d = buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100, Output: []byte(strings.Repeat("nothing here for me ", 50))}
-			case m%3 == 1 && g%5 == 0:
-				d = buildpack.Detection{Outcome: buildpack.Errored, ExitCode: 3, Output: []byte("oops")}
-			}
-			a.Members = append(a.Members, resolve.Member{Module: &buildpack.Module{Ref: ref}, Optional: m%4 == 3, Detection: d})
-		}
-		attempts = append(attempts, solved(t, a))
-	}
-	lines := Why(attempts, make([][]buildpack.Ref, 300)).Lines(false)
-	if len(lines) > 45 {
-		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
-	}
-	for _, line := range lines {
-		if len(line) > 600 {
-			t.Errorf("a line of %d bytes: %s", len(line), line)
-		}
-	}
-	if all := Why(attempts, make([][]buildpack.Ref, 300)).Lines(true); len(all) < 300 {
-		t.Errorf("debug shows %d lines of 300 groups", len(all))
-	}
-}
-
-// TestFactsAreTrue: what is said of random candidates holds, and something is said of each.
-func TestFactsAreTrue(t *testing.T) {
-	for i := range 4000 {
-		r := rand.New(rand.NewPCG(7, uint64(i)))
-		a := randomAttempt(r)
-		var ps []resolve.Participant
-		for _, m := range a.Members {
-			ps = append(ps, resolve.Participant{Ref: m.Module.Ref, Optional: m.Optional, Alternatives: m.Detection.Alternatives})
-		}
-		var trial *resolve.Trial
-		if trial, a.Conflict = resolve.Solve(ps); trial != nil {
-			continue
-		}
-		e := Why([]resolve.Attempt{a}, make([][]buildpack.Ref, 1))
-		facts := e.Failures[0].Facts
-		if len(facts) == 0 || len(e.Lines(false)) < 2 {
-			t.Fatalf("instance %d: no reason given for %v", i, ps)
-		}
-		for _, f := range facts {
-			if err := verify(ps, f); err != nil {
-				t.Fatalf("instance %d: %v, in\n%s\nof %v", i, err, strings.Join(f.Lines(), "\n"), ps)
-			}
-		}
-	}
-}
-
-func randomAttempt(r *rand.Rand) resolve.Attempt {
-	var a resolve.Attempt
-	name := func() string { return string(rune('a' + r.IntN(4))) }
-	for m := range 1 + r.IntN(6) {
-		ref := buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprintf("m%d", m), Version: "1"}
-		d := buildpack.Detection{Outcome: buildpack.Passed}
-		for range 1 + r.IntN(3) {
-			var alt buildpack.Alternative
-			for range r.IntN(3) {
-				alt.Provides = append(alt.Provides, name())
-			}
-			for range r.IntN(3) {
-				alt.Requires = append(alt.Requires, buildpack.Require{Name: name()})
-			}
-			d.Alternatives = append(d.Alternatives, alt)
-		}
-		a.Members = append(a.Members, resolve.Member{Module: &buildpack.Module{Ref: ref}, Optional: r.IntN(3) == 0, Detection: d})
-	}
-	return a
-}
-
-// verify checks a fact and the chain behind it against the participants.
-func verify(ps []resolve.Participant, f Fact) error {
-	switch f.Kind {
-	case Unprovided, Unrequired:
-		if err := verifyUnmet(ps, f); err != nil {
-			return err
-		}
-	case NoBuildpack:
-		for _, p := range ps {
-			if p.Ref.Kind == buildpack.KindBuildpack && !p.Optional {
-				return fmt.Errorf("%s is required", p.Ref)
-			}
-		}
-	case Incompatible:
-		if len(f.Because) == 0 {
-			return fmt.Errorf("no offers")
-		}
-	}
-	for _, b := range f.Because {
-		if err := verify(ps, b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func verifyUnmet(ps []resolve.Participant, f Fact) error {
-	m := slices.IndexFunc(ps, func(p resolve.Participant) bool { return p.Ref == f.Module })
-	if ps[m].Optional != f.Optional {
-		return fmt.Errorf("%s is not as optional as that", f.Module)
-	}
-	for i, p := range ps {
-		says := slices.ContainsFunc(p.Alternatives, func(alt buildpack.Alternative) bool {
-			return slices.ContainsFunc(f.Names, func(name string) bool { return mentions(alt, f.wanted(), name) })
-		})
-		at := slices.IndexFunc(f.Others, func(o Other) bool { return o.Member.Module.Ref == p.Ref })
-		switch {
-		case i == m:
-		case says != (at >= 0):
-			return fmt.Errorf("%s: speaks of %q: %v, listed: %v", p.Ref, f.Names, says, at >= 0)
-		case says && (f.Others[at].Fate == Misplaced) != ((i > m) == (f.Kind == Unprovided)):
-			return fmt.Errorf("%s is not %s", p.Ref, f.Others[at].Fate)
-		case says && f.Others[at].Fate == DroppedOut && !p.Optional:
-			return fmt.Errorf("%s is required", p.Ref)
-		}
-	}
-	for _, l := range f.Loose {
-		for _, p := range ps {
-			for _, name := range l.Names {
-				if p.Ref == l.Module && !slices.ContainsFunc(p.Alternatives, func(alt buildpack.Alternative) bool { return mentions(alt, f.wanted(), name) }) {
-					return fmt.Errorf("%s does not speak of %q", l.Module, name)
+				at := slices.Index(rest, want)
+				if at < 0 {
+					t.Fatalf("%s; no line, or not in this order: %q\n%s", c.why, want, strings.Join(lines, "\n"))
 				}
+				rest = rest[at+1:]
 			}
-		}
-	}
-	return nil
-}
-
-// unmatched is a candidate of two modules: one provides the names with one letter in front, the other requires those with
-// another, so that all are alike and none is met.
-func unmatched(t testing.TB, n int) []resolve.Attempt {
-	var provided buildpack.Alternative
-	var required buildpack.Alternative
-	for i := range n {
-		name := fmt.Sprintf("%d%s%04d", i%10, strings.Repeat("name", 20), i)
-		provided.Provides = append(provided.Provides, "p"+name)
-		required.Requires = append(required.Requires, buildpack.Require{Name: "r" + name})
-	}
-	var a resolve.Attempt
-	for id, alt := range map[string]buildpack.Alternative{"p": provided, "r": required} {
-		a.Members = append(a.Members, resolve.Member{
-			Module:    &buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}},
-			Detection: buildpack.Detection{Outcome: buildpack.Passed, Alternatives: []buildpack.Alternative{alt}},
+			if !strings.HasPrefix(c.want[0], "never") && !strings.HasPrefix(c.want[0], " ") && !strings.Contains(c.want[0], "no time") && lines[0] != c.want[0] {
+				t.Errorf("the verdict is %q", lines[0])
+			}
 		})
 	}
-	slices.SortFunc(a.Members, func(a, b resolve.Member) int { return a.Module.Ref.Compare(b.Module.Ref) })
-	return []resolve.Attempt{a}
 }
 
-// Names that look alike are found, and the search does not grow with the square of how many there are and with how long
-// they are: this took 17 s once.
-func TestNearOfManyNames(t *testing.T) {
-	facts := Why(unmatched(t, 400), make([][]buildpack.Ref, 1)).Failures[0].Facts
-	found := slices.IndexFunc(facts, func(f Fact) bool { return f.Near != nil })
-	if found < 0 || facts[found].Near.Name[1:] != facts[found].Names[0][1:] {
-		t.Errorf("nothing of %d is like anything, or not what is most alike", len(facts))
+func TestShortNames(t *testing.T) {
+	k := sketch{order: []string{"acme/go other/go", "acme/ruby x.nodejs.runtime x.go.runtime"}, here: map[string]string{}}
+	for id := range map[string]bool{"acme/go": true, "other/go": true, "acme/ruby": true, "x.nodejs.runtime": true, "x.go.runtime": true} {
+		k.here[id] = "no"
 	}
-}
-
-// Two neighbours swapped are one mistake, in a name of the build plan and in what the id of a module suggests.
-func TestNearSwapped(t *testing.T) {
-	o := parseOrder(t, "samples/pyhton-engine@1: provides ruby pyhton")
-	k := newKnown([]resolve.Attempt{{Members: []resolve.Member{o.modules["samples/pyhton-engine@1"]}}})
-	if got := k.like("python"); len(got) != 1 || got["pyhton"] == 0 {
-		t.Errorf("like python: %v", got)
-	}
-	if !k.suggests("samples/pyhton-engine", "python") || k.suggests("samples/pyhton-engine", "maven") {
-		t.Error("samples/pyhton-engine suggests python, and not maven")
-	}
-	if !k.suggests("samples/pyhton-engine", "engine") {
-		t.Error("samples/pyhton-engine suggests engine")
+	n := newNames(Input{Answer: k.answer(t), Order: append(k.groups(k.order), buildpack.Group{{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "acme/ruby", Version: "2"}}})})
+	for id, want := range map[string]string{
+		"acme/go":          "acme/go",        // two ids end with it
+		"other/go":         "other/go",       // so does this one
+		"acme/ruby":        "ruby@1",         // two versions of it are in the order
+		"x.nodejs.runtime": "nodejs.runtime", // dots part ids, too
+		"x.go.runtime":     "go.runtime",
+	} {
+		if got := n.of(buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}); got != want {
+			t.Errorf("%s is called %s, not %s", id, got, want)
+		}
 	}
 }
 
-func BenchmarkWhyManyNames(b *testing.B) {
-	attempts := unmatched(b, 400)
-	for b.Loop() {
-		Why(attempts, make([][]buildpack.Ref, 1))
+func TestLeftOut(t *testing.T) {
+	k := sketch{
+		order: []string{"tini? node npm debug?"},
+		here:  map[string]string{"tini": "pass +tini", "node": "pass +node", "npm": "pass -node", "debug": "pass -debugger"},
+	}
+	got := map[string]bool{}
+	if a := k.answer(t); a.Resolution == nil {
+		t.Fatalf("%+v", a.Members)
+	}
+	for _, l := range WhyLeftOut(k.answer(t)) {
+		got[l.String()] = l.Matters()
+	}
+	want := map[string]bool{
+		`tini@1 provides "tini", which nothing after it requires`:       false, // as in most builds
+		`debug@1 requires "debugger", which nothing before it provides`: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCandidateLine(t *testing.T) {
+	for _, c := range []struct{ group, want, why string }{
+		{"a b?", "group 1 [a@1 b@1?]: a@1 did not pass", "an optional module is no reason"},
+		{"p a", "group 1 [p@1 a@1]: a@1 did not pass", "all members, and those that are missing"},
+		{"p r", `group 1 [p@1 r@1]: r@1 requires "y", which nothing before it provides`, "the plan alone"},
+	} {
+		k := sketch{order: []string{c.group}, here: map[string]string{"a": "no", "b": "no", "p": "pass", "r": "pass -y"}}
+		if got := CandidateLine(k.answer(t).Candidates(0, 1)[0], false); got != c.want {
+			t.Errorf("%s: %s", c.why, got)
+		}
+	}
+	k := sketch{order: []string{"p"}, here: map[string]string{"p": "pass"}}
+	if got := CandidateLine(k.answer(t).Candidates(0, 1)[0], true); got != "group 1 [p@1]: passed" {
+		t.Error(got)
+	}
+}
+
+// TestHintWords: only names that modules spell out are worth advice.
+func TestHintWords(t *testing.T) {
+	by := []buildpack.Ref{{ID: "x/php", Version: "1"}}
+	e := Explanation{Hints: []baseline.Hint{{Dir: "web", Names: []string{"composer.json"}, By: by, Exact: true}, {Dir: "lib", Names: []string{"a.php"}, By: by}}}
+	want := []string{"  web/ has composer.json, which x/php@1 looks for. If the app is in web/, build that directory.", "  lib/ has a.php, which x/php@1 looks for."}
+	if diff := cmp.Diff(want, e.hints()); diff != "" {
+		t.Error(diff)
 	}
 }

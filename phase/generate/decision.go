@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/cnb-prelude/prelude/internal/api"
@@ -50,6 +51,20 @@ func decide(dockerfiles []runDockerfile, known platform.RunImages) Decision {
 	slices.Reverse(decision.Ignored)
 	slices.Reverse(decision.Extending)
 	return decision
+}
+
+// check returns an error if the platform's policy does not allow the switch: listed allows images of run.toml, never allows none.
+func (d Decision) check(policy string) error {
+	if !d.Switches() || policy != "never" && (policy != "listed" || d.Known) {
+		return nil
+	}
+	why := "the platform allows no extension to switch the run image"
+	if policy == "listed" {
+		why = "the platform allows only run images that run.toml lists"
+	}
+	return platform.WithHint(
+		fmt.Errorf("extension %s switches the run image to %s, but %s (-run-image-switch %s)", d.SwitchedBy, d.Image, why, policy),
+		"the builder's maintainer can list the image in run.toml, or the platform can change the policy")
 }
 
 // Switches reports whether a run.Dockerfile switches the run image.

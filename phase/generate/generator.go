@@ -16,6 +16,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -26,6 +27,8 @@ type Generator struct {
 	// Output takes what extensions print.
 	Output io.Writer
 	Log    *slog.Logger
+	// Tracing writes a trace; nil if none is asked for.
+	Tracing *phase.Tracing
 }
 
 // Request is what generation starts from.
@@ -131,6 +134,9 @@ func (g Generator) generateTo(ctx context.Context, result *Result, known platfor
 		return err
 	}
 	result.Decision = decide(runDockerfiles(result.Extensions), known)
+	if err := result.Decision.check(g.Inputs.RunImageSwitch); err != nil {
+		return err
+	}
 	if result.Generation, err = g.assemble(result, out); err == nil {
 		g.logResult(result)
 	}

@@ -18,7 +18,10 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/internal/files"
+	"github.com/cnb-prelude/prelude/internal/otlp"
+	"github.com/cnb-prelude/prelude/internal/process"
 	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -48,11 +51,30 @@ func (g Generator) runExtensions(ctx context.Context, result *Result, out *outpu
 		e.Module = m
 		e.Err = g.runExtension(ctx, e, out)
 		e.Ended = time.Now()
+		g.Tracing.Ran(e.traced())
 		if e.Err != nil {
 			return e.Err
 		}
 	}
 	return unchanged(result.Extensions)
+}
+
+// traced is what a trace tells of an extension.
+func (e *Extension) traced() phase.Executable {
+	span := phase.Executable{Name: "bin/generate", Module: e.Module, Start: e.Started, End: e.Ended, Attributes: []otlp.Attribute{
+		{Key: "cnb.static", Value: e.Static}, {Key: "cnb.output_bytes", Value: len(e.Printed)},
+	}}
+	var exit *process.ExitError
+	switch {
+	case errors.As(e.Err, &exit):
+		span.Attributes = append(span.Attributes, otlp.Attribute{Key: "cnb.exit_code", Value: exit.Code})
+	case e.Err == nil && !e.Static:
+		span.Attributes = append(span.Attributes, otlp.Attribute{Key: "cnb.exit_code", Value: 0})
+	}
+	if e.Err != nil {
+		span.Failed = "the extension failed, or left what is not allowed"
+	}
+	return span
 }
 
 // runExtension runs one extension, or copies its static output, and checks the output.

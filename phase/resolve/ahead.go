@@ -2,120 +2,107 @@ package resolve
 
 import (
 	"errors"
-	"iter"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// errNoFurther says that there is nothing to look ahead to: the next node ends the search.
-var errNoFurther = errors.New("the search would end here")
-
-// ahead proposes the modules that coming candidates will need, in that order: it walks on, depth first, past modules that have
-// been started, and turns back where a required one is known not to pass. It is a guess that is right unless build plans do not
-// work out; a wrong one costs an idle slot. The search learns nothing from it.
-func (s *searcher) ahead(progress func(buildpack.Ref) (buildpack.Detection, bool)) iter.Seq[*buildpack.Module] {
-	return func(yield func(*buildpack.Module) bool) {
-		p := &prefetcher{searcher: s, progress: progress, yield: yield, visited: map[*node]bool{}}
-		for _, n := range s.roots[s.current:] {
-			if !p.walk(n) {
-				return
-			}
+// Propose implements [Ahead]. It walks on from the present group, depth first, past modules that were started, and turns back
+// where a required one is known not to pass. It is a guess that is right unless build plans do not work out; a wrong one costs
+// an idle slot. The search learns nothing from it.
+func (s *searcher) Propose(most int) []*buildpack.Module {
+	l := &lookahead{searcher: s, most: most, visited: map[*node]bool{}, proposed: map[buildpack.Ref]bool{}}
+	for _, n := range s.roots[s.current:] {
+		if l.walk(n) != nil {
+			break
 		}
 	}
+	return l.modules
 }
 
-// prefetcher is one walk ahead.
-type prefetcher struct {
+// lookahead is one walk ahead.
+type lookahead struct {
 	*searcher
-	progress func(buildpack.Ref) (buildpack.Detection, bool)
-	yield    func(*buildpack.Module) bool
+	most     int
+	modules  []*buildpack.Module
+	proposed map[buildpack.Ref]bool
 	visited  map[*node]bool
 	// looks counts the nodes that were looked at since the last proposal.
 	looks int
 }
 
-// prefetchLimit is how many nodes are looked at for one proposal, at the most: composites that are nested in each other make
-// many.
-const prefetchLimit = 4096
+// mostLooks is how many nodes are looked at for one proposal, at the most: composites that are nested in each other make many.
+const mostLooks = 4096
 
-// walk proposes the modules from n on that have not been started, and says whether to go on elsewhere. Each node is visited
-// once.
-func (p *prefetcher) walk(n *node) bool {
-	for ; n != nil && !p.visited[n]; n = n.next {
-		p.visited[n] = true
-		c, m, err := p.kindOf(n)
-		switch {
-		case err != nil:
-			return false
-		case c != nil:
-			return p.within(*c)
-		case m == nil:
-			continue
-		}
-		optional := n.element.Optional || m.IsExtension()
-		if p.limits.mismatch(m) != nil {
-			if !optional {
-				return true
-			}
-			continue
-		}
-		d, started := p.progress(m.Ref)
-		if !started {
-			if p.lookUpRest(n.next) != nil || !p.yield(m) {
-				return false
-			}
-			p.looks = 0
-		} else if (Member{Module: m, Optional: optional, Detection: d}).fails() {
-			return true
-		}
+// errEnough ends a walk ahead: there are enough proposals, or the search itself would end here.
+var errEnough = errors.New("enough")
+
+// look is the searcher's step, with an end.
+func (l *lookahead) look(n *node) (step, error) {
+	if l.looks++; l.looks > mostLooks {
+		return step{}, errEnough
 	}
-	return true
+	return l.step(n, path{})
 }
 
-// lookUpRest looks up the modules that come after in the first candidate that goes on at n: no module of a candidate may run
-// before all of them have been found.
-func (p *prefetcher) lookUpRest(n *node) error {
-	for n != nil {
-		c, _, err := p.kindOf(n)
-		if err != nil {
+// walk proposes the modules from n on. Each node is visited once.
+func (l *lookahead) walk(n *node) error {
+	for ; n != nil && !l.visited[n]; n = n.next {
+		l.visited[n] = true
+		st, err := l.look(n)
+		switch {
+		case err != nil:
 			return err
+		case st.order != nil:
+			for i := range st.count() {
+				if err := l.walk(n.alternative(st.order, i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		case st.module == nil:
+			continue
 		}
-		if c == nil {
-			n = n.next
-		} else {
-			n = c.alternative(0)
+		on, err := l.module(st, n.next)
+		if err != nil || !on {
+			return err
 		}
 	}
 	return nil
 }
 
-// within walks the alternatives of a choice.
-func (p *prefetcher) within(c choice) bool {
-	for i := range c.count() {
-		if !p.walk(c.alternative(i)) {
-			return false
+// module proposes a module if it was not started, and reports whether a candidate with it may pass.
+func (l *lookahead) module(st step, next *node) (on bool, err error) {
+	d, started := l.detection(st.module), true
+	if d.Outcome == "" {
+		d, started = l.source.Progress(st.module.Ref)
+	}
+	if !started && !l.proposed[st.module.Ref] {
+		if err := l.lookUp(next); err != nil {
+			return false, err
+		}
+		l.proposed[st.module.Ref] = true
+		l.modules = append(l.modules, st.module)
+		l.looks = 0
+		if len(l.modules) == l.most {
+			return false, errEnough
 		}
 	}
-	return true
+	return st.optional || d.Outcome == "" || d.Outcome == buildpack.Passed, nil
 }
 
-// kindOf says what a node is: a choice, a module, or neither if it is left out.
-func (p *prefetcher) kindOf(n *node) (*choice, *buildpack.Module, error) {
-	if p.looks++; p.looks > prefetchLimit {
-		return nil, nil, errNoFurther
+// lookUp looks up the modules that come after in the first candidate that goes on at n: no module of a candidate runs before
+// all of them were found.
+func (l *lookahead) lookUp(n *node) error {
+	for n != nil {
+		st, err := l.look(n)
+		if err != nil {
+			return err
+		}
+		if st.order != nil {
+			n = n.alternative(st.order, 0)
+		} else {
+			n = n.next
+		}
 	}
-	if n.extensions != nil {
-		return &choice{node: n, order: n.extensions, optional: true}, nil, nil
-	}
-	m, err := p.source.Module(n.element.Ref)
-	if err != nil || n.within.has(n.element.Ref) {
-		return nil, nil, errNoFurther
-	}
-	if p.limits.excludes(n.element, m) {
-		return nil, nil, nil
-	}
-	if m.IsComposite() {
-		return &choice{node: n, module: m, order: m.Descriptor.Order, optional: n.element.Optional}, nil, nil
-	}
-	return nil, m, nil
+	return nil
 }

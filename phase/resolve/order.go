@@ -1,134 +1,131 @@
 package resolve
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// node is one element of an order with all that follows it. The nodes of an order form a graph in which equal
-// continuations are the same node, however one got there; so work per node does not multiply with the candidates.
+// node is one element of an order with all that follows it. Equal continuations are the same node, whatever was chosen
+// before.
 type node struct {
 	element buildpack.Element
-	// extensions is set on the node that stands, before all buildpacks, for the groups of the extensions' order.
+	// extensions is set on the node before all buildpacks, which stands for the extensions' order.
 	extensions buildpack.Order
-	// within are the composites that this element came out of.
-	within *lineage
-	// parent is the choice that it came out of, and depth how many there are; nil and 0 for what an order names itself.
+	// parent is the choice that the node came out of; nil for what the order itself names.
 	parent *node
-	depth  int
-	next   *node
-	// alternatives caches what the node is replaced by, per group.
+	// next follows in the same list; that goes on behind the parent.
+	next *node
+	// alternatives are where the walk goes on for each group of a choice; they are made when they are needed.
 	alternatives []*node
-	// nogoods are, per alternative, the other choices together with which it has been found to fail.
-	nogoods map[int][]nogood
+
+	// asOf and hopeless remember an answer of searcher.hopeless.
+	asOf     int
+	hopeless bool
 }
 
-// lineage is the chain of composites in which an element is nested, innermost first.
-type lineage struct {
-	module buildpack.Ref
-	outer  *lineage
-}
-
-// cycleError says that a composite buildpack contains itself (B22).
-type cycleError struct{ Path []buildpack.Ref }
-
-// Error names the cycle: "a@1 → b@1 → a@1".
-func (e *cycleError) Error() string {
-	names := make([]string, len(e.Path))
-	for i, ref := range e.Path {
-		names[i] = ref.String()
+// root returns the node at which the candidates of one group of the order begin: with each group of the extensions' order
+// in turn before all buildpacks, and last with none.
+func root(group buildpack.Group, extensions buildpack.Order) *node {
+	if len(extensions) == 0 {
+		return list(group, nil, nil)
 	}
-	return "a composite buildpack contains itself: " + strings.Join(names, " → ")
+	first := &node{extensions: extensions}
+	first.next = list(group, nil, nil)
+	return first
 }
 
-// has says whether ref stands in the lineage.
-func (l *lineage) has(ref buildpack.Ref) bool {
-	for ; l != nil; l = l.outer {
-		if l.module == ref {
-			return true
-		}
+// list puts the elements of a group that came out of parent in front of what follows.
+func list(group buildpack.Group, parent, next *node) *node {
+	for i := len(group) - 1; i >= 0; i-- {
+		next = &node{element: group[i], parent: parent, next: next}
 	}
-	return false
+	return next
 }
 
-// cycle returns an error if ref already stands in the lineage.
-func (l *lineage) cycle(ref buildpack.Ref) error {
-	if !l.has(ref) {
-		return nil
+// alternative is the node at which the candidates with group i of a choice go on. The index behind the last group stands for
+// leaving the choice out.
+func (n *node) alternative(order buildpack.Order, i int) *node {
+	if i == len(order) {
+		return n.next
 	}
-	path := []buildpack.Ref{ref}
-	for at := l; at != nil; at = at.outer {
-		path = append([]buildpack.Ref{at.module}, path...)
-		if at.module == ref {
-			return &cycleError{Path: path}
+	if n.alternatives == nil {
+		n.alternatives = make([]*node, len(order))
+	}
+	if n.alternatives[i] == nil {
+		n.alternatives[i] = list(order[i], n, n.next)
+	}
+	return n.alternatives[i]
+}
+
+// cycle returns an error if the composite that a node names is one of those that it came out of.
+func (n *node) cycle() error {
+	path := []string{n.element.Ref.String()}
+	for p := n.parent; p != nil; p = p.parent {
+		path = append(path, p.element.Ref.String())
+		if p.element.Ref == n.element.Ref {
+			slices.Reverse(path)
+			return fmt.Errorf("a composite buildpack contains itself: %s", strings.Join(path, " → "))
 		}
 	}
 	return nil
 }
 
-// root returns the node at which the candidates of one group of the order begin: with each group of the extensions'
-// order in turn before all buildpacks, and last with none (docs/reference.md, "The order").
-func root(group buildpack.Group, extensions buildpack.Order) *node {
-	first := list(group, nil, nil, nil)
-	if len(extensions) == 0 {
-		return first
-	}
-	return &node{extensions: extensions, next: first}
-}
-
-// list puts the elements of a group in front of what follows.
-func list(group buildpack.Group, within *lineage, parent, next *node) *node {
-	depth := 0
-	if parent != nil {
-		depth = parent.depth + 1
-	}
-	for i := len(group) - 1; i >= 0; i-- {
-		next = &node{element: group[i], within: within, parent: parent, depth: depth, next: next}
-	}
-	return next
-}
-
-// choice is a point at which candidates part: a node that is replaced by one group or another, or left out.
-type choice struct {
-	node *node
-	// module is the composite; nil for the extensions' order.
+// step is what a node turns out to be: a member, a choice, or nothing if both are nil.
+type step struct {
 	module *buildpack.Module
-	order  buildpack.Order
-	// optional choices may be left out.
+	// order are the groups of a choice: of a composite, or of the extensions.
+	order    buildpack.Order
 	optional bool
+	// over is the element, if it is nothing in this candidate for a reason that people want to know.
+	over *PassedOver
 }
 
-// count is the number of alternatives; the one after the last group is to leave the choice out.
-func (c choice) count() int {
-	if c.optional {
-		return len(c.order) + 1
+// count is the number of alternatives of a choice.
+func (st step) count() int {
+	if st.optional {
+		return len(st.order) + 1
 	}
-	return len(c.order)
+	return len(st.order)
 }
 
-// alternative is where the candidates of alternative i go on.
-func (c choice) alternative(i int) *node {
-	if i == len(c.order) {
-		return c.node.next
+// step finds out what a node is in a candidate with these members before it.
+func (s *searcher) step(n *node, before path) (step, error) {
+	if n.extensions != nil {
+		return step{order: n.extensions, optional: true}, nil
 	}
-	if c.node.alternatives == nil {
-		c.node.alternatives = make([]*node, len(c.order))
+	if i := slices.Index(before.ids, idOf(n.element.Ref)); i >= 0 {
+		return step{over: duplicate(n.element.Ref, before.members[i].Module.Ref)}, nil
 	}
-	if c.node.alternatives[i] == nil {
-		within := c.node.within
-		if c.module != nil {
-			within = &lineage{module: c.module.Ref, outer: within}
-		}
-		c.node.alternatives[i] = list(c.order[i], within, c.node, c.node.next)
+	module, err := s.source.Module(n.element.Ref)
+	if err != nil {
+		return step{}, err
 	}
-	return c.node.alternatives[i]
+	if s.limits.excludes(n.element, module) {
+		return step{over: s.limits.passedOver(n.element, module)}, nil
+	}
+	if !module.IsComposite() {
+		return step{module: module, optional: n.element.Optional || module.IsExtension()}, nil
+	}
+	return step{order: module.Descriptor.Order, optional: n.element.Optional}, n.cycle()
 }
 
-// ref is the composite, or for the extensions' order the empty reference.
-func (c choice) ref() buildpack.Ref {
-	if c.module == nil {
-		return buildpack.Ref{}
-	}
-	return c.module.Ref
+// id is what the modules of a candidate differ in: of two with the same id only the first counts, whatever their versions.
+type id struct {
+	kind buildpack.Kind
+	name string
+}
+
+func idOf(ref buildpack.Ref) id { return id{ref.Kind, ref.ID} }
+
+// excludes reports whether the execution environment takes an element out of every candidate: by its own list in the order,
+// or by that of the module. A composite takes all its groups with it.
+func (l Limits) excludes(element buildpack.Element, module *buildpack.Module) bool {
+	return l.ExecEnv != "" && !(allows(element.ExecEnv, l.ExecEnv) && allows(module.Descriptor.ExecEnv, l.ExecEnv))
+}
+
+func allows(list []string, execEnv string) bool {
+	return len(list) == 0 || slices.Contains(list, "*") || slices.Contains(list, execEnv)
 }

@@ -1,0 +1,71 @@
+package baseline
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/tidy"
+)
+
+// Contrast is what differs between the answers of a module for the app and for an empty directory.
+type Contrast struct {
+	// Known is false if there is no answer for the empty directory.
+	Known bool
+	// Differs is true if the exit code or the build plan differs; values of metadata aside.
+	Differs bool
+	// New are the lines that the module printed for the app only, as they are shown.
+	New []string
+}
+
+// Compare returns what differs. Paths of directories, digits and hexadecimal numbers in printed lines do not count.
+func Compare(here, empty buildpack.Detection, dirs ...string) Contrast {
+	c := Contrast{Known: true, Differs: here.Outcome != empty.Outcome || here.ExitCode != empty.ExitCode || !samePlan(here, empty)}
+	known := map[string]bool{}
+	for _, line := range Lines(empty.Output) {
+		known[masked(line, dirs)] = true
+	}
+	for _, line := range Lines(here.Output) {
+		if m := masked(line, dirs); !known[m] {
+			known[m] = true
+			c.New = append(c.New, line)
+		}
+	}
+	return c
+}
+
+func samePlan(a, b buildpack.Detection) bool {
+	return slices.EqualFunc(a.Alternatives, b.Alternatives, func(x, y buildpack.Alternative) bool {
+		name := func(r buildpack.Require) string { return r.Name }
+		return slices.Equal(x.Provides, y.Provides) && slices.EqualFunc(x.Requires, y.Requires, func(r, s buildpack.Require) bool { return name(r) == name(s) })
+	})
+}
+
+// mostLines is how many lines of an output are looked at, from its end.
+const mostLines = 400
+
+// Lines are those of an output that say something, without control sequences and blanks around them.
+func Lines(output []byte) []string {
+	var all []string
+	for line := range strings.Lines(tidy.Text(strings.ToValidUTF8(string(output), "\uFFFD"))) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all[max(0, len(all)-mostLines):]
+}
+
+var numbers = regexp.MustCompile(`\b[0-9a-f]{7,}\b|[0-9]+`)
+
+// masked is a line with what may differ from run to run taken out.
+func masked(line string, dirs []string) string {
+	line = tempDirs.ReplaceAllString(line, "<dir>") // first: they end like /platform
+	for _, dir := range dirs {
+		line = strings.ReplaceAll(line, dir, "<dir>")
+	}
+	return numbers.ReplaceAllString(line, "#")
+}
+
+// tempDirs are the directories that [Run] makes.
+var tempDirs = regexp.MustCompile(`/\S*prelude-(?:empty|detect)-[0-9]+(?:/[0-9]+/(?:app|platform))?`)
