@@ -134,7 +134,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"x/node x/npm", "x/go"},
 				here:  map[string]string{"x/node": "pass", "x/npm": "no: no package.json", "x/go": "no: no go.mod"}, top: []string{"README.md"},
 			},
-			[]string{"Nothing was recognised at the top of the app: README.md", "This builder can build: npm and go.", "never closest"},
+			[]string{"Nothing was recognised at the top of the app: README.md", "This builder can build:", "  npm            no package.json", "  go             no go.mod", "never closest"},
 			"a module that passes for every app has not recognised this one",
 		},
 		"in most groups": {

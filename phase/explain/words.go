@@ -257,7 +257,7 @@ func (e Explanation) unrecognised() []string {
 	}
 	var related, others []string
 	for _, b := range e.Builds {
-		if b.Related && len(related) < listed && len(b.Words) > 0 {
+		if (b.Related || len(e.Builds) <= listed) && len(related) < listed && len(b.Words) > 0 {
 			words := strings.Join(b.Words[:min(2, len(b.Words))], "; or: ")
 			related = append(related, fmt.Sprintf("  %-14s %s", b.Name, tidy.LastLine([]byte(words), longest)))
 		} else {
