@@ -106,6 +106,7 @@ func (p process) execute(ctx context.Context, r run) error {
 	log := r.log
 	r.record = report.NewRecord(r.in)
 	r.log = r.record.Listen(log)
+	phase.TellInputs(r.in, r.log)
 	var err error
 	if r.tracing, err = phase.OpenTracing(r.in, version()); err != nil {
 		log.Warn("there is no trace: " + err.Error())
@@ -115,13 +116,11 @@ func (p process) execute(ctx context.Context, r run) error {
 	if failed := r.tracing.End(codeOf(err)); failed != nil {
 		log.Warn("the trace is not complete: " + failed.Error())
 	}
-	// A report that cannot be written is an error like that of any other output, unless there is a worse one.
-	unwritten := r.record.Write(version(), err)
-	if unwritten != nil && err != nil {
+	// A report tells of a run. That it cannot be written is no reason for a good one to fail.
+	if unwritten := r.record.Write(version(), err); unwritten != nil {
 		log.Warn(unwritten.Error())
-		return err
 	}
-	return errors.Join(err, r.fail(unwritten))
+	return err
 }
 
 // failedTo is how a phase ends with an error that does not say so itself.

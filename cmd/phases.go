@@ -54,6 +54,9 @@ func (r run) detect(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
+	if err := phase.CheckApp(r.in); err != nil {
+		return r.fail(err)
+	}
 	r.record.Target = &c.Environment.Target
 	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
 	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status, Tracing: r.tracing}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,6 +153,21 @@ func (in Input) Has(phase Phase, at api.Version) bool {
 // HasFlag reports whether a phase has the input's flag at a version of the Platform API.
 func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
+}
+
+// List has the inputs of the phase with their values, each as "name: value", in the order of the table.
+func (in Inputs) List() []string {
+	var lines []string
+	for _, row := range Table() {
+		if row.Has(in.Phase, in.PlatformAPI) {
+			name := row.Env
+			if row.Flag != "" {
+				name = "-" + row.Flag
+			}
+			lines = append(lines, fmt.Sprintf("%s: %v", name, reflect.ValueOf(row.field(&in)).Elem()))
+		}
+	}
+	return lines
 }
 
 // Parse turns arguments and environment into inputs. Its errors are *Exit values with the right

@@ -74,6 +74,7 @@ func documented() []row {
 		{"layout-dir", "CNB_LAYOUT_DIR", "", 12, ""},
 		{"report", "PRELUDE_REPORT", "", 7, ""},
 		{"parallel", "PRELUDE_PARALLEL", "0", 7, Detector},
+		{"baseline", "PRELUDE_BASELINE", "true", 7, Detector},
 		{"detect-timeout", "PRELUDE_DETECT_TIMEOUT", "0s", 7, Detector},
 		{"generate-timeout", "PRELUDE_GENERATE_TIMEOUT", "0s", 10, ""},
 	}
@@ -120,7 +121,7 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 	switch name {
 	case "log-level":
 		flagged, fromEnv = "debug", "error"
-	case "no-color", "layout", "skip-generate":
+	case "no-color", "layout", "skip-generate", "baseline":
 		flagged, fromEnv = "true", "true"
 	case "parallel":
 		flagged, fromEnv = "3", "5"
@@ -190,6 +191,29 @@ func TestTableIsTheDocumentedOne(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-reference +code:\n%s", diff)
+	}
+}
+
+// With one bin/detect at a time, each runs once unless the second run is asked for.
+func TestBaseline(t *testing.T) {
+	for _, test := range []struct {
+		env  map[string]string
+		args []string
+		want bool
+	}{
+		{nil, nil, true},
+		{nil, []string{"-baseline=false"}, false},
+		{map[string]string{"PRELUDE_BASELINE": "false"}, nil, false},
+		{map[string]string{"PRELUDE_BASELINE": "false"}, []string{"-baseline"}, true},
+		{nil, []string{"-parallel=1"}, false},
+		{map[string]string{"PRELUDE_PARALLEL": "1"}, nil, false},
+		{nil, []string{"-parallel=1", "-baseline"}, true},
+		{map[string]string{"PRELUDE_BASELINE": "true", "PRELUDE_PARALLEL": "1"}, nil, true},
+		{nil, []string{"-parallel=2"}, true},
+	} {
+		if in := parse(t, Detector, test.env, test.args...); in.Baseline != test.want {
+			t.Errorf("%v %v: %t", test.env, test.args, in.Baseline)
+		}
 	}
 }
 

@@ -131,5 +131,6 @@ func diff(ours, theirs outcome) (text string) {
 	show("analyzed.toml", ours.analyzed, theirs.analyzed)
 	show("generated", ours.generated, theirs.generated)
 	show("output", ours.said, theirs.said)
+	show("err: lines", ours.errs, theirs.errs)
 	return text
 }

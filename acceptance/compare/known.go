@@ -29,6 +29,7 @@ func knowns() []known {
 		{number: "B45", why: "a provider is listed once", align: alignProviders},
 		{number: "B16", why: "the order of the plan's entries is random in the reference", align: alignEntries},
 		{number: "B27", why: "bin/generate gets the target and the execution environment", align: alignEnvironment},
+		{number: "B53", why: "an error that did not decide that a candidate failed is told at debug level only", align: alignErrors},
 		{number: "B14", why: "optional is honoured in system.toml", without: withoutSystemOptional},
 		{number: "B17", why: "a target's variant is read, as well as arch-variant", without: withoutVariant},
 		{number: "B18", why: "exec-env may be tables", without: withoutExecEnvTables},
@@ -63,7 +64,19 @@ func alignNested(_ world, ours, theirs *outcome) {
 
 func alignErrored(_ world, ours, theirs *outcome) {
 	if ours.exit == 21 && theirs.exit == 20 && strings.Contains(ours.output, "\nerr:  ") {
-		theirs.exit, theirs.said = ours.exit, ours.said
+		theirs.exit, theirs.said, theirs.errs = ours.exit, ours.said, ours.errs
+	}
+}
+
+// alignErrors: of a detection that ends well, the reference tells every error of the groups that it tried. An error that we tell and it
+// does not stays a difference.
+func alignErrors(_ world, ours, theirs *outcome) {
+	extra := func(a, b []string) bool {
+		return slices.ContainsFunc(a, func(module string) bool { return !slices.Contains(b, module) })
+	}
+	ended := ours.exit != 20 && ours.exit != 21
+	if ended && ours.exit == theirs.exit && !extra(ours.errs, theirs.errs) {
+		theirs.errs = ours.errs
 	}
 }
 

@@ -45,6 +45,8 @@ type outcome struct {
 	generated map[string]string
 	// said are the lines of the output that platforms look for, without colours.
 	said []string
+	// errs are the modules that errored, as the output names them: "some/a@1 (7)".
+	errs []string
 	// output is all that was printed.
 	output string
 }
@@ -103,7 +105,7 @@ func (w world) called() string {
 
 func (w world) outcome(exit int, output string) outcome {
 	layers := filepath.Join(w.dir, "layers")
-	o := outcome{exit: exit, output: output, said: said(output), generated: map[string]string{}}
+	o := outcome{exit: exit, output: output, said: said(output), errs: errs(output), generated: map[string]string{}}
 	for name, value := range map[string]*map[string]any{"group.toml": &o.group, "plan.toml": &o.plan, "analyzed.toml": &o.analyzed} {
 		text, err := os.ReadFile(filepath.Join(layers, name))
 		if errors.Is(err, os.ErrNotExist) {
@@ -145,6 +147,17 @@ var (
 		`No (analyzed|run) metadata found at path ".*"`,
 	}, "|"))
 )
+
+var errLine = regexp.MustCompile(`(?m)^err: +(\S+@\S+?)( \(\d+\))?(, .*)?$`)
+
+// errs are the modules with an err: line, each once, sorted. Where the line stands, and what follows it, is each detector's own.
+func errs(output string) (modules []string) {
+	for _, found := range errLine.FindAllStringSubmatch(colours.ReplaceAllString(output, ""), -1) {
+		modules = append(modules, found[1]+found[2])
+	}
+	slices.Sort(modules)
+	return slices.Compact(modules)
+}
 
 // said are the lines of an output that platforms look for: once each, because how often something is said depends on how
 // the order is searched.

@@ -304,9 +304,9 @@ func (w *world) detect(t *testing.T, dir string) answer {
 	if err != nil {
 		return code(err)
 	}
-	resolution := result.Resolution
+	resolution := result.Answer.Resolution
 	var a answer
-	for _, m := range resolution.Group {
+	for _, m := range resolution.Taking {
 		a.group = append(a.group, m.Module.String())
 	}
 	text, err := platform.Plan{Entries: resolution.Plan}.Encode()

@@ -53,6 +53,9 @@ func (t *detectLog) success(result *Result) {
 			t.log.Info(outcome(m) + ", optional, left out")
 		}
 	}
+	for _, over := range r.PassedOver {
+		t.passedOver(over)
+	}
 	for _, left := range result.LeftOut {
 		level := slog.LevelDebug
 		if left.Matters() {
@@ -70,6 +73,16 @@ func (t *detectLog) success(result *Result) {
 	for _, m := range r.Taking {
 		t.log.Info(fmt.Sprintf("%-*s %s", width, m.Module.ID, m.Module.Version))
 	}
+}
+
+// passedOver tells of an element of the order that is not in the candidate: of another version at info level, and of the execution
+// environment, which does what it is for, at debug level.
+func (t *detectLog) passedOver(over resolve.PassedOver) {
+	if over.ExecEnv != "" {
+		t.log.Debug(over.String())
+		return
+	}
+	t.log.Info("left out: " + over.String())
 }
 
 // decided reports whether the member's error is told because a candidate failed by it.
@@ -158,15 +171,48 @@ func (t *detectLog) failure(result *Result) *platform.Exit {
 	}
 	t.candidates(result.Answer)
 	t.log.Info("======== Why ========")
-	for _, line := range result.Explanation.Lines() {
+	for _, line := range result.why() {
 		t.log.Info(line)
+	}
+	for _, path := range result.LineFeeds {
+		t.log.Warn(path + ": the value ends with a line feed, which modules see as part of it")
 	}
 	t.log.Error("No buildpack groups passed detection.")
 	if result.Answer.Errored() {
 		return &platform.Exit{Code: platform.CodeNoGroupWithError, Action: "detect", Err: errors.New("buildpack(s) failed with err")}
 	}
+	if len(members) == 0 {
+		return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
+	}
 	t.log.Error("Please check that you are running against the correct path.")
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
+}
+
+// mostVariants is how many candidates of each group are looked at for what was left out of them.
+const mostVariants = 512
+
+// why is why no group passed: what the explanation says, and before it what is wrong with the order itself.
+func (r *Result) why() []string {
+	if len(r.Order.Buildpacks) == 0 {
+		return []string{"The order has no group. Its file needs [[order]], and in it [[order.group]] with id and version for each buildpack."}
+	}
+	var lines []string
+	for i, group := range r.Order.Buildpacks {
+		if len(group) == 0 {
+			lines = append(lines, fmt.Sprintf("Group %d of the order is empty. It needs [[order.group]] with id and version for each buildpack.", i+1))
+		}
+	}
+	if len(r.Answer.Members) > 0 {
+		lines = append(r.Explanation.Lines(), lines...)
+	}
+	for _, over := range r.Answer.PassedOver(mostVariants) {
+		text := over.String()
+		if over.ExecEnv == "" {
+			text = "Left out: " + text
+		}
+		lines = append(lines, text+".")
+	}
+	return lines
 }
 
 // warnings warns of unknown keys in a module's descriptor and in its build plan.

@@ -53,6 +53,8 @@ type Result struct {
 	Alternatives []explain.Alternative
 	// LeftOut are the modules that passed and that the build plan of the group leaves out, and why.
 	LeftOut []explain.LeftOut
+	// LineFeeds are, if no group passed, the files with variables whose values end with a line feed.
+	LineFeeds []string
 	// TargetsJudged says whether modules that do not support the target of the run image were left out: older Platform APIs
 	// do not have targets.
 	TargetsJudged bool
@@ -99,6 +101,11 @@ func (d Detector) ReadOrder() (buildpack.OrderFile, error) {
 			if n := len(added.Post); n > 0 {
 				log.Debug(fmt.Sprintf("Appending %d system buildpack(s) to group", n))
 			}
+			for _, e := range slices.Concat(system.Pre, system.Post) {
+				if i := slices.IndexFunc(group, func(own buildpack.Element) bool { return own.ID == e.ID }); i >= 0 {
+					log.Debug(fmt.Sprintf("left out: system buildpack %s, because the group has %s", e.Ref, group[i].Ref))
+				}
+			}
 		}
 		order.Buildpacks = system.Around(order.Buildpacks)
 	}
@@ -120,6 +127,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 		}, d.Inputs.Parallel),
 	}
 	s.status, s.tracing = d.Status, d.Tracing
+	s.say = func(text string) { d.Log.Info(text) }
 	defer func() {
 		s.stop()
 		result.Runs, result.Ended = s.ended(), time.Now()
@@ -135,7 +143,7 @@ func (d Detector) Detect(ctx context.Context, order buildpack.OrderFile) (*Resul
 	}
 	answer, err := resolve.Search(order.Buildpacks, order.Extensions, d.limits(ctx), s)
 	if interrupted := platform.Interrupted(ctx); interrupted != nil {
-		return result, interrupted
+		return result, s.whileRunning(interrupted)
 	}
 	if err != nil {
 		return result, &platform.Exit{Code: phase.LookupCode(err, platform.CodeDetect), Action: "detect", Err: err}
@@ -187,6 +195,7 @@ func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
 		result.Contrasts = d.contrasts(ctx, result, r)
 		in.Contrasts = result.Contrasts
 	}
+	result.LineFeeds = phase.EndsWithLineFeed(d.Inputs)
 	why := explain.Why(in)
 	result.Explanation = &why
 }
@@ -251,7 +260,8 @@ func (d Detector) namesPath() bool {
 // limits say which modules the Platform API leaves out.
 func (d Detector) limits(ctx context.Context) resolve.Limits {
 	in := d.Inputs
-	limits := resolve.Limits{Trace: in.ReportPath != "" || d.Log.Enabled(ctx, slog.LevelDebug)}
+	// With one slot, modules run in the order in which they stand: a candidate is judged when all of it is known.
+	limits := resolve.Limits{Trace: in.ReportPath != "" || in.Parallel == 1 || d.Log.Enabled(ctx, slog.LevelDebug)}
 	if phase.JudgesTargets(in.PlatformAPI) {
 		limits.Target = &d.Environment.Target
 	}

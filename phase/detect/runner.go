@@ -3,8 +3,10 @@ package detect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -13,6 +15,7 @@ import (
 	"github.com/cnb-prelude/prelude/internal/statusline"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
 )
 
 // detect runs one bin/detect.
@@ -36,7 +39,16 @@ type runner struct {
 	status  *statusline.Line
 	tracing *phase.Tracing
 
+	// say takes what is said of modules that run for long; nil if nothing is to be said. The first time is after patience, then
+	// after each interval.
+	say                func(string)
+	patience, interval time.Duration
+	// cut are the modules that were running when the phase was asked to end, and for how long.
+	cut []string
+
 	started map[buildpack.Ref]bool
+	// running are the modules that run, in the order in which they were started.
+	running []*inFlight
 	known   map[buildpack.Ref]Run
 	done    chan Run
 }
@@ -45,7 +57,8 @@ type runner struct {
 // one after the other, in order, nothing ahead of its time.
 func newRunner(ctx context.Context, detect detect, parallel int) *runner {
 	r := &runner{
-		detect:  detect,
+		detect:   detect,
+		patience: 30 * time.Second, interval: time.Minute,
 		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
@@ -87,10 +100,10 @@ func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.
 	r.status.Candidate()
 	r.tracing.Event("candidate", otlp.Attribute{Key: "cnb.modules", Value: len(needs)})
 	for {
-		more := r.startNeeded(&w) && r.idle != nil
 		if w.failed || w.known == len(needs) {
 			return w.detections, nil
 		}
+		more := r.startNeeded(&w) && r.idle != nil
 		if !more { // else needed modules come first, and in a moment the machine shows their load
 			more = r.startAhead(&w, ahead)
 		}
@@ -170,8 +183,48 @@ func (r *runner) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return r.known[ref].Detection, r.started[ref]
 }
 
+// inFlight is a module that runs.
+type inFlight struct {
+	ref   buildpack.Ref
+	since time.Time
+	// next is when it is named next.
+	next time.Time
+}
+
+func (r inFlight) String() string {
+	return fmt.Sprintf("%s, %d s", r.ref, int(time.Since(r.since).Seconds()))
+}
+
+// ends takes note that a module has ended.
+func (r *runner) ends(run Run) {
+	r.known[run.Module.Ref] = run
+	r.running = slices.DeleteFunc(r.running, func(o *inFlight) bool { return o.ref == run.Module.Ref })
+}
+
+// sayRunning names the modules whose time to be named has come, and returns how long it takes until the next.
+func (r *runner) sayRunning() time.Duration {
+	soonest := r.interval
+	for _, m := range r.running {
+		if time.Now().After(m.next) {
+			m.next = time.Now().Add(r.interval)
+			r.say("still running: " + m.String())
+		}
+		soonest = min(soonest, time.Until(m.next))
+	}
+	return max(soonest, time.Millisecond)
+}
+
+// whileRunning is the end of the phase with the modules that were running then.
+func (r *runner) whileRunning(exit *platform.Exit) *platform.Exit {
+	if len(r.cut) == 0 {
+		return exit
+	}
+	return &platform.Exit{Code: exit.Code, Action: exit.Action, Err: fmt.Errorf("%w while these were running: %s", exit.Err, strings.Join(r.cut, "; "))}
+}
+
 func (r *runner) start(m *buildpack.Module, ahead bool) {
 	r.started[m.Ref] = true
+	r.running = append(r.running, &inFlight{ref: m.Ref, since: time.Now(), next: time.Now().Add(r.patience)})
 	go func() {
 		run := Run{Module: m, Started: time.Now()}
 		run.Detection = r.detect(r.ctx, m)
@@ -205,18 +258,30 @@ func (r *runner) wait(more bool) (ended *Run, err error) {
 	if more {
 		moment = time.After(recheck)
 	}
-	select {
-	case run := <-r.done:
-		r.known[run.Module.Ref] = run
-		ended = &run
-	case <-moment:
-	case <-r.ctx.Done():
+	for {
+		var named <-chan time.Time
+		if r.say != nil {
+			named = time.After(r.sayRunning())
+		}
+		running := slices.Clone(r.running)
+		select {
+		case run := <-r.done:
+			r.ends(run)
+			ended = &run
+		case <-named:
+			continue
+		case <-moment:
+		case <-r.ctx.Done():
+		}
+		if r.ctx.Err() == nil {
+			return ended, nil
+		}
+		for _, m := range running {
+			r.cut = append(r.cut, m.String())
+		}
 		r.drain()
-	}
-	if r.ctx.Err() != nil {
 		return nil, context.Cause(r.ctx)
 	}
-	return ended, nil
 }
 
 // errEnough is why what still runs is ended when the answer is known.
@@ -231,8 +296,7 @@ func (r *runner) stop() {
 
 func (r *runner) drain() {
 	for len(r.known) < len(r.started) {
-		run := <-r.done
-		r.known[run.Module.Ref] = run
+		r.ends(<-r.done)
 	}
 }
 

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
-	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
+	"github.com/cnb-prelude/prelude/platform"
 )
 
 // stage is a world of modules without files or processes, for whom bin/detect is a function.
@@ -67,7 +67,7 @@ type player struct {
 }
 
 // play searches an order of groups of required modules, with so many slots.
-func (s *stage) play(parallel int, idle func() bool, groups ...[]string) (*resolve.Resolution, *resolve.Failure, error) {
+func (s *stage) play(parallel int, idle func() bool, groups ...[]string) (*resolve.Answer, error) {
 	r := newRunner(context.Background(), s.detect, parallel)
 	defer r.stop()
 	if parallel != 1 {
@@ -81,7 +81,17 @@ func (s *stage) play(parallel int, idle func() bool, groups ...[]string) (*resol
 		}
 		order = append(order, group)
 	}
-	return resolve.Search(order, nil, resolve.Limits{Deterministic: parallel == 1}, player{s, r})
+	return resolve.Search(order, nil, resolve.Limits{Trace: parallel == 1}, player{s, r})
+}
+
+// group is the group that passed, as ids; nil if none did.
+func group(a *resolve.Answer) (ids []string) {
+	if a != nil && a.Resolution != nil {
+		for _, m := range a.Resolution.Members {
+			ids = append(ids, m.Module.ID)
+		}
+	}
+	return ids
 }
 
 func always() bool { return true }
@@ -90,8 +100,8 @@ func never() bool  { return false }
 // One at a time, in order, nothing ahead: that is what -parallel 1 is for.
 func TestOneSlotIsStrict(t *testing.T) {
 	s := &stage{outcomes: map[string]buildpack.Detection{"a": failing, "b": passing, "c": passing, "d": passing}}
-	r, _, _ := s.play(1, nil, []string{"a", "b"}, []string{"c"}, []string{"d"})
-	if want := []string{"a", "b", "c"}; r == nil || !slices.Equal(s.started, want) || s.most != 1 {
+	a, _ := s.play(1, nil, []string{"a", "b"}, []string{"c"}, []string{"d"})
+	if want := []string{"a", "b", "c"}; group(a) == nil || !slices.Equal(s.started, want) || s.most != 1 {
 		t.Errorf("started %v, %d at the same time; want %v, one at a time", s.started, s.most, want)
 	}
 }
@@ -124,12 +134,42 @@ func TestALostCandidateIsNotWaitedFor(t *testing.T) {
 		outcomes: map[string]buildpack.Detection{"slow": passing, "b": failing, "c": passing},
 		delays:   map[string]time.Duration{"slow": time.Hour},
 	}
-	r, _, _ := s.play(4, never, []string{"slow", "b"}, []string{"c"})
-	if r == nil || r.Group[0].Module.ID != "c" {
-		t.Errorf("no answer: %v", r)
+	a, _ := s.play(4, never, []string{"slow", "b"}, []string{"c"})
+	if !slices.Equal(group(a), []string{"c"}) {
+		t.Errorf("no answer: %v", group(a))
 	}
 	if s.running != 0 {
 		t.Errorf("%d still running after the answer", s.running)
+	}
+}
+
+// What is needed is not started any more once a required module said no.
+func TestALostCandidateStartsNothing(t *testing.T) {
+	s := &stage{
+		outcomes: map[string]buildpack.Detection{"a": failing, "b": passing, "c": passing, "d": passing},
+		delays:   map[string]time.Duration{"b": time.Hour},
+	}
+	answer, _ := s.play(2, never, []string{"a", "b", "c"}, []string{"d"})
+	if slices.Contains(s.started, "c") || !slices.Equal(group(answer), []string{"d"}) {
+		t.Errorf("started %v, passed %v; want no c, and d", s.started, group(answer))
+	}
+}
+
+// A required module that ended with an error is no such reason: what is told of it must not depend on which module ends first.
+// So slow is waited for, and its no makes that the error of b is not told.
+func TestACandidateWithAnErrorIsWaitedFor(t *testing.T) {
+	s := &stage{
+		outcomes: map[string]buildpack.Detection{"slow": failing, "b": erring, "c": passing},
+		delays:   map[string]time.Duration{"slow": 20 * time.Millisecond},
+	}
+	a, _ := s.play(4, never, []string{"slow", "b"}, []string{"c"})
+	if !slices.Equal(group(a), []string{"c"}) || len(a.Decided) != 0 {
+		t.Errorf("%v, told %v; want c and nothing told", group(a), a.Decided)
+	}
+	s.outcomes["slow"] = passing
+	a, _ = s.play(4, never, []string{"slow", "b"}, []string{"c"})
+	if len(a.Decided) != 1 || a.Decided[0].Member.Module.ID != "b" || a.Decided[0].Group != 0 {
+		t.Errorf("told %v; want the error of b", a.Decided)
 	}
 }
 
@@ -160,9 +200,9 @@ func TestNeededDoesNotWaitForAhead(t *testing.T) {
 	}
 	// While a runs, the other slot is taken by slow, which the second candidate needs only if x passes.
 	s.outcomes["x"] = failing
-	r, _, _ := s.play(2, always, []string{"a"}, []string{"slow", "x"}, []string{"b"})
-	if r == nil || r.Group[0].Module.ID != "b" {
-		t.Errorf("no answer: %v", r)
+	a, _ := s.play(2, always, []string{"a"}, []string{"slow", "x"}, []string{"b"})
+	if !slices.Equal(group(a), []string{"b"}) {
+		t.Errorf("no answer: %v", group(a))
 	}
 }
 
@@ -172,9 +212,9 @@ func TestTroubleAheadConcernsNobody(t *testing.T) {
 		outcomes: map[string]buildpack.Detection{"a": passing, "e": erring},
 		delays:   map[string]time.Duration{"a": 50 * time.Millisecond},
 	}
-	r, f, err := s.play(8, always, []string{"a"}, []string{"e"}, []string{"missing"})
-	if r == nil || f != nil || err != nil {
-		t.Errorf("%v, %v, %v", r, f, err)
+	a, err := s.play(8, always, []string{"a"}, []string{"e"}, []string{"missing"})
+	if err != nil || group(a) == nil || a.Errored() {
+		t.Errorf("%v, %v", a, err)
 	}
 	if !slices.Contains(s.started, "e") {
 		t.Error("e was not run ahead, so this shows nothing")
@@ -196,13 +236,13 @@ func TestNothingOfAnIncompleteCandidateRunsAhead(t *testing.T) {
 
 func TestSlotsAreABound(t *testing.T) {
 	s := &stage{outcomes: map[string]buildpack.Detection{}, delays: map[string]time.Duration{}}
-	var group []string
+	var all []string
 	for i := range 40 {
 		id := fmt.Sprint("m", i)
 		s.outcomes[id], s.delays[id] = passing, 2*time.Millisecond
-		group = append(group, id)
+		all = append(all, id)
 	}
-	if r, _, _ := s.play(5, always, group); r == nil || s.most != 5 {
+	if a, _ := s.play(5, always, all); group(a) == nil || s.most != 5 {
 		t.Errorf("%d at the same time, want 5", s.most)
 	}
 }
@@ -240,17 +280,22 @@ func TestSlotsChangeNothing(t *testing.T) {
 	}
 }
 
-func summary(r *resolve.Resolution, f *resolve.Failure, err error) string {
-	if f != nil {
-		return fmt.Sprintf("failed %t %q", f.Errored, explain.Why(f.Attempts, f.Composites).Lines(true))
+// summary is what is told of an answer: the group and the errors that decided before it; or, if no group passed, all outcomes.
+func summary(a *resolve.Answer, err error) string {
+	if err != nil {
+		return err.Error()
 	}
-	var ids []string
-	if r != nil {
-		for _, m := range r.Group {
-			ids = append(ids, m.Module.ID)
+	text := fmt.Sprint(group(a))
+	for _, d := range a.Decided {
+		text += fmt.Sprintf(" err %s, group %d", d.Member.Module.ID, d.Group+1)
+	}
+	if a.Resolution == nil {
+		text += fmt.Sprintf(" errored %t", a.Errored())
+		for _, m := range a.Members {
+			text += fmt.Sprintf(" %s %s", m.Module.ID, m.Detection.Outcome)
 		}
 	}
-	return fmt.Sprint(ids, err)
+	return text
 }
 
 // Being asked to end ends the search, after what runs has ended.
@@ -261,10 +306,36 @@ func TestAskedToEnd(t *testing.T) {
 	wanted := errors.New("asked to end")
 	time.AfterFunc(10*time.Millisecond, func() { cancel(wanted) })
 	m, _ := s.Module(buildpack.Ref{ID: "a"})
-	_, err := r.Detect([]resolve.Need{{Module: m}}, func(func(buildpack.Ref) (buildpack.Detection, bool)) iter.Seq[*buildpack.Module] {
-		return func(func(*buildpack.Module) bool) {}
-	})
+	_, err := r.Detect([]resolve.Need{{Module: m}}, nothingAhead{})
 	if !errors.Is(err, wanted) || s.running != 0 {
 		t.Errorf("%v, %d running", err, s.running)
 	}
 }
+
+// What runs for long is named once its patience is over, and again after each interval; who asks the phase to end learns what was
+// running.
+func TestLongRunsAreNamed(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	s := &stage{outcomes: map[string]buildpack.Detection{"slow": passing}, delays: map[string]time.Duration{"slow": time.Hour}}
+	r := newRunner(ctx, s.detect, 2)
+	r.patience, r.interval = 5*time.Millisecond, 5*time.Millisecond
+	said := 0
+	r.say = func(text string) {
+		if text != "still running: slow@1, 0 s" && said == 0 {
+			t.Errorf("said %q", text)
+		}
+		if said++; said == 2 {
+			cancel(&platform.Exit{Code: platform.CodeTerminated, Err: errors.New("terminated")})
+		}
+	}
+	m, _ := s.Module(buildpack.Ref{ID: "slow", Version: "1"})
+	_, err := r.Detect([]resolve.Need{{Module: m}}, nothingAhead{})
+	exit := r.whileRunning(platform.Interrupted(ctx))
+	if err == nil || said != 2 || exit.Code != platform.CodeTerminated || !strings.HasPrefix(exit.Error(), "terminated while these were running: slow@1, ") {
+		t.Errorf("%v, said %d times, %v", err, said, exit)
+	}
+}
+
+type nothingAhead struct{}
+
+func (nothingAhead) Propose(int) []*buildpack.Module { return nil }

@@ -41,7 +41,7 @@ func (l *lookahead) look(n *node) (step, error) {
 	if l.looks++; l.looks > mostLooks {
 		return step{}, errEnough
 	}
-	return l.step(n, nil)
+	return l.step(n, path{})
 }
 
 // walk proposes the modules from n on. Each node is visited once.

@@ -14,12 +14,14 @@ type enumeration struct {
 	*searcher
 	group, most int
 	all         []Candidate
+	// over are the elements that were passed over, each reason once.
+	over []PassedOver
 }
 
 // walk is the searcher's, without judging.
 func (e *enumeration) walk(n *node, p path) {
 	for ; n != nil; n = n.next {
-		st, err := e.step(n, p.ids)
+		st, err := e.step(n, p)
 		switch {
 		case err != nil || len(e.all) == e.most:
 			return
@@ -31,6 +33,11 @@ func (e *enumeration) walk(n *node, p path) {
 				e.walk(n.alternative(st.order, i), p)
 			}
 			return
+		case st.over != nil:
+			same := func(o PassedOver) bool { return o.Ref == st.over.Ref && o.Other == st.over.Other }
+			if !slices.ContainsFunc(e.over, same) {
+				e.over = append(e.over, *st.over)
+			}
 		case st.module != nil:
 			p = p.with(Member{Module: st.module, Optional: st.optional, Detection: e.detection(st.module)})
 		}

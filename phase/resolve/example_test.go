@@ -12,11 +12,11 @@ import (
 func ExampleSolve() {
 	trial := resolve.Solve([]resolve.Participant{
 		{
-			Ref:          buildpack.Ref{ID: "samples/node-engine", Version: "2.1.0"},
+			Ref:          buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "samples/node-engine", Version: "2.1.0"},
 			Alternatives: []buildpack.Alternative{{Provides: []string{"node"}}, {}},
 		},
 		{
-			Ref: buildpack.Ref{ID: "samples/npm-start", Version: "0.7.2"},
+			Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: "samples/npm-start", Version: "0.7.2"},
 			Alternatives: []buildpack.Alternative{
 				{Requires: []buildpack.Require{{Name: "node"}, {Name: "yarn"}}},
 				{Requires: []buildpack.Require{{Name: "node"}}},

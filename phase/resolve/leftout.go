@@ -80,7 +80,7 @@ func (s *searcher) leaveOut(n *node, p path) error {
 		if err := s.spend(1); err != nil {
 			return err
 		}
-		st, err := s.step(n, p.ids)
+		st, err := s.step(n, p)
 		switch {
 		case err != nil:
 			return err

@@ -79,6 +79,8 @@ type step struct {
 	// order are the groups of a choice: of a composite, or of the extensions.
 	order    buildpack.Order
 	optional bool
+	// over is the element, if it is nothing in this candidate for a reason that people want to know.
+	over *PassedOver
 }
 
 // count is the number of alternatives of a choice.
@@ -89,20 +91,20 @@ func (st step) count() int {
 	return len(st.order)
 }
 
-// step finds out what a node is in a candidate in which modules with these ids stand before it.
-func (s *searcher) step(n *node, before []id) (step, error) {
+// step finds out what a node is in a candidate with these members before it.
+func (s *searcher) step(n *node, before path) (step, error) {
 	if n.extensions != nil {
 		return step{order: n.extensions, optional: true}, nil
 	}
-	if slices.Contains(before, idOf(n.element.Ref)) {
-		return step{}, nil
+	if i := slices.Index(before.ids, idOf(n.element.Ref)); i >= 0 {
+		return step{over: duplicate(n.element.Ref, before.members[i].Module.Ref)}, nil
 	}
 	module, err := s.source.Module(n.element.Ref)
 	if err != nil {
 		return step{}, err
 	}
 	if s.limits.excludes(n.element, module) {
-		return step{}, nil
+		return step{over: s.limits.passedOver(n.element, module)}, nil
 	}
 	if !module.IsComposite() {
 		return step{module: module, optional: n.element.Optional || module.IsExtension()}, nil

@@ -88,6 +88,8 @@ type Candidate struct {
 // Resolution is the group that passed: which modules take part, with what build plan.
 type Resolution struct {
 	Candidate
+	// PassedOver are the elements of the order that are not in the candidate, although its groups name them.
+	PassedOver []PassedOver
 	// Taking are the members of the candidate that take part, in order.
 	Taking []Member
 	// Chosen is the alternative of the build plan that was picked for each of them.

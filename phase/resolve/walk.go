@@ -88,6 +88,7 @@ func (s *searcher) fromRoot() (*Resolution, error) {
 type path struct {
 	members []Member
 	ids     []id
+	over    []PassedOver
 	// choices is how many the path took.
 	choices int
 }
@@ -111,7 +112,7 @@ func (s *searcher) walk(n *node, p path) (*Resolution, error) {
 		if err := s.spend(1); err != nil {
 			return nil, err
 		}
-		st, err := s.step(n, p.ids)
+		st, err := s.step(n, p)
 		switch {
 		case err != nil:
 			return nil, err
@@ -124,9 +125,15 @@ func (s *searcher) walk(n *node, p path) (*Resolution, error) {
 			if s.fails(m) {
 				return nil, s.leaveOut(n.next, p)
 			}
+		case st.over != nil:
+			p.over = with(p.over, st.over)
 		}
 	}
-	return s.judge(p.members)
+	found, err := s.judge(p.members)
+	if found != nil {
+		found.PassedOver = p.over
+	}
+	return found, err
 }
 
 // choose tries the alternatives of a choice in order.
