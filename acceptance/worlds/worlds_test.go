@@ -1,4 +1,4 @@
-// Package worlds tries detector's words on builders as public ones are composed: apps that work, and apps that nearly do.
+// Package worlds tries detector's words (B33) on builders as public ones are composed: apps that work, and apps that nearly do.
 // testdata/README.md says what is where. Each golden is a case: what the app is, what is to be done about it, and all that
 // detector prints. `UPDATE=1 go test ./acceptance/worlds` rewrites what is printed.
 package worlds

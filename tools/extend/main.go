@@ -73,7 +73,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	set.StringVar(&o.kind, "kind", "", "which image to extend, `build or run` (required)")
 	set.StringVar(&o.layers, "layers", cmp.Or(os.Getenv("CNB_LAYERS_DIR"), "/layers"), "layers `directory`")
 	set.StringVar(&o.app, "app", cmp.Or(os.Getenv("CNB_APP_DIR"), "/workspace"), "app `directory`, the build context where an extension has left none")
-	set.StringVar(&o.to, "to", "", "`name` of the extended image (required); without a tag it is latest")
+	set.StringVar(&o.to, "to", "", "`name` of the extended image, with a tag (required)")
 	set.StringVar(&o.engine, "engine", "buildah", "`buildah or buildkit`; buildkit is that of a Docker daemon, which $DOCKER_HOST names")
 	set.StringVar(&o.generated, "generated", os.Getenv("CNB_GENERATED_DIR"), "`directory` with the Dockerfiles (default <layers>/generated)")
 	set.StringVar(&o.metadata, "generated-metadata", "", "`path` of generated.toml (default <layers>/generated.toml)")
