@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -56,28 +55,6 @@ func TestWorlds(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestReadme: what the README shows of a case is in its golden, line by line.
-func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	must(t, err)
-	_, shown, _ := strings.Cut(string(readme), "<!-- worlds: ")
-	name, shown, _ := strings.Cut(shown, " -->\n```\n")
-	shown, _, found := strings.Cut(shown, "\n```\n")
-	if !found {
-		t.Fatal("the README shows no case")
-	}
-	golden, err := os.ReadFile(filepath.Join("testdata", name+".golden"))
-	must(t, err)
-	rest := strings.Split(string(golden), "\n")
-	for line := range strings.SplitSeq(shown, "\n") {
-		at := slices.Index(rest, line)
-		if at < 0 {
-			t.Fatalf("%s has no such line, or not at that place: %q", name, line)
-		}
-		rest = rest[at+1:]
-	}
 }
 
 // TestDebugAndReport: neither changes the outcome of a case that fails.
