@@ -69,9 +69,10 @@ vulncheck: ## known vulnerabilities in what the executables are made of; needs t
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@tools/fuzz.sh $(FUZZTIME)
 
-bench: ## whole processes beside others that do the same (PEER_DETECTOR: another detector, too), then the packages' own benchmarks
+bench: ## whole processes beside others that do the same (PEER_DETECTOR: another detector, too), inputs that grow, then the packages' own benchmarks
 	$(GO) run ./acceptance/bench $(BENCH)
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s ./phase/resolve ./buildpack/dockerfile
+	$(GO) run ./acceptance/bench -bounds
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime 0.2s ./phase/resolve ./buildpack/dockerfile ./internal/tomlconfig
 
 compare: ## beside PEER_DETECTOR=<another detector>, on random orders, or on your own: ORDER= BUILDPACKS= EXTENSIONS= APP=
 	@$(GO) run ./acceptance/compare $(COMPARE)

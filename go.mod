@@ -2,6 +2,12 @@ module github.com/cnb-prelude/prelude
 
 go 1.26.3
 
+// Detector reads the quota of CPU time itself (phase/detect/cpus.go). Go's runtime would keep two descriptors open for it.
+godebug (
+	containermaxprocs=0
+	updatemaxprocs=0
+)
+
 require (
 	github.com/BurntSushi/toml v1.6.0
 	github.com/buildpacks/imgutil v0.0.0-20260821195038-6047007ed8ea

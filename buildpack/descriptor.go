@@ -156,7 +156,7 @@ func execEnvs(value any) ([]string, error) {
 			list = append(list, table)
 		}
 	default:
-		return nil, fmt.Errorf("exec-env: want an array, for instance exec-env = [\"test\"], found %v", value)
+		return nil, fmt.Errorf("exec-env: want an array, for instance exec-env = [\"test\"], found %s", tomlconfig.Shown(fmt.Sprint(value)))
 	}
 	var names []string
 	for _, item := range list {
@@ -165,7 +165,7 @@ func execEnvs(value any) ([]string, error) {
 		}
 		name, isString := item.(string)
 		if !isString {
-			return nil, fmt.Errorf("exec-env: want a string or a table with a name, found %v", item)
+			return nil, fmt.Errorf("exec-env: want a string or a table with a name, found %s", tomlconfig.Shown(fmt.Sprint(item)))
 		}
 		names = append(names, name)
 	}

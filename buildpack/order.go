@@ -1,6 +1,7 @@
 package buildpack
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
@@ -9,7 +10,23 @@ import (
 // OrderFile is the shape of order.toml: groups of buildpacks, and groups of extensions that are tried before them.
 type OrderFile struct{ Buildpacks, Extensions Order }
 
-// ParseOrder reads an order.toml (docs/reference.md, "Files"). Unknown keys are warnings.
+// NoGroupError is an order.toml that has no group of buildpacks, so that no app can pass.
+type NoGroupError struct {
+	// old is the line with [[groups]], which had the meaning of [[order]] before there were stable APIs; 0 if there is none.
+	old int
+}
+
+func (e *NoGroupError) Error() string { return "it has no group of buildpacks" }
+
+// Hint is what to write.
+func (e *NoGroupError) Hint() string {
+	if e.old > 0 {
+		return fmt.Sprintf("line %d: write [[order]] for [[groups]], and [[order.group]] for [[groups.buildpacks]]", e.old)
+	}
+	return "begin a group with [[order]], and name each of its buildpacks in an [[order.group]] with id and version"
+}
+
+// ParseOrder reads an order.toml (docs/reference.md, "Files"). Unknown keys are warnings. An order without groups is a *NoGroupError.
 func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 	var file struct {
 		Order      []groupTable `toml:"order"`
@@ -23,8 +40,23 @@ func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 	if o.Buildpacks, err = order(file.Order, KindBuildpack); err != nil {
 		return OrderFile{}, nil, err
 	}
-	o.Extensions, err = order(file.Extensions, KindExtension)
+	if o.Extensions, err = order(file.Extensions, KindExtension); err == nil && len(o.Buildpacks) == 0 {
+		err = &NoGroupError{old: append(tomlconfig.Lines(data, "groups"), 0)[0]}
+	}
 	return o, warnings, err
+}
+
+// EmptyGroups are the lines, in an order.toml, of groups without modules, which are skipped.
+func (o OrderFile) EmptyGroups(data []byte) []int {
+	var empty []int
+	for key, order := range map[string]Order{"order": o.Buildpacks, "order-extensions": o.Extensions} {
+		for i, line := range tomlconfig.Lines(data, key) {
+			if i < len(order) && len(order[i]) == 0 {
+				empty = append(empty, line)
+			}
+		}
+	}
+	return slices.Sorted(slices.Values(empty))
 }
 
 // System is what a system.toml puts around every group of the order.

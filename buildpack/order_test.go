@@ -1,6 +1,8 @@
 package buildpack
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +51,40 @@ func TestParseOrderWarnsAndRefuses(t *testing.T) {
 	for _, text := range []string{"[[order]", "order = 1", "[[order]]\n[[order.group]]\nexec-env = 1\n", "[[order]]\n[[order.group]]\nexec-env = [1]\n"} {
 		if _, _, err := ParseOrder([]byte(text)); err == nil {
 			t.Errorf("%q: no error", text)
+		}
+	}
+}
+
+// No app passes an order without groups: what is to be written depends on what is there.
+func TestParseOrderWithoutGroups(t *testing.T) {
+	const group = "[[order-extensions]]\n[[order-extensions.group]]\nid = 'e'\n"
+	for text, hint := range map[string]string{
+		"":            "begin a group with [[order]]",
+		"# nothing\n": "begin a group with [[order]]",
+		group:         "begin a group with [[order]]",
+		"a = 1\n[[groups]]\nlabels = []\n[[groups.buildpacks]]\nid = 'a'\n": "line 2: write [[order]] for [[groups]]",
+	} {
+		_, _, err := ParseOrder([]byte(text))
+		var none *NoGroupError
+		if !errors.As(err, &none) || !strings.HasPrefix(none.Hint(), hint) {
+			t.Errorf("%q: %v, want the hint %q", text, err, hint)
+		}
+	}
+}
+
+func TestEmptyGroups(t *testing.T) {
+	for _, test := range []struct {
+		why, text string
+		want      []int
+	}{
+		{"none", "[[order]]\n[[order.group]]\nid = 'a'\n", nil},
+		{"each by the line on which it begins", "[[order]]\n\n[[order]]\n[[order.group]]\nid = 'a'\n[[order-extensions]]\n[[order]]\n", []int{1, 6, 7}},
+		{"whose modules go by another name", "[[order]]\n[[order.groups]]\nid = 'a'\n", []int{1}},
+		{"in place: by the line of the order", "order = [{group = []},\n {group = [{id = 'a'}]}]\n", []int{1}},
+	} {
+		file, _, err := ParseOrder([]byte(test.text))
+		if got := file.EmptyGroups([]byte(test.text)); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, %v, want %v", test.why, got, err, test.want)
 		}
 	}
 }

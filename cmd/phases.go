@@ -57,7 +57,7 @@ func (r run) detect(ctx context.Context) error {
 	if err := phase.CheckApp(r.in); err != nil {
 		return r.fail(err)
 	}
-	r.record.Target = &c.Environment.Target
+	r.record.Context = &c
 	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
 	d := detect.Detector{Inputs: r.in, Environment: c.Environment, Log: r.log, Status: r.status, Tracing: r.tracing}
 	order, err := d.ReadOrder()
@@ -115,7 +115,7 @@ func (r run) generate(ctx context.Context) error {
 		return r.fail(err)
 	}
 	c.Environment.Kill, c.Environment.Tracing = r.kill, r.tracing.ForModules()
-	r.record.Target = &c.Environment.Target
+	r.record.Context = &c
 	return r.generateFrom(ctx, c, request, nil)
 }
 

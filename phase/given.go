@@ -30,7 +30,10 @@ func CheckApp(in platform.Inputs) error {
 // TellInputs says at debug level which inputs are in force and which variables the platform and the builder give, by their
 // names; and warns of what looks like a variable and is none.
 func TellInputs(in platform.Inputs, log *slog.Logger) {
-	log.Debug("======== Inputs ========\n" + strings.Join(in.List(), "\n"))
+	log.Debug("======== Inputs ========")
+	for _, s := range in.Settings() {
+		log.Debug(s.Name + ": " + s.Value)
+	}
 	for _, dir := range []string{in.PlatformDir, in.BuildConfigDir} {
 		if dir != "" {
 			if names := variables(filepath.Join(dir, "env")); len(names) > 0 {

@@ -1,7 +1,9 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
 
@@ -30,19 +32,12 @@ type RunImage struct {
 
 // ReadAnalyzed reads an analyzed.toml. A missing one is a warning, and has nothing in it.
 func ReadAnalyzed(path string, log *slog.Logger) (Analyzed, error) {
-	data, err := readOptional(path, files.Config)
-	if err != nil {
-		return Analyzed{}, fmt.Errorf("failed to read analyzed file: %w", err)
-	}
-	if data == nil {
+	a, err := read("analyzed file", path, files.Config, ParseAnalyzed)
+	if errors.Is(err, fs.ErrNotExist) {
 		log.Warn(fmt.Sprintf("No analyzed metadata found at path %q", path))
-		return Analyzed{}, nil
+		return a, nil
 	}
-	a, err := ParseAnalyzed(path, data)
-	if err != nil {
-		return Analyzed{}, fmt.Errorf("failed to read analyzed file: %w", err)
-	}
-	return a, nil
+	return a, err
 }
 
 // ParseAnalyzed reads the bytes of an analyzed.toml; path is for messages.
@@ -129,25 +124,15 @@ func (a Analyzed) WithImages(tables map[string]any) (Analyzed, error) {
 
 // SwitchedTo is the file with the run image replaced by another one, whose target is not known.
 func (a Analyzed) SwitchedTo(image string) Analyzed {
-	run := RunImage{Reference: image, Image: image}
-	if a.RunImage != nil {
-		run.Extend = a.RunImage.Extend
-	}
-	a = a.with("run-image", func(table map[string]any) {
+	return a.withRun(func(run *RunImage, table map[string]any) {
+		*run = RunImage{Reference: image, Image: image, Extend: run.Extend}
 		table["image"], table["reference"] = image, image
 		delete(table, "target")
 	})
-	a.RunImage = &run
-	return a
 }
 
 // WithRunLayout is the file with what the run image's OCI layout says of it: its reference there, and its target.
 func (a Analyzed) WithRunLayout(image LayoutImage) Analyzed {
-	run := RunImage{}
-	if a.RunImage != nil {
-		run = *a.RunImage
-	}
-	run.Reference, run.Target = image.Reference, image.Target
 	target := map[string]any{}
 	for key, value := range map[string]string{
 		"id": image.ID, "os": image.Target.OS, "arch": image.Target.Arch,
@@ -160,11 +145,10 @@ func (a Analyzed) WithRunLayout(image LayoutImage) Analyzed {
 	for _, d := range image.Target.Distros {
 		target["distro"] = map[string]any{"name": d.Name, "version": d.Version}
 	}
-	a = a.with("run-image", func(table map[string]any) {
+	return a.withRun(func(run *RunImage, table map[string]any) {
+		run.Reference, run.Target = image.Reference, image.Target
 		table["reference"], table["target"] = image.Reference, target
 	})
-	a.RunImage = &run
-	return a
 }
 
 // ExtendingRun is the file with run-image.extend set; false is said by leaving it out.
@@ -172,21 +156,29 @@ func (a Analyzed) ExtendingRun(extend bool) Analyzed {
 	if a.RunImage == nil {
 		return a
 	}
-	run := *a.RunImage
-	run.Extend = extend
-	a = a.with("run-image", func(table map[string]any) {
+	return a.withRun(func(run *RunImage, table map[string]any) {
+		run.Extend = extend
 		delete(table, "extend")
 		if extend {
 			table["extend"] = true
 		}
 	})
-	a.RunImage = &run
-	return a
 }
 
 // ExtendingBuild is the file with build-image.extend set.
 func (a Analyzed) ExtendingBuild(extend bool) Analyzed {
 	return a.with("build-image", func(table map[string]any) { table["extend"] = extend })
+}
+
+// withRun changes copies of the run image and of its table.
+func (a Analyzed) withRun(change func(run *RunImage, table map[string]any)) Analyzed {
+	run := RunImage{}
+	if a.RunImage != nil {
+		run = *a.RunImage
+	}
+	a = a.with("run-image", func(table map[string]any) { change(&run, table) })
+	a.RunImage = &run
+	return a
 }
 
 // with changes a copy of one table of the file.

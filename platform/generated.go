@@ -2,7 +2,9 @@ package platform
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,55 +121,42 @@ func Digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(
 // ReadGenerated reads a generated.toml; a missing or empty one, such as /dev/null, is nil, and no error. Keys that are not known are ignored. What is
 // malformed, has a version that this package does not know, or names a path out of the generated directory is an error.
 func ReadGenerated(path string) (*Generated, error) {
-	data, err := readOptional(path, files.Result)
-	if err != nil {
-		return nil, fmt.Errorf("failed to read generated metadata: %w", err)
-	}
-	if len(data) == 0 {
+	g, err := read("generated metadata", path, files.Result, ParseGenerated)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	g, err := ParseGenerated(path, data)
-	if err != nil {
-		return nil, fmt.Errorf("failed to read generated metadata: %w", err)
-	}
-	return g, nil
+	return g, err
 }
 
 // ParseGenerated reads the bytes of a generated.toml, as ReadGenerated does; path is for messages.
 func ParseGenerated(path string, data []byte) (*Generated, error) {
+	if len(data) == 0 {
+		return nil, nil
+	}
 	var g Generated
-	if err := decode(path, data, &g); err != nil {
+	if err := decodeResult(path, data, &g); err != nil {
 		return nil, err
 	}
 	if g.Version != GeneratedVersion {
 		return nil, fmt.Errorf("%s: version is %d, want %d", path, g.Version, GeneratedVersion)
 	}
+	var paths []string
 	for _, d := range g.Dockerfiles {
 		if !slices.Contains(buildpack.DockerfileKinds(), d.Kind) {
 			return nil, fmt.Errorf("%s: a Dockerfile of %q has the kind %q, want build or run", path, d.Extension, d.Kind)
 		}
-		if err := local(path, d.Path); err != nil {
-			return nil, err
-		}
-		if d.Context == "" {
-			continue
-		}
-		if err := local(path, d.Context); err != nil {
-			return nil, err
+		paths = append(paths, d.Path)
+		if d.Context != "" {
+			paths = append(paths, d.Context)
 		}
 	}
 	for _, d := range g.Ignored {
-		if err := local(path, d.Path); err != nil {
-			return nil, err
+		paths = append(paths, d.Path)
+	}
+	for _, p := range paths {
+		if strings.ContainsRune(p, 0) || !filepath.IsLocal(p) || filepath.Clean(p) == "." {
+			return nil, fmt.Errorf("%s: %q is not a path below the generated directory", path, p)
 		}
 	}
 	return &g, nil
-}
-
-// local demands a path that stays below the directory to which it is relative.
-func local(file, path string) error {
-	if strings.ContainsRune(path, 0) || !filepath.IsLocal(path) || filepath.Clean(path) == "." {
-		return fmt.Errorf("%s: %q is not a path below the generated directory", file, path)
-	}
-	return nil
 }

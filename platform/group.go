@@ -1,8 +1,6 @@
 package platform
 
 import (
-	"fmt"
-
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/files"
 )
@@ -40,13 +38,8 @@ func (g Group) Encode() ([]byte, error) { return encode(g) }
 
 // ReadGroup reads a group.toml.
 func ReadGroup(path string) (Group, error) {
-	var g Group
-	data, err := files.Read(path, files.Config)
-	if err != nil {
-		return g, fmt.Errorf("failed to read group file: %w", err)
-	}
-	if err := decode(path, data, &g); err != nil {
-		return g, fmt.Errorf("failed to read group file: %w", err)
-	}
-	return g, nil
+	return read("group file", path, files.Config, func(path string, data []byte) (g Group, err error) {
+		err = decode(path, data, &g)
+		return g, err
+	})
 }

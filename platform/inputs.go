@@ -155,19 +155,20 @@ func (in Input) HasFlag(phase Phase, at api.Version) bool {
 	return in.Flag != "" && at.AtLeast(in.Since) && in.Has(phase, at)
 }
 
-// List has the inputs of the phase with their values, each as "name: value", in the order of the table.
-func (in Inputs) List() []string {
-	var lines []string
+// Setting is an input with its value as text.
+type Setting struct{ Name, Value string }
+
+// Settings are the inputs that the phase has at its version of the Platform API, as they are in force. Those without a value
+// are left out. A setting has the name of its flag, or of its variable where it has no flag.
+func (in Inputs) Settings() []Setting {
+	var all []Setting
 	for _, row := range Table() {
-		if row.Has(in.Phase, in.PlatformAPI) {
-			name := row.Env
-			if row.Flag != "" {
-				name = "-" + row.Flag
-			}
-			lines = append(lines, fmt.Sprintf("%s: %v", name, reflect.ValueOf(row.field(&in)).Elem()))
+		value := fmt.Sprint(reflect.ValueOf(row.field(&in)).Elem())
+		if row.Has(in.Phase, in.PlatformAPI) && value != "" {
+			all = append(all, Setting{cmp.Or(row.Flag, row.Env), value})
 		}
 	}
-	return lines
+	return all
 }
 
 // Parse turns arguments and environment into inputs. Its errors are *Exit values with the right
@@ -200,7 +201,7 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 	case badEnv != nil:
 		return in, &Exit{Code: CodeFailed, Action: "parse arguments", Err: badEnv}
 	case set.NArg() > 0:
-		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; all there is are flags", set.Args())}
+		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; only flags are allowed", set.Args())}
 	}
 	given := getenv("PRELUDE_BASELINE") != ""
 	set.Visit(func(f *flag.Flag) { given = given || f.Name == "baseline" })
@@ -277,27 +278,20 @@ func (in Input) set(inputs *Inputs, value string) error {
 
 // define makes a flag that overrides the value that the input has.
 func (in Input) define(inputs *Inputs, set *flag.FlagSet) {
-	switch field := in.field(inputs).(type) {
-	case *string:
-		set.StringVar(field, in.Flag, *field, in.Usage)
-	case *bool:
-		set.BoolVar(field, in.Flag, *field, in.Usage)
-	case *int:
-		set.IntVar(field, in.Flag, *field, in.Usage)
-	case *time.Duration:
-		set.DurationVar(field, in.Flag, *field, in.Usage)
+	override := func(value string) error { return in.set(inputs, value) }
+	if _, isBool := in.field(inputs).(*bool); isBool {
+		set.BoolFunc(in.Flag, in.Usage, override)
+	} else {
+		set.Func(in.Flag, in.Usage, override)
 	}
 }
 
 // finish settles what depends on other inputs, and refuses values that cannot be.
 func (in *Inputs) finish() error {
 	layers, err := filepath.Abs(in.LayersDir)
-	if err != nil {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
-	}
 	if order := filepath.Join(layers, "order.toml"); strings.HasPrefix(in.OrderPath, "<layers>/order.toml if") {
 		in.OrderPath = "/cnb/order.toml"
-		if _, err := os.Stat(order); err == nil {
+		if _, missing := os.Stat(order); missing == nil {
 			in.OrderPath = order
 		}
 	}
@@ -309,25 +303,24 @@ func (in *Inputs) finish() error {
 		if below, isDefault := strings.CutPrefix(*path, "<layers>/"); isDefault {
 			*path = filepath.Join(layers, below)
 		}
-		if row.Directory {
-			if *path, err = filepath.Abs(*path); err != nil {
-				return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
-			}
+		if row.Directory && err == nil {
+			*path, err = filepath.Abs(*path)
 		}
 	}
-	if _, err := ParseLevel(in.LogLevel); err != nil {
+	if err == nil {
+		_, err = ParseLevel(in.LogLevel)
+	}
+	if err == nil {
+		err = in.checkReport()
+	}
+	if err == nil && !slices.Contains([]string{"", "allow", "listed", "never"}, in.RunImageSwitch) {
+		err = fmt.Errorf("-run-image-switch: unknown policy %q; want allow, listed or never", in.RunImageSwitch)
+	}
+	if err == nil && (in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0) {
+		err = errors.New("-parallel and time limits cannot be negative")
+	}
+	if err != nil {
 		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
-	}
-	if err := in.checkReport(); err != nil {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
-	}
-	switch in.RunImageSwitch {
-	case "", "allow", "listed", "never":
-	default:
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: fmt.Errorf("-run-image-switch: unknown policy %q; want allow, listed or never", in.RunImageSwitch)}
-	}
-	if in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0 {
-		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: fmt.Errorf("-parallel and time limits cannot be negative")}
 	}
 	return nil
 }
@@ -368,7 +361,7 @@ func (in Inputs) WriteUsage(w io.Writer) {
 	fmt.Fprint(w, "  -version\n    \tprint the version and exit\nEnvironment only:\n  CNB_PLATFORM_API\n    \tPlatform API to speak, one of ", api.PlatformAPIs(), " (required)\n")
 	for _, row := range Table() {
 		if !row.HasFlag(in.Phase, in.PlatformAPI) && row.Has(in.Phase, in.PlatformAPI) {
-			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, row.Default)
+			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, cmp.Or(row.Default, "none"))
 		}
 	}
 }
@@ -379,7 +372,7 @@ func (in Inputs) checkReport() error {
 		return nil
 	}
 	if ext := strings.ToLower(filepath.Ext(in.ReportPath)); ext != ".json" && ext != ".html" {
-		return fmt.Errorf("-report: %q ends neither in .json nor in .html, which says what form it is to have", in.ReportPath)
+		return fmt.Errorf("-report: %q must end in .json or .html", in.ReportPath)
 	}
 	outputs := []string{in.AnalyzedPath, in.GeneratedMetadataPath, in.GroupPath, in.PlanPath}
 	if slices.ContainsFunc(outputs, func(path string) bool { return path != "" && sameName(path, in.ReportPath) }) {

@@ -282,7 +282,7 @@ func TestExitsOfParsing(t *testing.T) {
 		{"one that is no time", map[string]string{"PRELUDE_DETECT_TIMEOUT": "5"}, nil, CodeFailed, `PRELUDE_DETECT_TIMEOUT: "5": want a time such as 90s or 5m`},
 		{"one that is neither true nor false", map[string]string{"PRELUDE_SKIP_GENERATE": "perhaps"}, nil, CodeFailed, `PRELUDE_SKIP_GENERATE: "perhaps": want true or false`},
 		{"a negative time from a variable", map[string]string{"PRELUDE_GENERATE_TIMEOUT": "-1s"}, nil, CodeFailed, "cannot be negative"},
-		{"a report of no known kind from a variable", map[string]string{"PRELUDE_REPORT": "r.txt"}, nil, CodeFailed, `"r.txt" ends neither in .json nor in .html`},
+		{"a report of no known kind from a variable", map[string]string{"PRELUDE_REPORT": "r.txt"}, nil, CodeFailed, `"r.txt" must end in .json or .html`},
 		{"no Platform API", map[string]string{"CNB_PLATFORM_API": ""}, nil, CodeIncompatiblePlatform, "please set 'CNB_PLATFORM_API'"},
 		{"one too old", map[string]string{"CNB_PLATFORM_API": "0.6"}, nil, CodeIncompatiblePlatform, "platform API version '0.6' is incompatible with the lifecycle"},
 		{"one too new", map[string]string{"CNB_PLATFORM_API": "0.16"}, nil, CodeIncompatiblePlatform, "platform API version '0.16' is incompatible with the lifecycle"},
@@ -404,4 +404,26 @@ func inputsTable() string {
 		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s | %s |\n", code(name, "–"), code(i.Env, "–"), code(i.Default, "none"), since, of, i.Usage)
 	}
 	return text.String() + "\n"
+}
+
+// Settings are the final values: a path below -layers is resolved, and an input that the Platform API does not have is missing.
+func TestSettings(t *testing.T) {
+	env := map[string]string{"CNB_PLATFORM_API": "0.9", "CNB_EXEC_ENV": "test"}
+	in, err := Parse(Detector, []string{"-layers", "/l", "-detect-timeout", "90s"}, func(name string) string { return env[name] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, s := range in.Settings() {
+		got[s.Name] = s.Value
+	}
+	for name, want := range map[string]string{
+		"layers": "/l", "group": "/l/group.toml", "detect-timeout": "1m30s", "CNB_EXEC_ENV": "test", "no-color": "false",
+		"extensions": "", // since 0.10
+		"report":     "", // has no value
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
 }

@@ -276,9 +276,9 @@ func TestReadLayoutThatIsCorrupt(t *testing.T) {
 	write := func(text string) func(path string) error {
 		return func(path string) error { return os.WriteFile(path, []byte(text), 0o644) }
 	}
-	grow := func(path string) error {
+	change := func(path string) error {
 		data, err := os.ReadFile(path)
-		return errors.Join(err, os.WriteFile(path, append(data, ' '), 0o644))
+		return errors.Join(err, os.WriteFile(path, append(data[:len(data)-1], ' '), 0o644))
 	}
 	pipe := func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)) }
 	for _, tt := range []struct {
@@ -295,9 +295,9 @@ func TestReadLayoutThatIsCorrupt(t *testing.T) {
 		{"index.json has no digest", write(`{"manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json"}]}`), 0, "a descriptor has no digest"},
 		{"index.json is a pipe", pipe, 0, "index.json is a pipe, not a regular file"},
 		{"index.json is too large", write(strings.Repeat(" ", 4<<20+1)), 0, "index.json is larger than 4 MiB"},
-		{"the manifest is another", grow, 1, "is corrupt: its digest is sha256:"},
+		{"the manifest is another", change, 1, "is corrupt: its digest is sha256:"},
 		{"the manifest is gone", os.Remove, 1, "no such file"},
-		{"the configuration is another", grow, 2, "is corrupt: its digest is sha256:"},
+		{"the configuration is another", change, 2, "is corrupt: its digest is sha256:"},
 		{"the configuration is gone", os.Remove, 2, "no such file"},
 		{"the configuration is a pipe", pipe, 2, "is a pipe, not a regular file"},
 	} {

@@ -1,7 +1,9 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -9,32 +11,33 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// ReadOrder reads an order.toml. Unknown keys are logged as warnings.
+// ReadOrder reads an order.toml. Unknown keys and empty groups are logged as warnings. That no app can pass because there is no group
+// is an *Exit, as if none had passed.
 func ReadOrder(path string, log *slog.Logger) (buildpack.OrderFile, error) {
-	data, err := files.Read(path, files.Config)
-	if err != nil {
-		return buildpack.OrderFile{}, fmt.Errorf("failed to read order file: %w", err)
-	}
-	order, warnings, err := buildpack.ParseOrder(data)
-	if err != nil {
-		return buildpack.OrderFile{}, fmt.Errorf("failed to read order file: %s: %w", path, err)
-	}
-	warn(log, path, warnings)
-	return order, nil
+	return read("order file", path, files.Config, func(path string, data []byte) (buildpack.OrderFile, error) {
+		order, warnings, err := buildpack.ParseOrder(data)
+		warn(log, path, warnings)
+		if none := (*buildpack.NoGroupError)(nil); errors.As(err, &none) {
+			return order, &Exit{Code: CodeNoGroup, Action: "detect", Err: inFile(path, err)}
+		}
+		if empty := order.EmptyGroups(data); len(empty) > 0 {
+			log.Warn(fmt.Sprintf("%s: line %d: this group is empty, and skipped (empty groups: %d)", path, empty[0], len(empty)))
+		}
+		return order, inFile(path, err)
+	})
 }
 
 // ReadSystem reads a system.toml; a missing one has nothing to merge.
 func ReadSystem(path string, log *slog.Logger) (buildpack.System, error) {
-	data, err := readOptional(path, files.Config)
-	if err != nil || data == nil {
-		return buildpack.System{}, err
+	system, err := read("system file", path, files.Config, func(path string, data []byte) (buildpack.System, error) {
+		system, warnings, err := buildpack.ParseSystem(data)
+		warn(log, path, warnings)
+		return system, inFile(path, err)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return system, nil
 	}
-	system, warnings, err := buildpack.ParseSystem(data)
-	if err != nil {
-		return buildpack.System{}, fmt.Errorf("failed to read system file: %s: %w", path, err)
-	}
-	warn(log, path, warnings)
-	return system, nil
+	return system, err
 }
 
 func warn(log *slog.Logger, path string, warnings []tomlconfig.Warning) {

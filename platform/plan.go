@@ -1,8 +1,6 @@
 package platform
 
 import (
-	"fmt"
-
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/files"
 )
@@ -17,13 +15,8 @@ func (p Plan) Encode() ([]byte, error) { return encode(p) }
 
 // ReadPlan reads a plan.toml.
 func ReadPlan(path string) (Plan, error) {
-	var p Plan
-	data, err := files.Read(path, files.Result)
-	if err != nil {
-		return p, fmt.Errorf("failed to read plan file: %w", err)
-	}
-	if err := decode(path, data, &p); err != nil {
-		return p, fmt.Errorf("failed to read plan file: %w", err)
-	}
-	return p, nil
+	return read("plan file", path, files.Result, func(path string, data []byte) (p Plan, err error) {
+		err = decodeResult(path, data, &p)
+		return p, err
+	})
 }

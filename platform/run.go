@@ -1,8 +1,11 @@
 package platform
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -24,38 +27,25 @@ type RunImageInfo struct {
 
 // ReadRun reads a run.toml; a missing one, said at info level, knows no images.
 func ReadRun(path string, log *slog.Logger) (RunImages, error) {
-	var run RunImages
-	data, err := readOptional(path, files.Config)
-	if err != nil {
-		return run, fmt.Errorf("failed to read run file: %w", err)
-	}
-	if data == nil {
+	run, err := read("run file", path, files.Config, func(path string, data []byte) (run RunImages, err error) {
+		warnings, err := tomlconfig.Decode(data, &run)
+		warn(log, path, warnings)
+		return run, inFile(path, err)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
 		log.Info(fmt.Sprintf("No run metadata found at path %q", path))
 		return run, nil
 	}
-	warnings, err := tomlconfig.Decode(data, &run)
-	if err != nil {
-		return run, fmt.Errorf("failed to read run file: %s: %w", path, err)
-	}
-	warn(log, path, warnings)
-	return run, nil
+	return run, err
 }
 
 // Knows reports whether an image is one of these or a mirror of one. Names are compared as registries understand them,
 // without digests.
 func (r RunImages) Knows(image string) bool {
 	wanted := canonical(image)
-	for _, info := range r.Images {
-		if canonical(info.Image) == wanted {
-			return true
-		}
-		for _, mirror := range info.Mirrors {
-			if canonical(mirror) == wanted {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.Images, func(info RunImageInfo) bool {
+		return slices.ContainsFunc(append([]string{info.Image}, info.Mirrors...), func(name string) bool { return canonical(name) == wanted })
+	})
 }
 
 // canonical is the name of an image in full – registry, repository, tag – without its digest.

@@ -4,9 +4,7 @@ package platform
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/BurntSushi/toml"
 
@@ -23,35 +21,32 @@ func encode(value any) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// decode reads TOML whose values are passed on, with their types.
+// decode reads TOML whose values are passed on, with their types; keys that nothing here reads are no mistake.
 func decode(path string, data []byte, into any) error {
-	if err := tomlconfig.CheckNesting(data); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if _, err := toml.Decode(string(data), into); err != nil {
-		var malformed toml.ParseError
-		if errors.As(err, &malformed) {
-			return fmt.Errorf("%s: line %d, column %d: %s: %s", path, malformed.Position.Line, malformed.Position.Col, malformed.Message, line(data, malformed.Position.Line))
-		}
+	_, err := tomlconfig.Decode(data, into)
+	return inFile(path, err)
+}
+
+// decodeResult is decode for files that a phase wrote from what many modules say.
+func decodeResult(path string, data []byte, into any) error {
+	return inFile(path, tomlconfig.DecodeResult(data, into))
+}
+
+func inFile(path string, err error) error {
+	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
 
-func line(data []byte, number int) string {
-	lines := bytes.Split(data, []byte("\n"))
-	if number < 1 || number > len(lines) {
-		return ""
-	}
-	return string(bytes.TrimSpace(lines[number-1]))
-}
-
-// readOptional reads a file that need not be there: nil data and no error if it is missing. It may have
-// limit bytes.
-func readOptional(path string, limit int64) ([]byte, error) {
+// read reads and parses a file of at most limit bytes; what names it in errors. That it is missing is fs.ErrNotExist.
+func read[T any](what, path string, limit int64, parse func(path string, data []byte) (T, error)) (value T, err error) {
 	data, err := files.Read(path, limit)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if err == nil {
+		value, err = parse(path, data)
 	}
-	return data, err
+	if err != nil {
+		err = fmt.Errorf("failed to read %s: %w", what, err)
+	}
+	return value, err
 }

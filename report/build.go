@@ -5,34 +5,25 @@ import (
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// This file turns what a record holds into a report.
-
-// report puts the report together.
+// report makes a report of what the record holds. version is that of the executable, and err how the phase ends.
 func (r *Record) report(version string, err error) Report {
-	total := millis(time.Since(r.started))
 	report := Report{
-		Version: Version, Phase: r.in.Phase, Prelude: version, PlatformAPI: r.in.PlatformAPI.String(),
-		Outcome: outcome(err), ExecEnv: r.in.ExecEnv, Judged: r.judged(),
-		Candidates: r.candidates(), Explanation: r.explanation(), Modules: r.modules(),
-		Group: r.group(), Dropped: r.dropped(), Plan: r.entries(),
-		Generation: r.generation(),
-		Warnings:   list(r.warnings),
-		Timings:    Timings{Started: r.started.UTC().Truncate(time.Millisecond), TotalMS: total},
+		Version: Version, Phase: r.in.Phase, Prelude: version, PlatformAPI: r.in.PlatformAPI.String(), ExecEnv: r.in.ExecEnv,
+		Outcome: outcome(err), Inputs: each(r.in.Settings(), func(s platform.Setting) Setting { return Setting(s) }),
+		Candidates: []Candidate{}, Modules: []Module{}, Group: []Ref{}, Dropped: []Dropped{}, Warnings: list(r.warnings),
+		Timings: Timings{Started: r.started.UTC().Truncate(time.Millisecond), TotalMS: millis(time.Since(r.started))},
 	}
 	report.TraceID, report.Alternatives = r.TraceID, r.alternatives()
-	if r.Target != nil {
-		report.Target = target(*r.Target)
+	if c := r.Context; c != nil {
+		report.Target, report.BuildImage = target(c.Environment.Target), c.Analyzed.BuildReference
 	}
-	if d := r.Detection; d != nil {
-		report.Order = &Order{Extensions: orderGroups(d.Order.Extensions), Buildpacks: orderGroups(d.Order.Buildpacks)}
-		report.Timings.Detect = spanOf(r.started, d.Started, d.Ended)
-	}
-	if g := r.Generation; g != nil && report.Generation != nil {
-		report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
-	}
+	r.addDetection(&report)
+	r.addGeneration(&report)
+	report.Plan = r.plan()
 	return report
 }
 
@@ -56,38 +47,27 @@ func target(t buildpack.Target) *Target {
 	return report
 }
 
-func orderGroups(order buildpack.Order) [][]Element {
-	all := [][]Element{}
-	for _, group := range order {
-		elements := []Element{}
-		for _, e := range group {
-			elements = append(elements, Element{ID: e.ID, Version: e.Version, Optional: e.Optional, ExecEnv: e.ExecEnv})
-		}
-		all = append(all, elements)
+// list is a list that is not nil, so that it is [] in JSON.
+func list[T any](l []T) []T { return append([]T{}, l...) }
+
+// each is the list of what becomes of each value of a list. It is not nil.
+func each[A, B any](from []A, become func(A) B) []B {
+	all := make([]B, 0, len(from))
+	for _, one := range from {
+		all = append(all, become(one))
 	}
 	return all
-}
-
-// list is a list that is not nil, so that it is [] in JSON.
-func list[T any](l []T) []T {
-	if l == nil {
-		return []T{}
-	}
-	return l
-}
-
-func refReport(ref buildpack.Ref) Ref {
-	return Ref{Kind: string(ref.Kind), ID: ref.ID, Version: ref.Version}
 }
 
 // alternatives are the groups that fit as well.
 func (r *Record) alternatives() []AlsoFits {
-	var all []AlsoFits
-	if r.Detection == nil {
+	if r.Detection == nil || len(r.Detection.Alternatives) == 0 {
 		return nil
 	}
-	for _, a := range r.Detection.Alternatives {
-		all = append(all, AlsoFits{Group: a.Group + 1, Modules: refReports(a.Modules), Files: list(a.Files)})
-	}
-	return all
+	return each(r.Detection.Alternatives, func(a explain.Alternative) AlsoFits {
+		return AlsoFits{Group: a.Group + 1, Modules: refs(a.Modules), Files: list(a.Files)}
+	})
 }
+
+// refs are the names of modules.
+func refs(from []buildpack.Ref) []Ref { return each(from, func(r buildpack.Ref) Ref { return Ref(r) }) }

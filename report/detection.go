@@ -12,93 +12,127 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// answer is what detection found; nil if it came to no end.
-func (r *Record) answer() *resolve.Answer {
-	if r.Detection == nil {
-		return nil
+// addDetection adds what detection found. If it came to no end, that is what was run.
+func (r *Record) addDetection(report *Report) {
+	d := r.Detection
+	if d == nil {
+		return
 	}
-	return r.Detection.Answer
+	report.Order = &Order{Extensions: each(d.Order.Extensions, elements), Buildpacks: each(d.Order.Buildpacks, elements)}
+	report.Timings.Detect = spanOf(r.started, d.Started, d.Ended)
+	report.Modules = r.modules()
+	if d.Answer == nil {
+		return
+	}
+	report.Judged, report.Candidates = d.Answer.Judged, each(d.Answer.Trace, candidate)
+	report.Explanation = explanation(d.Explanation)
+	if res := d.Answer.Resolution; res != nil {
+		passed := candidate(res.Candidate)
+		passed.Passed, passed.Reason = true, ""
+		report.Candidates = append(report.Candidates, passed)
+		report.Group = each(res.Taking, func(m resolve.Member) Ref { return Ref(m.Module.Ref) })
+		report.Dropped = r.dropped(res)
+	}
 }
 
-// resolution is the group that passed; nil if there is none.
-func (r *Record) resolution() *resolve.Resolution {
-	if a := r.answer(); a != nil {
-		return a.Resolution
-	}
-	return nil
+func elements(group buildpack.Group) []Element {
+	return each(group, func(e buildpack.Element) Element {
+		return Element{ID: e.ID, Version: e.Version, Optional: e.Optional, ExecEnv: e.ExecEnv}
+	})
 }
 
-func (r *Record) judged() int {
-	if a := r.answer(); a != nil {
-		return a.Judged
-	}
-	return 0
+func moduleRef(m *buildpack.Module) Ref { return Ref(m.Ref) }
+
+func candidate(c resolve.Candidate) Candidate {
+	return Candidate{Group: c.Group + 1, Reason: explain.CandidateReason(c), Members: each(c.Members, candidateMember)}
 }
 
-func (r *Record) candidates() []Candidate {
-	all := []Candidate{}
-	if a := r.answer(); a != nil {
-		for _, c := range a.Trace {
-			all = append(all, candidate(c, false))
-		}
-	}
-	if res := r.resolution(); res != nil {
-		all = append(all, candidate(res.Candidate, true))
-	}
-	return all
-}
-
-func candidate(from resolve.Candidate, passed bool) Candidate {
-	c := Candidate{Group: from.Group + 1, Passed: passed, Members: []CandidateMember{}, Reason: explain.CandidateReason(from)}
-	if passed {
-		c.Reason = ""
-	}
-	for _, m := range from.Members {
-		c.Members = append(c.Members, CandidateMember{Ref: refReport(m.Module.Ref), Optional: m.Optional, Outcome: string(m.Detection.Outcome)})
-	}
-	return c
+func candidateMember(m resolve.Member) CandidateMember {
+	return CandidateMember{Ref: Ref(m.Module.Ref), Optional: m.Optional, Outcome: string(m.Detection.Outcome)}
 }
 
 // explanation is why no group passed; nil if one did.
-func (r *Record) explanation() *Explanation {
-	if r.Detection == nil || r.Detection.Explanation == nil {
+func explanation(e *explain.Explanation) *Explanation {
+	if e == nil {
 		return nil
 	}
-	e := r.Detection.Explanation
-	report := &Explanation{Text: e.Lines(), Failed: sayings(e.Failed), Closest: []Closest{}}
-	for _, c := range e.Closest {
-		closest := Closest{Group: c.Group + 1, Name: c.Name, Recognised: sayings(c.Recognised), Lacks: [][]Saying{}}
-		for _, lacks := range c.Lacks {
-			closest.Lacks = append(closest.Lacks, sayings(lacks))
+	return &Explanation{Text: e.Lines(), Failed: sayings(e.Failed), Closest: each(e.Closest, func(c explain.Close) Closest {
+		return Closest{
+			Group: c.Group + 1, Name: c.Name, Members: each(c.Members, candidateMember),
+			Recognised: sayings(c.Recognised), Lacks: each(c.Lacks, sayings),
 		}
-		report.Closest = append(report.Closest, closest)
-	}
-	return report
+	})}
 }
 
 func sayings(from []explain.Saying) []Saying {
-	all := []Saying{}
-	for _, s := range from {
-		all = append(all, Saying{Modules: refReports(s.By), Words: s.Words})
+	return each(from, func(s explain.Saying) Saying { return Saying{Modules: refs(s.By), Words: s.Words} })
+}
+
+// chosen are the alternatives with which modules take part.
+func (r *Record) chosen() map[buildpack.Ref]int {
+	all := map[buildpack.Ref]int{}
+	if d := r.Detection; d != nil && d.Answer != nil && d.Answer.Resolution != nil {
+		for i, m := range d.Answer.Resolution.Taking {
+			all[m.Module.Ref] = d.Answer.Resolution.Chosen[i]
+		}
 	}
 	return all
 }
 
-func refReports(refs []buildpack.Ref) []Ref {
-	all := []Ref{}
-	for _, ref := range refs {
-		all = append(all, refReport(ref))
+// dropped are the members of the candidate that passed which do not take part.
+func (r *Record) dropped(res *resolve.Resolution) []Dropped {
+	all, taking, leftOut := []Dropped{}, r.chosen(), map[buildpack.Ref]string{}
+	for _, left := range r.Detection.LeftOut {
+		leftOut[left.Member.Module.Ref] = left.String()
+	}
+	for _, m := range res.Members {
+		if _, takes := taking[m.Module.Ref]; takes {
+			continue
+		}
+		reason, passed := leftOut[m.Module.Ref]
+		if !passed {
+			reason = m.Module.String() + " did not pass: " + explain.Words(m)
+		}
+		all = append(all, Dropped{Ref: Ref(m.Module.Ref), Reason: reason})
 	}
 	return all
 }
 
-// contrast is what differs for a module from an empty directory; nil if that is not known.
-func (r *Record) contrast(ref buildpack.Ref) *Contrast {
-	c := r.Detection.Contrasts[ref]
-	if !c.Known {
-		return nil
+// members are all modules of candidates, each once, in the order in which they were reached. Those of a detection that came
+// to no end are in the order in which they were started.
+func (r *Record) members() []resolve.Member {
+	if a := r.Detection.Answer; a != nil {
+		return slices.DeleteFunc(slices.Clone(a.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
 	}
-	return &Contrast{Differs: c.Differs, New: list(c.New)}
+	return each(r.Detection.Runs, func(run detect.Run) resolve.Member {
+		return resolve.Member{Module: run.Module, Detection: run.Detection}
+	})
+}
+
+func (r *Record) modules() []Module {
+	times, chosen := map[buildpack.Ref]*Span{}, r.chosen()
+	for _, run := range r.Detection.Runs {
+		times[run.Module.Ref] = spanOf(r.started, run.Started, run.Ended)
+	}
+	return each(r.members(), func(m resolve.Member) Module {
+		ref, descriptor, d := m.Module.Ref, m.Module.Descriptor, m.Detection
+		report := Module{
+			Ref: Ref(ref), Name: descriptor.Name, API: descriptor.API, Homepage: descriptor.Homepage,
+			Target: r.verdict(m), Outcome: string(d.Outcome), Cause: causeText(d.Cause),
+			Alternatives: each(d.Alternatives, alternative), Warnings: slices.Concat(m.Module.Warnings, d.Warnings),
+			Output: shorten(d.Output), Time: times[ref],
+		}
+		if at, takes := chosen[ref]; takes {
+			report.Chosen = &at
+		}
+		if c := r.Detection.Contrasts[ref]; c.Known {
+			report.Contrast = &Contrast{Differs: c.Differs, New: list(c.New)}
+		}
+		if d.Outcome != "" && d.ExitCode != buildpack.NoExitCode {
+			report.ExitCode = &d.ExitCode
+		}
+		return report
+	})
 }
 
 func causeText(cause error) string {
@@ -112,66 +146,10 @@ func causeText(cause error) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-func exitCode(code int) *int {
-	if code == buildpack.NoExitCode {
-		return nil
-	}
-	return &code
-}
-
-func alternatives(all []buildpack.Alternative) []Alternative {
-	reports := []Alternative{}
-	for _, a := range all {
-		report := Alternative{Provides: list(a.Provides), Requires: []Require{}}
-		for _, require := range a.Requires {
-			report.Requires = append(report.Requires, Require{Name: require.Name, Metadata: metadata(require.Metadata)})
-		}
-		reports = append(reports, report)
-	}
-	return reports
-}
-
-// members are all modules of candidates, each once, in the order in which they were reached. Those of a detection that came
-// to no end are in the order in which they were started.
-func (r *Record) members() []resolve.Member {
-	if a := r.answer(); a != nil {
-		return slices.DeleteFunc(slices.Clone(a.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
-	}
-	var all []resolve.Member
-	for _, run := range r.runs() {
-		all = append(all, resolve.Member{Module: run.Module, Detection: run.Detection})
-	}
-	return all
-}
-
-func (r *Record) runs() []detect.Run {
-	if r.Detection == nil {
-		return nil
-	}
-	return r.Detection.Runs
-}
-
-func (r *Record) modules() []Module {
-	times := map[buildpack.Ref]*Span{}
-	for _, run := range r.runs() {
-		times[run.Module.Ref] = spanOf(r.started, run.Started, run.Ended)
-	}
-	all := []Module{}
-	for _, m := range r.members() {
-		d := m.Detection
-		report := Module{
-			Ref: refReport(m.Module.Ref), Name: m.Module.Descriptor.Name, API: m.Module.Descriptor.API, Homepage: m.Module.Descriptor.Homepage,
-			Target: r.verdict(m), Outcome: string(d.Outcome), Cause: causeText(d.Cause),
-			Alternatives: alternatives(d.Alternatives), Chosen: r.chosen(m.Module.Ref),
-			Warnings: slices.Concat(m.Module.Warnings, d.Warnings), Output: shorten(d.Output), Time: times[m.Module.Ref],
-			Contrast: r.contrast(m.Module.Ref),
-		}
-		if d.Outcome != "" {
-			report.ExitCode = exitCode(d.ExitCode)
-		}
-		all = append(all, report)
-	}
-	return all
+func alternative(a buildpack.Alternative) Alternative {
+	return Alternative{Provides: list(a.Provides), Requires: each(a.Requires, func(r buildpack.Require) Require {
+		return Require{Name: r.Name, Metadata: metadata(r.Metadata)}
+	})}
 }
 
 // shown is how many bytes of a module's output or of a Dockerfile are in the report, half of them from its end.
@@ -179,7 +157,7 @@ const shown = 32 << 10
 
 func shorten(text []byte) string { return tidy.Shorten(text, shown/2) }
 
-// verdict says whether a module supports the run image, as detection has judged it.
+// verdict reports whether a module supports the run image, as detection has judged it.
 func (r *Record) verdict(m resolve.Member) Verdict {
 	switch {
 	case !r.Detection.TargetsJudged:
@@ -190,114 +168,44 @@ func (r *Record) verdict(m resolve.Member) Verdict {
 	return Verdict{Verdict: "match"}
 }
 
-// chosen is the alternative with which a module takes part; nil if it does not.
-func (r *Record) chosen(ref buildpack.Ref) *int {
-	res := r.resolution()
-	if res == nil {
-		return nil
+// plan is the build plan before generation, with the modules that require each entry where they are known.
+func (r *Record) plan() []Entry {
+	entries, givenTo, requirers := []buildpack.PlanEntry{}, map[int]*Ref{}, map[string][]*Ref{}
+	if d := r.Detection; d != nil && d.Answer != nil && d.Answer.Resolution != nil {
+		entries, requirers = d.Answer.Resolution.Plan, requirersOf(d.Answer.Resolution)
 	}
-	for i, m := range res.Taking {
-		if m.Module.Ref == ref {
-			return &res.Chosen[i]
-		}
-	}
-	return nil
-}
-
-func (r *Record) group() []Member {
-	all := []Member{}
-	var modules []*buildpack.Module
-	if res := r.resolution(); res != nil {
-		for _, m := range res.Taking {
-			modules = append(modules, m.Module)
-		}
-	} else if r.Generation != nil {
-		modules = r.Generation.Request.Extensions
-	}
-	for _, m := range modules {
-		all = append(all, Member{Ref: refReport(m.Ref), API: m.Descriptor.API, Homepage: m.Descriptor.Homepage})
-	}
-	return all
-}
-
-func (r *Record) dropped() []Dropped {
-	all := []Dropped{}
-	res := r.resolution()
-	if res == nil {
-		return all
-	}
-	for _, m := range res.Members {
-		if slices.ContainsFunc(res.Taking, func(t resolve.Member) bool { return t.Module.Ref == m.Module.Ref }) {
-			continue
-		}
-		reason := m.Module.String() + " did not pass: " + explain.Words(m)
-		for _, left := range r.Detection.LeftOut {
-			if left.Member.Module.Ref == m.Module.Ref {
-				reason = left.String()
-			}
-		}
-		all = append(all, Dropped{Ref: refReport(m.Module.Ref), Reason: reason})
-	}
-	return all
-}
-
-// plan is the build plan before generation.
-func (r *Record) plan() []buildpack.PlanEntry {
-	if res := r.resolution(); r.Generation != nil {
-		return r.Generation.Request.Plan
-	} else if res != nil {
-		return res.Plan
-	}
-	return nil
-}
-
-// entries are those of the build plan, with the modules that require each as far as that is known.
-func (r *Record) entries() []Entry {
-	all := []Entry{}
-	givenTo := map[int]*Ref{}
 	if r.Generation != nil {
+		entries = r.Generation.Request.Plan
 		for _, entry := range r.Generation.Split.Taken {
-			ref := refReport(entry.Extension.Ref)
-			givenTo[entry.Place] = &ref
+			givenTo[entry.Place] = (*Ref)(&entry.Extension.Ref)
 		}
 	}
-	for place, entry := range r.plan() {
-		report := Entry{Providers: []Ref{}, Requires: []PlanRequires{}, GivenTo: givenTo[place]}
-		for _, p := range entry.Providers {
-			kind := buildpack.KindBuildpack
-			if p.Extension {
-				kind = buildpack.KindExtension
-			}
-			report.Providers = append(report.Providers, Ref{Kind: string(kind), ID: p.ID, Version: p.Version})
-		}
-		var by []*Ref
-		for i, require := range entry.Requires {
-			if i == 0 {
-				report.Name = require.Name
-				by = r.requirers(require.Name)
-			}
-			report.Requires = append(report.Requires, PlanRequires{Metadata: metadata(require.Metadata)})
-			if len(by) == len(entry.Requires) {
-				report.Requires[i].By = by[i]
+	all := []Entry{}
+	for place, from := range entries {
+		entry := Entry{Providers: each(from.Providers, provider), Requires: []PlanRequires{}, GivenTo: givenTo[place]}
+		for i, require := range from.Requires {
+			entry.Name = require.Name
+			entry.Requires = append(entry.Requires, PlanRequires{Metadata: metadata(require.Metadata)})
+			if by := requirers[entry.Name]; len(by) == len(from.Requires) {
+				entry.Requires[i].By = by[i]
 			}
 		}
-		all = append(all, report)
+		all = append(all, entry)
 	}
 	return all
 }
 
-// requirers are the modules that require a name, in the order of the group: as often as each of them does, as in the plan.
-func (r *Record) requirers(name string) []*Ref {
-	var all []*Ref
-	res := r.resolution()
-	if res == nil {
-		return nil
-	}
+func provider(p buildpack.Provider) Ref {
+	kind := map[bool]buildpack.Kind{true: buildpack.KindExtension, false: buildpack.KindBuildpack}[p.Extension]
+	return Ref{Kind: kind, ID: p.ID, Version: p.Version}
+}
+
+// requirersOf are the modules that require each name, in the order of the group: as often as each of them does, as in the plan.
+func requirersOf(res *resolve.Resolution) map[string][]*Ref {
+	all := map[string][]*Ref{}
 	for i, m := range res.Taking {
 		for _, require := range m.Detection.Alternatives[res.Chosen[i]].Requires {
-			if ref := refReport(m.Module.Ref); require.Name == name {
-				all = append(all, &ref)
-			}
+			all[require.Name] = append(all[require.Name], (*Ref)(&m.Module.Ref))
 		}
 	}
 	return all

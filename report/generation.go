@@ -8,40 +8,40 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/phase/generate"
 )
 
-// generation is what the extensions generated; nil if it was not begun, or there are none.
-func (r *Record) generation() *Generation {
+// addGeneration adds what the extensions generated, if there are any and generation was begun.
+func (r *Record) addGeneration(report *Report) {
 	g := r.Generation
 	if g == nil || len(g.Request.Extensions) == 0 {
-		return nil
+		return
 	}
-	report := &Generation{Extensions: []Extension{}}
-	for _, e := range g.Extensions {
-		report.Extensions = append(report.Extensions, r.extension(e))
+	report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
+	if r.Detection == nil {
+		report.Group = each(g.Request.Extensions, moduleRef)
 	}
+	report.Generation = &Generation{Extensions: each(g.Extensions, r.extension)}
 	if done := g.Generation; done != nil {
-		report.RunImage = runImage(g)
-		report.BuildImage = &BuildImage{Image: done.Metadata.BuildImage.Reference, Extend: done.Metadata.BuildImage.Extend}
+		report.Generation.RunImage = runImage(g)
+		report.Generation.BuildImage = &BuildImage{Image: done.Metadata.BuildImage.Reference, Extend: done.Metadata.BuildImage.Extend}
 	}
-	return report
 }
 
 func (r *Record) extension(e generate.Extension) Extension {
 	report := Extension{
-		Ref: refReport(e.Module.Ref), Static: e.Static, Given: []string{},
-		Checks: checks(e), Dockerfiles: []Dockerfile{}, Contexts: []Context{},
-		Warnings: []Note{}, Output: e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
+		Ref: Ref(e.Module.Ref), Static: e.Static, Given: []string{},
+		Dockerfiles: []Dockerfile{}, Contexts: []Context{},
+		Warnings: each(slices.Concat(e.Notes, e.AppNotes), func(n dockerfile.Note) Note { return Note{Text: n.Text, Hint: n.Hint, Minor: n.Minor} }),
+		Output:   e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
 	}
+	given := map[string]bool{}
 	for _, require := range e.Given {
-		if !slices.Contains(report.Given, require.Name) {
+		if !given[require.Name] {
+			given[require.Name] = true
 			report.Given = append(report.Given, require.Name)
 		}
-	}
-	for _, note := range slices.Concat(e.Notes, e.AppNotes) {
-		report.Warnings = append(report.Warnings, Note{Text: note.Text, Hint: note.Hint, Minor: note.Minor})
 	}
 	for _, d := range e.Dockerfiles {
 		report.Dockerfiles = append(report.Dockerfiles, r.dockerfile(e, d))
@@ -62,41 +62,12 @@ func (r *Record) extension(e generate.Extension) Extension {
 	return report
 }
 
-// checks are those of an extension's output, with their results.
-func checks(e generate.Extension) []Check {
-	all := []Check{}
-	passed := func(what, text string) { all = append(all, Check{What: what, Passed: true, Text: text}) }
-	for _, d := range e.Dockerfiles {
-		passed(d.Kind.File(), d.Effect())
-	}
-	if args := len(e.Config.Build) + len(e.Config.Run); args > 0 {
-		passed(generate.ExtendConfig, tidy.Count(args, "build argument"))
-	}
-	var contexts []string
-	for _, kind := range buildpack.DockerfileKinds() {
-		if dir := e.Contexts[kind]; dir != "" && !slices.Contains(contexts, dir) {
-			contexts = append(contexts, dir)
-			passed(dir, "a build context without links out of it, devices or pipes")
-		}
-	}
-	if e.Err != nil {
-		what := "output"
-		if e.Refused != nil {
-			what = e.Refused.Kind.File()
-		}
-		all = append(all, Check{What: what, Text: outcome(e.Err).Error})
-	}
-	return all
-}
-
 // dockerfile is a Dockerfile, with its place if generation went well.
 func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerfile {
 	report := Dockerfile{
 		Kind: string(d.Kind), Digest: d.Digest, From: d.From, Instructions: d.Instructions,
-		Args: []Arg{}, Text: shorten(bytes.TrimSuffix(d.Text, []byte("\n"))),
-	}
-	for _, arg := range e.Config.For(d.Kind) {
-		report.Args = append(report.Args, Arg{Name: arg.Name, Value: arg.Value})
+		Args: each(e.Config.For(d.Kind), func(a buildpack.Arg) Setting { return Setting(a) }),
+		Text: shorten(bytes.TrimSuffix(d.Text, []byte("\n"))),
 	}
 	done := r.Generation.Generation
 	if done == nil {

@@ -79,10 +79,43 @@ func TestHTMLOfNothing(t *testing.T) {
 	}
 }
 
-func TestTickStep(t *testing.T) {
-	for end, want := range map[float64]float64{1: 0.2, 7: 1, 10: 2, 236: 50, 999: 200, 40000: 10000} {
-		if got := tickStep(end); got != want {
-			t.Errorf("%v: %v, want %v", end, got, want)
+// The verdict stands in the red box and in the title; the rest of the explanation comes below it, then the closest group and the
+// others.
+func TestHTMLOfFailure(t *testing.T) {
+	r := failed(planned("some/install", nil, "node"))
+	r.Inputs = []Setting{{"app", "/home/me/shop"}, {"order", "/cnb/order.toml"}}
+	r.BuildImage = "registry.example/builder@sha256:" + strings.Repeat("0123456789abcdef", 4)
+	r.Candidates = []Candidate{{Group: 2, Reason: "some/other@1 did not pass"}}
+	page, err := r.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, part := range []string{
+		"<title>the verdict – shop</title>", `<div class="card bad"><p class="chain"><strong>the verdict</strong></p>`, "\">what to do</pre>",
+		"<dd>/home/me/shop</dd>", ">registry.example/builder@sha256:0123456789ab…</dd>", "<dd>/cnb/order.toml</dd>",
+		">Closest: the-closest</h2>", `<i class="dot missed"`, ">Groups that were tried</h2>", "<h3>Group 2</h3>", "some/other@1 did not pass",
+	} {
+		found := strings.Index(string(page)[at:], part)
+		if found < 0 {
+			t.Fatalf("%q is missing, or stands too early", part)
+		}
+		at += found
+	}
+}
+
+func TestDetails(t *testing.T) {
+	for _, c := range []struct {
+		why  string
+		text []string
+		want string
+	}{
+		{"the verdict stands elsewhere", []string{"verdict"}, ""},
+		{"all are indented, so none has to be", []string{"verdict", "  a", "    b"}, "a\n  b"},
+		{"the indented line belongs to the one before it", []string{"verdict", "a", "  b"}, "a\n  b"},
+	} {
+		if got := details(Explanation{Text: c.text}); got != c.want {
+			t.Errorf("%s: %q, want %q", c.why, got, c.want)
 		}
 	}
 }

@@ -25,17 +25,9 @@ func plain(value any) any {
 		}
 		return table
 	case []map[string]any:
-		array := make([]any, len(v))
-		for i, value := range v {
-			array[i] = plain(value)
-		}
-		return array
+		return each(v, func(table map[string]any) any { return plain(table) })
 	case []any:
-		array := make([]any, len(v))
-		for i, value := range v {
-			array[i] = plain(value)
-		}
-		return array
+		return each(v, plain)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return strings.TrimPrefix(strings.ToLower(fmt.Sprint(v)), "+")

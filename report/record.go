@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/staged"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/detect"
 	"github.com/cnb-prelude/prelude/phase/generate"
 	"github.com/cnb-prelude/prelude/platform"
@@ -21,8 +21,8 @@ type Record struct {
 
 	// TraceID is the id of the trace that the phase writes; empty if it writes none.
 	TraceID string
-	// Target is what modules are told of the run image; nil if that is not known yet.
-	Target *buildpack.Target
+	// Context is what was known before the first step; nil if that is not known yet.
+	Context *phase.RunContext
 	// Detection and Generation are the results of the two steps; nil for one that was not begun.
 	Detection  *detect.Result
 	Generation *generate.Result

@@ -1,7 +1,7 @@
 // Package report puts together what happened in one run of a phase and writes it, as JSON for machines or as a page for people.
 //
-// record.go collects the results of a phase; build.go, detection.go and generation.go turn them into the structures of report.go,
-// which are what is written; html.go makes the page, and svg.go the pictures in it.
+// record.go collects the results of a phase; build.go, detection.go and generation.go make a [Report] of them. JSON and page show
+// that value and nothing else: html.go and page.tmpl.html make the page, and plan.go the picture of the build plan in it.
 package report
 
 import (
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -33,6 +34,10 @@ type Report struct {
 	PlatformAPI string `json:"platformAPI"`
 	// Outcome is how the phase ended.
 	Outcome Outcome `json:"outcome"`
+	// Inputs are the arguments and variables of the phase as they are in force.
+	Inputs []Setting `json:"inputs"`
+	// BuildImage is the reference of the build image in analyzed.toml; empty if that is not known.
+	BuildImage string `json:"buildImage,omitempty"`
 	// Target is what modules are told of the run image; nil if the phase ended before that was known.
 	Target *Target `json:"target,omitempty"`
 	// ExecEnv is the execution environment.
@@ -52,7 +57,7 @@ type Report struct {
 	// Modules of the candidates, in the order in which they were reached.
 	Modules []Module `json:"modules"`
 	// Group are the modules that take part, extensions first.
-	Group []Member `json:"group"`
+	Group []Ref `json:"group"`
 	// Dropped are the members of the group's candidate that don't take part.
 	Dropped []Dropped `json:"dropped"`
 	// Plan is the build plan before generation.
@@ -72,6 +77,13 @@ type Outcome struct {
 	Error string `json:"error,omitempty"`
 	// Hint is what to try; empty if nothing comes to mind.
 	Hint string `json:"hint,omitempty"`
+}
+
+// Setting is an input of a phase or a build argument.
+type Setting struct {
+	// Name of an input is that of its flag, or of its variable where it has no flag.
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // Target is the operating system, the architecture and the distribution of an image. An empty field is not known.
@@ -100,9 +112,9 @@ type Element struct {
 // Ref names a module.
 type Ref struct {
 	// Kind is "buildpack" or "extension".
-	Kind    string `json:"kind"`
-	ID      string `json:"id"`
-	Version string `json:"version"`
+	Kind    buildpack.Kind `json:"kind"`
+	ID      string         `json:"id"`
+	Version string         `json:"version"`
 }
 
 // String is "<id>@<version>".
@@ -157,6 +169,8 @@ type Closest struct {
 	// Group is its number in the order, from 1.
 	Group int    `json:"group"`
 	Name  string `json:"name"`
+	// Members are those of its first variant, which need not be among the candidates that were judged.
+	Members []CandidateMember `json:"members"`
 	// Recognised are the modules that recognised the app, with what they complain of.
 	Recognised []Saying `json:"recognised"`
 	// Lacks are the required modules that did not pass, for each of its equally close variants.
@@ -220,13 +234,6 @@ type Require struct {
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// Member is a module of the group.
-type Member struct {
-	Ref
-	API      string `json:"api"`
-	Homepage string `json:"homepage,omitempty"`
-}
-
 // Dropped is a member of the group's candidate that does not take part.
 type Dropped struct {
 	Ref
@@ -266,9 +273,7 @@ type Extension struct {
 	// Static is true if it has no bin/generate, but brings what it leaves.
 	Static bool `json:"static"`
 	// Given are the names of the plan's entries that it is to provide.
-	Given []string `json:"given"`
-	// Checks are those of its output, in order; only the last one may have failed.
-	Checks      []Check      `json:"checks"`
+	Given       []string     `json:"given"`
 	Dockerfiles []Dockerfile `json:"dockerfiles"`
 	Contexts    []Context    `json:"contexts"`
 	Warnings    []Note       `json:"warnings"`
@@ -277,16 +282,6 @@ type Extension struct {
 	// Output is what it printed; of long ones the beginning and the end.
 	Output string `json:"output,omitempty"`
 	Time   *Span  `json:"time,omitempty"`
-}
-
-// Check is something of an extension's output that was looked at.
-type Check struct {
-	// What was looked at: "build.Dockerfile", "run.Dockerfile", "extend-config.toml", "context", "context.build",
-	// "context.run", or "output" for the whole.
-	What   string `json:"what"`
-	Passed bool   `json:"passed"`
-	// Text is what was found, in words.
-	Text string `json:"text"`
 }
 
 // Note is something that the author of an extension should know.
@@ -307,8 +302,8 @@ type Dockerfile struct {
 	// From is the image that it switches to; empty if it extends.
 	From string `json:"from,omitempty"`
 	// Instructions is the number of instructions after FROM.
-	Instructions int   `json:"instructions"`
-	Args         []Arg `json:"args"`
+	Instructions int       `json:"instructions"`
+	Args         []Setting `json:"args"`
 	// Context is relative to the generated directory; empty if the app directory is the context.
 	Context string `json:"context,omitempty"`
 	// IgnoredFor is the id of the extension because of whose switch this Dockerfile is ignored.
@@ -317,12 +312,6 @@ type Dockerfile struct {
 	Refused bool `json:"refused,omitempty"`
 	// Text of the file; of a long one the beginning and the end.
 	Text string `json:"text"`
-}
-
-// Arg is a build argument.
-type Arg struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
 }
 
 // Context is a build context that an extension left.

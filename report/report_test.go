@@ -18,9 +18,8 @@ func TestSchemaIsTheTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	type object struct {
-		Properties           map[string]struct{ Description string }
-		Required             []string
-		AdditionalProperties bool
+		Properties map[string]struct{ Description string }
+		Required   []string
 	}
 	var schema struct {
 		object

@@ -19,6 +19,7 @@ func main() {
 	budget := flag.Duration("budget", 4*time.Second, "time for each scenario")
 	profile := flag.Bool("profile", false, "only: where the CPU time of 200 trivial modules goes (needs perf)")
 	sweep := flag.Bool("sweep", false, "only: how many modules at the same time are good for this machine")
+	bounds := flag.Bool("bounds", false, "only: what inputs cost that grow by ten, twice; -only names some")
 	scratch := flag.String("scratch", "/dev/shm", "where detectors make their temporary files, if it is there: see docs/internals/benchmarks.md")
 	flag.Parse()
 	match, err := regexp.Compile(*only)
@@ -36,6 +37,8 @@ func main() {
 	switch {
 	case *profile:
 		w.profile()
+	case *bounds:
+		w.bounds(match)
 	case *sweep:
 		w.sweep(*budget)
 	default:

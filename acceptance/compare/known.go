@@ -29,7 +29,7 @@ func knowns() []known {
 		{number: "B45", why: "a provider is listed once", align: alignProviders},
 		{number: "B16", why: "the order of the plan's entries is random in the reference", align: alignEntries},
 		{number: "B27", why: "bin/generate gets the execution environment", align: alignEnvironment},
-		{number: "B53", why: "an error that did not decide that a candidate failed is told at debug level only", align: alignErrors},
+		{number: "B54", why: "an error that did not decide that a candidate failed is told at debug level only", align: alignErrors},
 		{number: "B14", why: "optional is honoured in system.toml", without: withoutSystemOptional},
 		{number: "B17", why: "a target's variant is read, as well as arch-variant", without: withoutVariant},
 		{number: "B18", why: "exec-env may be tables", without: withoutExecEnvTables},
@@ -39,6 +39,7 @@ func knowns() []known {
 		{number: "B26", why: "exec-env of an order's elements counts", without: withoutElementExecEnv},
 		{number: "B36", why: "an extension without bin/generate leaves its generate directory, at every Platform API", without: withoutStatic},
 		{number: "B37", why: "FROM $base_image is FROM ${base_image}, and the argument may have a default", without: withoutForms},
+		{number: "B38", why: "another variable in FROM is an error", without: withoutOtherVariable},
 		{number: "B46", why: "exec-env of a composite counts", without: withoutCompositeExecEnv},
 		{number: "B48", why: "who is out of the execution environment is not judged by the image", without: withoutExcludedNeeds},
 	}
@@ -298,6 +299,10 @@ func withoutForms(w world) changes {
 		text = strings.ReplaceAll(text, "FROM $base_image", "FROM ${base_image}")
 		return defaultValue.ReplaceAllString(text, "ARG base_image")
 	})
+}
+
+func withoutOtherVariable(w world) changes {
+	return w.rewrite(func(text string) string { return strings.ReplaceAll(text, "FROM ${other}", "FROM ${base_image}") })
 }
 
 func withoutReserved(w world) changes {

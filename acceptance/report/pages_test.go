@@ -154,7 +154,8 @@ var arguments = []string{"-app", "app", "-buildpacks", "buildpacks", "-extension
 func failing(t *testing.T) string {
 	t.Helper()
 	s := newStage(t)
-	s.buildpack("some/app", `printf '[[requires]]\nname = "node"\n' > $2`, "")
+	s.write("app/server.js", "")
+	s.buildpack("some/app", `[ -e server.js ] || exit 100; printf '[[requires]]\nname = "node"\n' > $2`, "")
 	s.buildpack("some/node", `printf '[[provides]]\nname = "node"\n[[requires]]\nname = "engine"\n' > $2`, "")
 	s.buildpack("some/engine", `printf '[[provides]]\nname = "engine"\n' > $2`, "")
 	s.buildpack("some/broken", `echo "Traceback (most recent call last):"; echo "  KeyError: 'packages'"; exit 7`, "")

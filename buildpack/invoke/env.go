@@ -78,17 +78,29 @@ func (e Environment) variables(m *buildpack.Module, specified map[string]string)
 	if err != nil {
 		return nil, err
 	}
-	env := maps.Clone(shared)
-	e.specify(env, m, specified)
+	own := map[string]string{}
+	e.specify(own, m, specified)
+	if own, err = assignments(own); err != nil {
+		return nil, err
+	}
+	all := maps.Clone(shared)
+	maps.Copy(all, own)
+	return slices.Sorted(maps.Values(all)), nil
+}
+
+// assignments are variables as the system takes them, "NAME=value" each.
+func assignments(env map[string]string) (map[string]string, error) {
+	assigned := make(map[string]string, len(env))
 	for name, value := range env {
 		if strings.ContainsRune(value, 0) {
 			return nil, fmt.Errorf("the value of the environment variable %s has a NUL byte in it, which no variable can have", name)
 		}
+		assigned[name] = name + "=" + value
 	}
-	return list(env), nil
+	return assigned, nil
 }
 
-// inherited returns variables that the caller must not change.
+// inherited returns assignments that all modules share; the caller must not change them.
 func (e Environment) inherited(clearEnv bool) (map[string]string, error) {
 	if e.once == nil {
 		return e.readInherited(clearEnv)
@@ -118,7 +130,7 @@ func (e Environment) readInherited(clearEnv bool) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	return env, nil
+	return assignments(env)
 }
 
 // specify sets the variables of the specification: those that both bin/detect and bin/generate get, and those particular to one.
@@ -211,8 +223,11 @@ func (c change) apply(env map[string]string, delimiter string) {
 	}
 }
 
+// mostVariables is how many bytes Linux takes as arguments and variables, however large the stack may be.
+const mostVariables = 6 << 20
+
 // eachFile calls each for every file in a directory, in the order of their names. Directories are skipped, links are
-// followed; a missing directory has no files.
+// followed; a missing directory has no files. What cannot be given to an executable is an error.
 func eachFile(dir string, each func(name, contents string)) error {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {
@@ -221,6 +236,7 @@ func eachFile(dir string, each func(name, contents string)) error {
 	if err != nil {
 		return fmt.Errorf("failed to read environment directory: %w", files.Explain(err))
 	}
+	total := 0
 	for _, entry := range entries {
 		path := filepath.Join(dir, entry.Name())
 		info, err := os.Stat(path)
@@ -230,21 +246,14 @@ func eachFile(dir string, each func(name, contents string)) error {
 		if info.IsDir() {
 			continue
 		}
-		contents, err := files.Read(path, files.Config)
+		contents, err := files.Read(path, files.Variable)
 		if err != nil {
 			return fmt.Errorf("failed to read environment file: %w", err)
+		}
+		if total += len(contents); total > mostVariables {
+			return fmt.Errorf("failed to read environment directory: the files in %s have more than %d MiB, the most that a system takes as variables", dir, mostVariables>>20)
 		}
 		each(entry.Name(), string(contents))
 	}
 	return nil
-}
-
-// list returns the environment as the system takes it, sorted.
-func list(env map[string]string) []string {
-	variables := make([]string, 0, len(env))
-	for name, value := range env {
-		variables = append(variables, name+"="+value)
-	}
-	slices.Sort(variables)
-	return variables
 }

@@ -119,7 +119,7 @@ func errored(code int, output []byte, cause error) buildpack.Detection {
 func planned(m *buildpack.Module, path string, output []byte) buildpack.Detection {
 	var data []byte
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 0 { // most write none
-		data, err = files.Read(path, files.Plan)
+		data, err = files.Read(path, files.Config)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return errored(buildpack.NoExitCode, output, fmt.Errorf("build plan: %w", err))
 		}

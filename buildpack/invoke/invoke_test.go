@@ -40,9 +40,9 @@ func TestOutcomes(t *testing.T) {
 		"exit 0":        {buildpack.Passed, 0, "", ""},
 		"exit 100":      {buildpack.Failed, 100, "", ""},
 		"exit 3":        {buildpack.Errored, 3, "exit code 3", ""},
-		"exit 137":      {buildpack.Errored, 137, "exit code 137", "for want of memory"},
+		"exit 137":      {buildpack.Errored, 137, "exit code 137", "the system ran out of memory"},
 		"exit 153":      {buildpack.Errored, 153, "exit code 153", "size limit"},
-		"kill -KILL $$": {buildpack.Errored, buildpack.NoExitCode, "ended by signal 9 (killed)", "for want of memory"},
+		"kill -KILL $$": {buildpack.Errored, buildpack.NoExitCode, "ended by signal 9 (killed)", "the system ran out of memory"},
 		"kill -TERM $$": {buildpack.Errored, buildpack.NoExitCode, "ended by signal 15 (terminated)", ""},
 	} {
 		e, m := scripted(t, script)
@@ -82,7 +82,7 @@ func TestPlanFilesOfEveryKind(t *testing.T) {
 		"ln -sf /dev/zero $2":       "build plan: open",
 		"ln -sf nowhere $2":         "",
 		"ln -sf plan.toml $2":       "build plan: open",
-		"truncate -s 17M $2":        "larger than 16 MiB",
+		"truncate -s 17M $2":        "larger than 1 MiB",
 		"printf '[[[' >$2":          "invalid build plan",
 		"printf 'a=\\000' >$2":      "invalid build plan",
 		"printf 'a=\"\\377\"' >$2":  "invalid build plan",

@@ -47,7 +47,7 @@ func (s *Store) instead(ref buildpack.Ref, err error) string {
 	case exists(descriptorIn(dir, other.Kind)):
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", descriptorIn(dir, other.Kind), ref.Kind, ref.Kind)
 	case s.parent(other.Kind) != "" && exists(descriptorIn(s.dir(other), other.Kind)):
-		return fmt.Sprintf("there is such a module among the %ss: it has to stand in %s of the order", other.Kind, group)
+		return fmt.Sprintf("there is such a module among the %ss: list it in %s of the order", other.Kind, group)
 	case misspelled(dir, ref.Kind) != "":
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", filepath.Join(dir, misspelled(dir, ref.Kind)), ref.Kind, ref.Kind)
 	case exists(dir):
@@ -135,7 +135,7 @@ func (f descriptorFile) strange(d buildpack.Descriptor) []string {
 		if lines := tomlconfig.Lines(f.data, string(f.ref.Kind), key); len(lines) > 0 {
 			line = lines[0]
 		}
-		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", f.path, line, f.ref.Kind, key, found, wanted))
+		warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts", f.path, line, f.ref.Kind, key, tomlconfig.Shown(found), wanted))
 	}
 	if d.ID == "" {
 		warnings = append(warnings, fmt.Sprintf("%s: there is no key %s.id; it should be %q", f.path, f.ref.Kind, f.ref.ID))

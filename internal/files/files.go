@@ -15,11 +15,11 @@ import (
 
 // How large a file may be.
 const (
-	// Config is for files that people write – order, descriptors, configuration, environment files – and for
-	// analyzed.toml, group.toml and what extensions leave.
-	Config = 4 << 20
-	// Plan is for what one bin/detect writes.
-	Plan = 16 << 20
+	// Config is for files that people and modules write: order, descriptors, build plans, configuration, what extensions leave;
+	// and for analyzed.toml and group.toml.
+	Config = 1 << 20
+	// Variable is for a file with the value of an environment variable: with its name, the kernel takes 128 KiB.
+	Variable = 128 << 10
 	// Result is for files that a phase makes from many of those: plan.toml and generated.toml.
 	Result = 64 << 20
 )
@@ -71,7 +71,15 @@ func readAll(r io.Reader, path string, size, limit int64) ([]byte, error) {
 }
 
 func tooLarge(path string, limit int64) error {
-	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d MiB, the most that is read of such a file", limit>>20)}
+	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %s, the limit for such a file", inUnits(limit))}
+}
+
+// inUnits is a number of bytes in the largest unit that fits.
+func inUnits(n int64) string {
+	if n%(1<<20) == 0 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d KiB", n>>10)
 }
 
 func notRegular(path string, info fs.FileInfo) ([]byte, error) {

@@ -33,6 +33,12 @@ func Closest(name string, among []string) (closest string, found bool) {
 	return closest, found
 }
 
+// OneEdit reports whether two names differ by one letter at most that is inserted, deleted or replaced, or by two that are swapped.
+func OneEdit(a, b string) bool {
+	d, _ := distance(a, b, 1)
+	return d <= 1
+}
+
 // Match is a similar name. Likeness is at least 1, and 4 if only case and punctuation differ.
 type Match struct {
 	Name     string

@@ -33,7 +33,7 @@ func (e *SyntaxError) advise(data []byte) {
 	line, value := header().FindStringSubmatch(e.Text), scalar().FindStringSubmatch(e.Text)
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		e.Message, e.hint = "this is UTF-16", "save the file as UTF-8"
+		e.Line, e.Column, e.Message, e.hint = 1, 1, "this is UTF-16", "save the file as UTF-8"
 	case line != nil && line[1] == "[" && strings.HasSuffix(e.Message, "want array"):
 		e.hint = fmt.Sprintf("write [[%s]]: there can be several of it, and each begins with such a line", line[2])
 	case line != nil && line[1] == "[[" && strings.HasPrefix(e.Message, "expected table"):
@@ -43,12 +43,12 @@ func (e *SyntaxError) advise(data []byte) {
 	case value != nil && strings.HasSuffix(e.Message, "want boolean"):
 		e.hint = fmt.Sprintf("leave the quotes out: %s = %s", value[1], strings.Trim(value[2], `"'`))
 	case strings.ContainsAny(e.Text, "“”„‘’"):
-		e.hint = `the quotes have to be plain ones: "`
+		e.hint = `use plain quotes: "`
 	case mapping().MatchString(e.Text):
 		e.hint = `this looks like YAML; in TOML it is key = "value"`
 	case bytes.HasPrefix(start, []byte("{")):
 		e.hint = "this looks like JSON; it has to be TOML"
-	case strings.HasSuffix(e.Message, "at start of value"):
+	case strings.HasPrefix(e.Message, "expected value but found"):
 		e.hint = `text stands in quotes: key = "value"`
 	}
 }

@@ -10,67 +10,72 @@ import (
 // Lines are the lines, counted from 1, on which a key stands, in the order of the file; of a key in an array of tables
 // there can be several. What cannot be read has none.
 func Lines(data []byte, key ...string) []int {
-	data = bytes.TrimPrefix(data, mark())
-	p := &places{data: data, line: 1, key: key}
-	p.parser.Reset(data)
+	var lines []int
+	walk(data, func(found []string, line func() int) bool { //nolint:errcheck // as far as it can be read
+		if slices.Equal(found, key) {
+			lines = append(lines, line())
+		}
+		return true
+	})
+	return lines
+}
+
+// walk calls back for each table and each key of a file, in their order, with the whole dotted key and its line. What is
+// below one of which see reports false is left out. The error is that of the parser.
+func walk(data []byte, see func(key []string, line func() int) bool) error {
+	w := walker{see: see, line: 1}
+	w.parser.Reset(bytes.TrimPrefix(data, mark()))
 	var table []string
-	for p.parser.NextExpression() {
-		switch e := p.parser.Expression(); e.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			table, _ = p.name(nil, e.Key())
-		case unstable.KeyValue:
-			p.see(table, e)
+	inside := true
+	for w.parser.NextExpression() {
+		e := w.parser.Expression()
+		switch {
+		case e.Kind == unstable.Table, e.Kind == unstable.ArrayTable:
+			table, inside = w.key(nil, e.Key())
+		case e.Kind == unstable.KeyValue && inside:
+			w.keyValue(table, e)
 		}
 	}
-	return p.lines
+	return w.parser.Error()
 }
 
-type places struct {
+type walker struct {
 	parser unstable.Parser
-	data   []byte
-	// offset is up to where the data was counted, and line is the line there.
+	see    func(key []string, line func() int) bool
+	// offset is up to where lines have been counted, line the number of the one that it is on.
 	offset, line int
-	key          []string
-	lines        []int
 }
 
-// see looks at a key and its value, which is in a table.
-func (p *places) see(table []string, e *unstable.Node) {
-	name, line := p.name(table, e.Key())
-	if slices.Equal(name, p.key) {
-		p.lines = append(p.lines, line)
+// keyValue looks at a key in a table, and at what its value has.
+func (w *walker) keyValue(table []string, e *unstable.Node) {
+	if name, inside := w.key(table, e.Key()); inside {
+		w.value(name, e.Value())
 	}
-	p.seeValue(name, e.Value())
 }
 
-func (p *places) seeValue(name []string, value *unstable.Node) {
+func (w *walker) value(name []string, value *unstable.Node) {
 	children := value.Children()
 	for children.Next() {
 		if child := children.Node(); child.Kind == unstable.KeyValue {
-			p.see(name, child)
+			w.keyValue(name, child)
 		} else if value.Kind == unstable.Array {
-			p.seeValue(name, child)
+			w.value(name, child)
 		}
 	}
 }
 
-// name is a dotted key as it stands in a table, and its line.
-func (p *places) name(table []string, parts unstable.Iterator) (name []string, line int) {
+// key is a dotted key in a table, and whether to look at what is below it.
+func (w *walker) key(table []string, parts unstable.Iterator) (name []string, inside bool) {
 	name = slices.Clip(table)
+	offset := 0
 	for parts.Next() {
 		part := parts.Node()
 		name = append(name, string(part.Data))
-		line = p.lineAt(int(part.Raw.Offset))
+		offset = int(part.Raw.Offset)
 	}
-	return name, line
-}
-
-// lineAt is the line of an offset. Keys are met in the order of the file, so each line is counted once.
-func (p *places) lineAt(offset int) int {
-	if offset < p.offset {
-		p.offset, p.line = 0, 1
-	}
-	p.line += bytes.Count(p.data[p.offset:offset], []byte("\n"))
-	p.offset = offset
-	return p.line
+	return name, w.see(name, func() int {
+		w.line += bytes.Count(w.parser.Data()[w.offset:max(offset, w.offset)], []byte("\n"))
+		w.offset = offset
+		return w.line
+	})
 }

@@ -2,9 +2,12 @@ package tomlconfig
 
 import (
 	"errors"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -34,6 +37,11 @@ func TestUnknownKeys(t *testing.T) {
 		{"several, in the order of the file", "x1 = 1\nx2 = 2\n", []string{`line 1: unknown key "x1"`, `line 2: unknown key "x2"`}},
 		{"after a byte order mark", "\xef\xbb\xbfapi = '1'\nidd = 2\n", []string{`line 2: unknown key "idd"`}},
 		{"in a file that only the deciding library reads", "\xff\xfeapi = '1'\napis = 2\n", []string{`line 2: unknown key "apis" (did you mean "api"?)`}},
+		{"each time in an array of tables", "[[list]]\nidd = 1\n[[list]]\nidd = 1\n", []string{`line 2: unknown key "list.idd" (did you mean "id"?)`, `line 4: unknown key "list.idd" (did you mean "id"?)`}},
+		{"in tables on one line", "list = [{idd = 1}, {id = 'a'},\n {ie = 1}]\n", []string{`line 1: unknown key "list.idd" (did you mean "id"?)`, `line 2: unknown key "list.ie" (did you mean "id"?)`}},
+		{"a dotted key", "[[list]]\nx.y = 1\n", []string{`line 2: unknown key "list.x.y"`}},
+		{"an unknown table counts once, with all below it", "x = {y = 1, z = {a = 1}}\n[u]\nv = 1\n[u.w]\nw = 1\n", []string{`line 1: unknown key "x"`, `line 2: unknown key "u"`}},
+		{"a long one is shortened", strings.Repeat("x", 100_000) + " = 1\n", []string{`line 1: unknown key "` + strings.Repeat("x", longest) + `…"`}},
 	} {
 		var into sample
 		warnings, err := Decode([]byte(test.text), &into)
@@ -46,6 +54,17 @@ func TestUnknownKeys(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.why, diff)
+		}
+	}
+}
+
+// Twenty unknown keys of a file are enough.
+func TestManyUnknownKeys(t *testing.T) {
+	for _, text := range []string{strings.Repeat("[[x]]\na = 1\n", 30), "\xff\xfe" + strings.Repeat("[[x]]\n", 30)} {
+		var into sample
+		warnings, err := Decode([]byte(text), &into)
+		if err != nil || len(warnings) != 21 || warnings[0].Line != 1 || warnings[20].String() != "and 10 more unknown keys" {
+			t.Errorf("%v, %d warnings: %v", err, len(warnings), warnings)
 		}
 	}
 }
@@ -86,6 +105,11 @@ func TestMalformed(t *testing.T) {
 		{"a key twice", "api = '1'\napi = '2'\n", 2, "api = '2'"},
 		{"bytes that are not UTF-8", "api = '\xff'\n", 1, "api = '\xff'"},
 		{"the wrong type after a byte order mark, which for which both libraries are asked", "\xef\xbb\xbfapi = '1'\nlist = 1\n", 2, "list = 1"},
+		{"an unknown key before a number that is too large", "unknown = 1\n[[list]]\nid = 'a'\nx = 99999999999999999999\n", 4, "x = 99999999999999999999"},
+		{"an unknown key before a day that is none", "unknown = 1\nx = 2001-13-01\n", 2, "x = 2001-13-01"},
+		{"the first of several of the same name", "[[list]]\nid = 1\n[[list]]\nid = 'a'\n", 2, "id = 1"},
+		{"an unknown key before a wrong type", "unknown = 1\napi = 1\n", 2, "api = 1"},
+		{"a header that is not closed", "api = '1'\n[[list\nid = 'a'\n", 2, "[[list"},
 		{"a mistake after a byte order mark", "\xef\xbb\xbf\nlist = [\n", 2, "list = ["},
 	} {
 		var into sample
@@ -107,6 +131,17 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+// However long a line is, and a key or a value in it, a message about it is not.
+func TestMalformedLong(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	for _, text := range []string{"api = " + long, "api = '1'\napi = '" + long + "\n", long + " = 1\n" + long + " = 1\n", "api = 2001-" + strings.Repeat("1", 1<<20) + "\n", "api = {" + long + " = 1}\n"} {
+		var into sample
+		if _, err := Decode([]byte(text), &into); err == nil || len(err.Error()) > 600 {
+			t.Errorf("%.100s…: %.1000s", text, err)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("api = '1'\n[[list]]\nid = 'a'\nx = 1\n"))
 	f.Add([]byte("\xef\xbb\xbf[list\n"))
@@ -120,9 +155,22 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%+v", w)
 			}
 		}
+		if err == nil && len(data) > 0 && wantsWarning(t, data) != (len(warnings) > 0) {
+			t.Errorf("%v, which is wrong", warnings)
+		}
 		var e *SyntaxError
 		if err != nil && (!errors.As(err, &e) || e.Line < 1 || e.Line > lines+1 || e.Column < 1 || e.Message == "") {
 			t.Errorf("%#v", err)
 		}
 	})
+}
+
+// wantsWarning asks the deciding library alone.
+func wantsWarning(t *testing.T, data []byte) bool {
+	var into sample
+	meta, err := toml.Decode(string(data), &into)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(meta.Undecoded(), func(key toml.Key) bool { return !shapeOf(reflect.TypeFor[sample]()).has(key) })
 }

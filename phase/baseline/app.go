@@ -6,17 +6,19 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
 // App has the names of the files of an app: at its top, and three levels below.
 type App struct {
 	// Top are the names at the top, directories with / behind them.
 	Top []string
-	// folders are those below the top, with the names of their files; the top is ".".
+	// folders are those below the top, in the order of dirs, with the names of their files; the top is ".".
 	folders map[string][]string
 	dirs    []string
 }
@@ -27,8 +29,8 @@ const (
 	mostFolders = 2_000
 )
 
-// Read reads names of files below a directory. It follows no links and reads no contents. It passes over hidden directories, those
-// in which tools put what they download or make, and those with more than 10,000 entries.
+// Read reads names of files below a directory. It follows no links and reads no contents. Below the top, it passes over hidden
+// directories, those in which tools put what they download or make, and those with more than 10,000 entries.
 func Read(dir string) App {
 	a := App{folders: map[string][]string{}}
 	a.read(dir, ".", 0)
@@ -36,20 +38,20 @@ func Read(dir string) App {
 }
 
 func (a *App) read(root, dir string, level int) {
-	entries, err := readDir(filepath.Join(root, dir))
-	if err != nil || len(entries) > mostEntries || len(a.dirs) >= mostFolders {
+	entries := readDir(filepath.Join(root, dir))
+	if level > 0 && len(entries) > mostEntries || len(a.dirs) == mostFolders {
 		return
 	}
 	a.dirs = append(a.dirs, dir)
 	for _, e := range entries {
-		switch {
-		case e.IsDir() && level == 0:
-			a.Top = append(a.Top, e.Name()+"/")
-		case level == 0:
-			a.Top = append(a.Top, e.Name())
-		}
+		name := e.Name()
 		if e.Type().IsRegular() {
-			a.folders[dir] = append(a.folders[dir], e.Name())
+			a.folders[dir] = append(a.folders[dir], name)
+		} else if e.IsDir() {
+			name += "/"
+		}
+		if level == 0 {
+			a.Top = append(a.Top, name)
 		}
 	}
 	for _, e := range entries {
@@ -59,29 +61,29 @@ func (a *App) read(root, dir string, level int) {
 	}
 }
 
-// readDir reads the entries of a directory in the order of their names, one more than are looked at.
-func readDir(dir string) ([]fs.DirEntry, error) {
+// readDir reads the entries of a directory in the order of their names; of a large one not all.
+func readDir(dir string) []fs.DirEntry {
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	defer f.Close()
-	entries, err := f.ReadDir(mostEntries + 1)
+	entries, _ := f.ReadDir(5 * mostEntries)
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
-	return entries, err
+	return entries
 }
 
 // Has reports whether a name, or a name that fits a pattern, is at the top.
-func (a App) Has(w Want) bool {
-	return slices.ContainsFunc(a.folders["."], func(name string) bool { return fits(w, name) })
-}
+func (a App) Has(w Want) bool { return a.find(".", w) != "" }
 
-func fits(w Want, name string) bool {
-	if !w.IsPattern() {
-		return w.Name == name
+// find is the first name in a folder that is wanted.
+func (a App) find(dir string, w Want) string {
+	for _, name := range a.folders[dir] {
+		if ok, _ := path.Match(w.Name, name); ok {
+			return name
+		}
 	}
-	ok, _ := path.Match(w.Name, name)
-	return ok
+	return ""
 }
 
 // Hint says that something that modules look for has another place or another name.
@@ -92,118 +94,97 @@ type Hint struct {
 	By    []buildpack.Ref
 	// Wanted is the name that modules look for instead of the one at the top.
 	Wanted string
-	// Exact is false if only patterns fit.
-	Exact bool
+	Exact  bool // false if only patterns fit
 }
 
-// Hints are where the app has what modules look for: names at the top that differ from a wanted one by case or one letter first,
-// then folders; those of tests last.
+// Hints are where the app has what modules look for: names at the top that nearly are a wanted one first, then folders; those of
+// tests last.
 func (a App) Hints(wants []Want) []Hint {
-	hints := a.misspelt(wants)
-	folders := a.elsewhere(wants)
-	slices.SortStableFunc(folders, func(x, y Hint) int {
-		return cmp.Or(compare(isTest(x.Dir), isTest(y.Dir)), compare(!x.Exact, !y.Exact), cmp.Compare(strings.Count(x.Dir, "/"), strings.Count(y.Dir, "/")))
-	})
+	missing := slices.DeleteFunc(slices.Clone(wants), func(w Want) bool { return a.Has(w) || strings.Contains(w.Name, "/") })
+	var hints []Hint
+	for _, name := range a.folders["."] {
+		if !slices.ContainsFunc(wants, func(w Want) bool { return w.Name == name }) {
+			hints = misspelt(hints, name, missing)
+		}
+	}
+	folders := a.elsewhere(missing)
+	slices.SortStableFunc(folders, func(x, y Hint) int { return x.rank() - y.rank() })
 	return append(hints, folders...)
 }
 
-func compare(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// rank orders folders: those of tests last, exact names before patterns, and near ones before deep ones.
+func (h Hint) rank() int {
+	n := strings.Count(h.Dir, "/")
+	if !h.Exact {
+		n += 10
 	}
-	return 1
+	if slices.ContainsFunc(strings.Split(strings.ToLower(h.Dir), "/"), tests.MatchString) {
+		n += 100
+	}
+	return n
 }
 
-func isTest(dir string) bool {
-	return slices.ContainsFunc(strings.Split(dir, "/"), func(part string) bool {
-		part = strings.ToLower(part)
-		return strings.HasPrefix(part, "test") || strings.HasSuffix(part, "tests") || part == "spec" || part == "fixtures"
-	})
-}
+// tests are names of directories with tests.
+var tests = regexp.MustCompile(`^(test.*|.*tests|spec|fixtures)$`)
 
-// misspelt are the hints about names at the top.
-func (a App) misspelt(wants []Want) []Hint {
-	var hints []Hint
+// misspelt adds a hint if a name at the top nearly is a wanted one.
+func misspelt(hints []Hint, name string, wants []Want) []Hint {
+	h := Hint{Names: []string{name}, Exact: true}
 	for _, w := range wants {
-		if w.IsPattern() || strings.Contains(w.Name, "/") || a.Has(w) {
-			continue
-		}
-		for _, name := range a.folders["."] {
-			if !strings.EqualFold(name, w.Name) && !oneEdit(name, w.Name) || slices.ContainsFunc(wants, func(o Want) bool { return o.Name == name }) {
-				continue
-			}
-			hints = add(hints, Hint{Names: []string{name}, Wanted: w.Name, By: []buildpack.Ref{w.By}, Exact: true})
+		if (h.Wanted == "" || h.Wanted == w.Name) && !w.IsPattern() && nearly(name, w.Name) {
+			h.Wanted, h.By = w.Name, appendNew(h.By, w.By)
 		}
 	}
-	return hints
-}
-
-// elsewhere are the hints about folders. A folder with a name that modules spell out hides what only patterns find in it and
-// below. Patterns count only one level below the top: source files lie deep in many apps that modules do not look for.
-func (a App) elsewhere(wants []Want) []Hint {
-	var hints []Hint
-	var exact []string
-	for _, patterns := range []bool{false, true} {
-		for _, dir := range a.dirs {
-			if dir == "." || patterns && strings.Contains(dir, "/") || patterns && slices.ContainsFunc(exact, func(e string) bool { return dir == e || strings.HasPrefix(dir, e+"/") }) {
-				continue
-			}
-			for _, w := range wants {
-				if w.IsPattern() != patterns || a.Has(w) || strings.Contains(w.Name, "/") {
-					continue
-				}
-				if i := slices.IndexFunc(a.folders[dir], func(name string) bool { return fits(w, name) }); i >= 0 {
-					hints = add(hints, Hint{Dir: dir, Names: []string{a.folders[dir][i]}, By: []buildpack.Ref{w.By}, Exact: !patterns})
-				}
-			}
-			if !patterns && slices.ContainsFunc(hints, func(h Hint) bool { return h.Dir == dir }) {
-				exact = append(exact, dir)
-			}
-		}
-	}
-	return hints
-}
-
-// add adds a hint, or its names and modules to one about the same.
-func add(hints []Hint, h Hint) []Hint {
-	for i := range hints {
-		same := &hints[i]
-		if same.Dir != h.Dir || same.Wanted != h.Wanted || h.Dir == "" && same.Names[0] != h.Names[0] {
-			continue
-		}
-		if !slices.Contains(same.Names, h.Names[0]) {
-			same.Names = append(same.Names, h.Names[0])
-		}
-		if !slices.Contains(same.By, h.By[0]) {
-			same.By = append(same.By, h.By[0])
-		}
+	if h.Wanted == "" {
 		return hints
 	}
 	return append(hints, h)
 }
 
-// oneEdit reports whether two names with the same ending and the same first letter differ by one letter: one more or one less, or
-// in longer names another one or two that are swapped.
+// elsewhere are the hints about folders. A name that modules spell out hides what patterns find in the same folder. Patterns count
+// only one level below the top: source files lie deep in many apps that modules do not look for.
+func (a App) elsewhere(wants []Want) []Hint {
+	var hints []Hint
+	for _, dir := range a.dirs[min(1, len(a.dirs)):] {
+		for _, exact := range []bool{true, false} {
+			h := Hint{Dir: dir, Exact: exact}
+			for _, w := range wants {
+				if name := a.find(dir, w); name != "" && w.IsPattern() != exact {
+					h.Names, h.By = appendNew(h.Names, name), appendNew(h.By, w.By)
+				}
+			}
+			if len(h.Names) > 0 {
+				hints = append(hints, h)
+			}
+			if len(h.Names) > 0 || strings.Contains(dir, "/") {
+				break
+			}
+		}
+	}
+	return hints
+}
+
+func appendNew[T comparable](all []T, one T) []T {
+	if slices.Contains(all, one) {
+		return all
+	}
+	return append(all, one)
+}
+
+// nearly reports whether a name differs from a wanted one by case, by one edit of the name or of its ending, or by .txt behind it,
+// which editors add.
+func nearly(name, wanted string) bool {
+	if strings.EqualFold(name, wanted) || name == wanted+".txt" {
+		return true
+	}
+	x, y := path.Ext(name), path.Ext(wanted)
+	name, wanted = strings.TrimSuffix(name, x), strings.TrimSuffix(wanted, y)
+	return x == y && oneEdit(name, wanted) || name == wanted && oneEdit(strings.TrimPrefix(x, "."), strings.TrimPrefix(y, "."))
+}
+
+// oneEdit reports whether two names with the same first letter differ by one letter. Short ones that differ by another letter are
+// two words: app and api.
 func oneEdit(a, b string) bool {
-	if path.Ext(a) != path.Ext(b) {
-		return false
-	}
-	a, b = strings.TrimSuffix(a, path.Ext(a)), strings.TrimSuffix(b, path.Ext(b))
-	if len(a) > len(b) {
-		a, b = b, a
-	}
-	if len(a) < 3 || len(b)-len(a) > 1 || a[0] != b[0] {
-		return false
-	}
-	i := 0
-	for i < len(a) && a[i] == b[i] {
-		i++
-	}
-	if len(a) < len(b) {
-		return a[i:] == b[i+1:]
-	}
-	return len(a) >= 5 && i < len(a) && (a[i+1:] == b[i+1:] || i+1 < len(a) && a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:])
+	short := min(len(a), len(b))
+	return short >= 3 && a[0] == b[0] && (len(a) != len(b) || short >= 5) && similar.OneEdit(a, b)
 }

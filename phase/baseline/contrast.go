@@ -60,10 +60,11 @@ var numbers = regexp.MustCompile(`\b[0-9a-f]{7,}\b|[0-9]+`)
 
 // masked is a line with what may differ from run to run taken out.
 func masked(line string, dirs []string) string {
+	line = tempDirs.ReplaceAllString(line, "<dir>") // first: they end like /platform
 	for _, dir := range dirs {
 		line = strings.ReplaceAll(line, dir, "<dir>")
 	}
-	return numbers.ReplaceAllString(tempDirs.ReplaceAllString(line, "<dir>"), "#")
+	return numbers.ReplaceAllString(line, "#")
 }
 
 // tempDirs are the directories that [Run] makes.

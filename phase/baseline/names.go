@@ -18,14 +18,11 @@ type Want struct {
 // IsPattern reports whether the name is a pattern such as *.php.
 func (w Want) IsPattern() bool { return strings.ContainsAny(w.Name, "*?[") }
 
-// setting is a row of a table of variables, which is no line that says what is missing.
-var setting = regexp.MustCompile(`^\$?[A-Z][A-Z0-9]*_[A-Z0-9_]+( |$)|^\$`)
-
 // Wants are the names of files in what a module printed, each once.
 func Wants(by buildpack.Ref, output []byte, app string) []Want {
 	var all []Want
 	for _, line := range Lines(output) {
-		if setting.MatchString(line) {
+		if strings.HasPrefix(line, "$") { // a row of a table of variables, which says nothing of what is missing
 			continue
 		}
 		for _, word := range strings.Fields(strings.ReplaceAll(line, app+"/", "")) {
@@ -56,13 +53,8 @@ func fileName(word string) string {
 		return ""
 	}
 	name := strings.TrimPrefix(strings.TrimRight(fields[0], ".:!"), "./")
-	if strings.HasPrefix(name, "/") || strings.Contains(name, "://") || !dotted.MatchString(name) && !bare.MatchString(name) {
+	if strings.HasPrefix(name, "/") || !dotted.MatchString(name) && !bare.MatchString(name) {
 		return ""
 	}
 	return path.Clean(name)
-}
-
-// ownName is the last part of a module's id, which may be the name of its file: procfile.
-func ownName(ref buildpack.Ref) string {
-	return ref.ID[strings.LastIndexAny(ref.ID, "/.")+1:]
 }

@@ -6,6 +6,7 @@ package detect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -81,6 +82,9 @@ func mergesSystem(at api.Version) bool   { return at.AtLeast(api.V(0, 15)) }
 func (d Detector) ReadOrder() (buildpack.OrderFile, error) {
 	in, log := d.Inputs, d.Log
 	order, err := platform.ReadOrder(in.OrderPath, log)
+	if exit := (*platform.Exit)(nil); errors.As(err, &exit) {
+		return order, exit
+	}
 	if err != nil {
 		return order, initializing(fmt.Errorf("reading order: %w", err))
 	}
@@ -108,6 +112,9 @@ func (d Detector) ReadOrder() (buildpack.OrderFile, error) {
 			}
 		}
 		order.Buildpacks = system.Around(order.Buildpacks)
+	}
+	if !slices.ContainsFunc(order.Buildpacks, func(g buildpack.Group) bool { return len(g) > 0 }) {
+		return order, &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: fmt.Errorf("%s: %w", in.OrderPath, &buildpack.NoGroupError{})}
 	}
 	return order, nil
 }

@@ -39,11 +39,14 @@ type Explanation struct {
 	// Failed are the modules that errored because of the app, Builder those that also do so without one, and Unknown those of which
 	// that is not known.
 	Failed, Builder, Unknown []Saying
+	// Unanswered counts modules that passed, and had no time to be run in an empty directory.
+	Unanswered int
 	// Complaints are what modules say of the app that answer as they do for an empty directory; only where nothing else is
 	// known.
 	Complaints []Saying
-	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it.
-	Closest []Close
+	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it. Complete are
+	// others whose required modules all passed.
+	Closest, Complete []Close
 	// Hints are names of the app that modules look for, with other names or in other places.
 	Hints []baseline.Hint
 	// Refused are files that bear the name of a module that said no.
@@ -65,12 +68,16 @@ type Close struct {
 	// Group is the index of the group in the order, and Name what it is called.
 	Group int
 	Name  string
+	// Members are those of its first variant.
+	Members []resolve.Member
 	// Recognised are the modules that recognised the app, with what they say of it.
 	Recognised []Saying
 	// Lacks are the required modules that did not pass, for each of its equally close variants.
 	Lacks [][]Saying
-	// Plan is why the build plan does not work out, where all required modules passed.
-	Plan []PlanFact
+	// Plan is why the build plan does not work out, where all required modules passed, and Despite what some of those complain of
+	// that passed.
+	Plan    []PlanFact
+	Despite []Saying
 }
 
 // Refused is a file with the name of a module that did not take it.
@@ -95,9 +102,14 @@ func Why(in Input) Explanation {
 	w := newWhy(in)
 	e := Explanation{Top: in.App.Top, names: w.names}
 	w.errors(&e)
-	best := w.closest()
+	best := w.closest(false)
 	for _, v := range best {
 		e.Closest = w.addClose(e.Closest, v)
+	}
+	if len(e.Failed) > 0 {
+		for _, v := range w.closest(true) {
+			e.Complete = w.addClose(e.Complete, v)
+		}
 	}
 	if !in.NoHints {
 		e.Hints = w.hints(e)
@@ -194,12 +206,12 @@ func (w *why) recognises(m resolve.Member) bool {
 }
 
 // closest are the candidates that recognised the most, and of these the ones that lack the fewest modules. An optional module alone
-// recognises nothing: one that looks for .git does so for every language.
-func (w *why) closest() []variant {
+// recognises nothing: one that looks for .git does so for every language. If complete, only those whose required modules all passed count.
+func (w *why) closest(complete bool) []variant {
 	var best []variant
 	for _, variants := range w.variants {
 		for _, v := range variants {
-			if v.required == 0 {
+			if v.required == 0 || complete && v.lacking > 0 {
 				continue
 			}
 			order := -1
@@ -236,12 +248,13 @@ func (w *why) addClose(all []Close, v variant) []Close {
 	i := slices.IndexFunc(all, func(c Close) bool { return c.Name == name })
 	if i < 0 {
 		i = len(all)
-		all = append(all, Close{Group: v.Group, Name: name, Recognised: recognised})
+		all = append(all, Close{Group: v.Group, Name: name, Members: v.Members, Recognised: recognised})
 	}
 	c := &all[i]
 	if len(lacks) == 0 {
 		if len(c.Plan) == 0 {
 			c.Plan = w.planFacts(v.Candidate)
+			c.Despite = w.despite(v)
 		}
 		return all
 	}
@@ -259,11 +272,25 @@ func (w *why) addClose(all []Close, v variant) []Close {
 	return all
 }
 
+// despite are the complaints, new against an empty directory, of modules that passed.
+func (w *why) despite(v variant) []Saying {
+	var all []Saying
+	for _, m := range v.Members {
+		if text := complaint(w.Contrasts[m.Module.Ref].New); m.Passed() && text != "" {
+			all = append(all, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: tidy.LastLine([]byte(text), longest)})
+		}
+	}
+	return all
+}
+
 // isNew reports whether a module says something that it does not say of an empty directory.
 func (w *why) isNew(s Saying) bool { return len(w.Contrasts[s.By[0]].New) > 0 }
 
-// lastNew is the last line of some that is no warning and no row of a table.
+// lastNew is what lines complain of, or the last one that is no warning and no row of a table.
 func lastNew(lines []string) string {
+	if text := complaint(lines); text != "" {
+		return tidy.LastLine([]byte(text), longest)
+	}
 	for i := len(lines) - 1; i >= 0; i-- {
 		if !warns.MatchString(lines[i]) && !isSetting(lines[i]) {
 			return tidy.LastLine([]byte(lines[i]), longest)
@@ -276,7 +303,7 @@ func lastNew(lines []string) string {
 // all who say them are told.
 func (w *why) errors(e *Explanation) {
 	rank := map[buildpack.Ref]int{}
-	for _, v := range w.closest() {
+	for _, v := range w.closest(false) {
 		for i, m := range v.Members {
 			if _, known := rank[m.Module.Ref]; !known {
 				rank[m.Module.Ref] = i - 1000
@@ -291,6 +318,8 @@ func (w *why) errors(e *Explanation) {
 	for _, m := range members {
 		c := w.Contrasts[m.Module.Ref]
 		switch {
+		case m.Passed() && !c.Known && len(w.Contrasts) > 0:
+			e.Unanswered++
 		case !m.Errored():
 		case c.Known && !c.Differs:
 			e.Builder = append(e.Builder, w.saying(m))

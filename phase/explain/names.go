@@ -93,10 +93,8 @@ func (w *why) groupName(group int, recognised []Saying) string {
 			parts = append(parts, w.names.of(e.Ref))
 		}
 	}
-	for _, e := range w.Order[group] {
-		if len(parts) == 0 {
-			parts = append(parts, w.names.of(e.Ref))
-		}
+	if len(parts) == 0 && len(w.Order[group]) > 0 {
+		parts = append(parts, w.names.of(w.Order[group][0].Ref))
 	}
 	return series(parts, listed)
 }

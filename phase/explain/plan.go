@@ -73,11 +73,11 @@ func (p *plan) unmet(m int) resolve.Unmet {
 	})
 }
 
+// compareBool puts true first.
 func compareBool(a, b bool) int {
-	switch {
-	case a == b:
+	if a == b {
 		return 0
-	case a:
+	} else if a {
 		return -1
 	}
 	return 1
@@ -135,9 +135,9 @@ func (p *plan) fact(m int, told []int) PlanFact {
 			f.Absent = append(f.Absent, p.saying(o))
 		}
 	}
-	slices.SortStableFunc(f.Absent, func(a, b Saying) int {
-		return compareBool(len(p.Contrasts[a.By[0]].New) > 0, len(p.Contrasts[b.By[0]].New) > 0)
-	})
+	if slices.ContainsFunc(f.Absent, p.isNew) {
+		f.Absent = slices.DeleteFunc(f.Absent, func(s Saying) bool { return !p.isNew(s) })
+	}
 	for _, o := range p.Answer.Members {
 		in := slices.ContainsFunc(p.members, func(own resolve.Member) bool { return own.Module.Ref == o.Module.Ref })
 		if !in && o.Passed() && mentions(o, u) {

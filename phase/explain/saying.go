@@ -27,7 +27,8 @@ func Words(m resolve.Member) string { return words(m, baseline.Contrast{}) }
 func words(m resolve.Member, c baseline.Contrast) string {
 	d := m.Detection
 	if d.Cause != nil && d.ExitCode == buildpack.NoExitCode {
-		return tidy.LastLine([]byte(firstLine(d.Cause.Error())), longest)
+		line, _, _ := strings.Cut(d.Cause.Error(), "\n")
+		return tidy.LastLine([]byte(line), longest)
 	}
 	lines := slices.DeleteFunc(slices.Clone(c.New), isSetting)
 	if len(lines) == 0 {
@@ -44,11 +45,6 @@ func words(m resolve.Member, c baseline.Contrast) string {
 		text = fmt.Sprintf("it printed nothing; exit code %d", d.ExitCode)
 	}
 	return tidy.LastLine([]byte(text), longest)
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
 }
 
 // isSetting reports whether a line is a row of a table of variables.
@@ -69,7 +65,10 @@ func complaint(lines []string) string {
 			all = append(all, line)
 		}
 	}
-	return strings.Join(all[max(0, len(all)-2):], "; ")
+	if all = all[max(0, len(all)-2):]; len(all) == 2 {
+		all[0] = tidy.LastLine([]byte(all[0]), longest/2)
+	}
+	return strings.Join(all, "; ")
 }
 
 // addSaying adds a saying, or its module to one with the same words. Words that contain shorter ones say the same.
@@ -105,7 +104,8 @@ func (w *why) builds() []Build {
 		}
 		sorted := slices.Clone(variants)
 		slices.SortStableFunc(sorted, func(a, b variant) int { return cmp.Compare(a.lacking, b.lacking) })
-		b := Build{Name: family(w.groupName(i, nil))}
+		family, _, _ := strings.Cut(w.groupName(i, nil), ".") // of nodejs.runtime
+		b := Build{Name: family}
 		for _, v := range sorted {
 			for _, m := range v.Members {
 				if lacking(m) {
@@ -122,12 +122,6 @@ func (w *why) builds() []Build {
 		all[i].Related = all[i].Related || b.Related
 	}
 	return all
-}
-
-// family is the first part of a name such as nodejs.runtime.
-func family(name string) string {
-	first, _, _ := strings.Cut(name, ".")
-	return first
 }
 
 // related reports whether a module speaks of a name, or of the ending of a name, that the app has at its top.

@@ -30,8 +30,12 @@ func (e Explanation) Lines() []string {
 	default:
 		lines = e.unrecognised()
 	}
-	return append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
+	lines = append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
 		e.besides(e.Unknown, "and it is not known if this app is the cause: there was no time to run it in an empty directory.")...)
+	if e.Unanswered > 0 {
+		lines = append(lines, fmt.Sprintf("%s passed, but had no time to run in an empty directory. What they recognised is not known.", tidy.Count(e.Unanswered, "module")))
+	}
+	return lines
 }
 
 // besides is about errors that need not have to do with the app.
@@ -67,8 +71,13 @@ func (e Explanation) failed() []string {
 	if len(e.Closest) == 0 {
 		return append(lines, e.top())
 	}
-	lines = append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "), e.places(e.Failed[0].By[0]))
-	return lines
+	for _, c := range e.Complete[:min(1, len(e.Complete))] {
+		if !slices.ContainsFunc(e.Closest, func(o Close) bool { return o.Name == c.Name }) && len(c.Plan) > 0 {
+			lines = append(append(lines, "Or to build it with "+c.Name+":"), c.Plan[0].lines(e.names, "  ")...)
+		}
+	}
+	return append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "),
+		fmt.Sprintf("  %s is in group %d of the order.", e.Failed[0].By[0], e.Closest[0].Group+1))
 }
 
 // closest: nodejs is the closest of what this builder can build.
@@ -77,7 +86,16 @@ func (e Explanation) closest() string {
 	for _, c := range e.Closest {
 		names = appendNew(names, c.Name)
 	}
-	return fmt.Sprintf("  %s %s the closest of what this builder can build.", series(names, listed), tidy.Plural(len(names), "is", "are"))
+	name := series(names, listed)
+	return fmt.Sprintf("  %s %s the closest of what this builder can build.", name, verb(name, "is", "are"))
+}
+
+// verb is the form of a verb for one name, or for several in a series.
+func verb(names, one, several string) string {
+	if strings.Contains(names, " and ") {
+		return several
+	}
+	return one
 }
 
 // onlyLacks: Only npm-install is missing. It is about a variant that lacks nothing but what failed first.
@@ -88,11 +106,6 @@ func (e Explanation) onlyLacks() string {
 		}
 	}
 	return ""
-}
-
-// places: npm-install@2.3.30 is in group 9 of the order.
-func (e Explanation) places(ref buildpack.Ref) string {
-	return fmt.Sprintf("  %s is in group %d of the order.", ref, e.Closest[0].Group+1)
 }
 
 // lacking is about what the closest groups lack.
@@ -108,24 +121,25 @@ func (e Explanation) lacking() []string {
 			single = append(single, l[0])
 		}
 	}
+	needs := verb(c.Name, "needs", "need")
 	switch {
-	case len(single) == 1 && len(single[0].By) == 1:
-		lines = append(lines, fmt.Sprintf("%s needs %s, which did not pass: %s", c.Name, e.names.list(single[0].By), single[0].Words))
 	case len(single) == 1:
-		lines = append(lines, fmt.Sprintf("%s needs one of %s, which did not pass: %s", c.Name, e.names.list(single[0].By), single[0].Words))
+		if len(single[0].By) > 1 {
+			needs += " one of"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
 	case len(single) > 0:
-		lines = append(lines, fmt.Sprintf("%s needs one more thing. Any one of these is enough:", c.Name))
+		lines = append(lines, fmt.Sprintf("%s %s one more thing. Any one of these is enough:", c.Name, needs))
 		lines = append(lines, e.rows(single)...)
 	default:
-		lines = append(lines, fmt.Sprintf("%s needs all of these, which did not pass:", c.Name))
+		lines = append(lines, fmt.Sprintf("%s %s all of these, which did not pass:", c.Name, needs))
 		lines = append(lines, e.rows(c.Lacks[0])...)
 	}
 	lines = append(lines, e.hints()...)
-	lines = append(lines, e.recognised(c))
 	if len(e.Closest) > 1 {
-		lines = append(lines, e.closest()+" They are equally close.")
+		return append(lines, e.closest()+" They are equally close.", e.top())
 	}
-	return append(lines, e.top())
+	return append(lines, e.recognised(c), e.top())
 }
 
 // rows are modules with their words.
@@ -134,15 +148,10 @@ func (e Explanation) rows(sayings []Saying) []string {
 	for _, s := range sayings[:min(rows, len(sayings))] {
 		lines = append(lines, fmt.Sprintf("  %s – %s", e.names.list(s.By), s.Words))
 	}
-	return append(lines, more(len(sayings)-rows, "more")...)
-}
-
-// more: … and 3 more.
-func more(n int, what string) []string {
-	if n <= 0 {
-		return nil
+	if n := len(sayings) - rows; n > 0 {
+		lines = append(lines, fmt.Sprintf("  … and %d more", n))
 	}
-	return []string{fmt.Sprintf("  … and %d %s", n, what)}
+	return lines
 }
 
 // recognised tells by which modules a group recognised the app, and what they say of it.
@@ -158,30 +167,31 @@ func (e Explanation) recognised(c Close) string {
 	if len(parts) == 0 {
 		return e.closest()
 	}
-	return "  " + c.Name + " is the closest of what this builder can build. The app was recognised by " + series(parts, listed) + "."
+	return e.closest() + " The app was recognised by " + series(parts, listed) + "."
 }
 
 // planned is about a group whose required modules all passed.
 func (e Explanation) planned(c Close) []string {
-	lines := []string{fmt.Sprintf("%s recognised the app, but its modules do not fit together.", c.Name)}
-	if len(c.Plan) > 0 {
-		if absent := c.Plan[0].absent(); len(absent) > 0 && absent[0].Words != "" {
-			lines[0] = fmt.Sprintf("%s recognised the app, but something is missing: %s", c.Name, c.Plan[0].brief(e.names))
+	verdict, plan := "its modules do not fit together.", c.Plan[:min(rows, len(c.Plan))]
+	switch {
+	case len(c.Despite) > 0:
+		for i := range plan {
+			plan[i].Absent = nil
 		}
+		verdict = fmt.Sprintf("%s complains: %s", e.names.list(c.Despite[0].By), c.Despite[0].Words)
+	case len(plan) > 0:
+		verdict = plan[0].brief(e.names) + "."
 	}
-	for _, f := range c.Plan[:min(rows, len(c.Plan))] {
-		lines = append(lines, f.lines(e.names, "  ")...)
+	lines := []string{fmt.Sprintf("%s recognised the app, but %s", c.Name, verdict)}
+	for _, f := range plan {
+		for _, line := range f.lines(e.names, "  ") {
+			if strings.TrimSpace(line) != verdict {
+				lines = append(lines, line)
+			}
+		}
 	}
 	lines = append(lines, e.hints()...)
 	return append(lines, e.recognised(c), e.top())
-}
-
-// absent are the modules at the end of a chain that did not pass.
-func (f PlanFact) absent() []Saying {
-	if len(f.Because) > 0 {
-		return f.Because[0].absent()
-	}
-	return f.Absent
 }
 
 // brief: npm-start requires "node", which nothing before it provides.
@@ -214,10 +224,10 @@ func (f PlanFact) lines(n names, indent string) []string {
 		return lines
 	}
 	lines = append(lines, indent+tidy.Plural(len(f.Absent), "This module did not pass:", "These modules did not pass; one of them may be what is missing:"))
-	for _, s := range f.Absent[:min(rows, len(f.Absent))] {
-		lines = append(lines, fmt.Sprintf("%s  %s – %s", indent, n.list(s.By), s.Words))
+	for _, row := range (Explanation{names: n}).rows(f.Absent) {
+		lines = append(lines, indent+row)
 	}
-	return append(lines, more(len(f.Absent)-rows, "more")...)
+	return lines
 }
 
 // unrecognised is about an app that no group recognised, as far as is known.
@@ -294,8 +304,11 @@ func (e Explanation) hints() []string {
 		for _, name := range h.Names {
 			names = append(names, shown(name))
 		}
-		lines = append(lines, fmt.Sprintf("  %s/ has %s, which %s %s for. If the app is in %s/, build that directory.",
-			shown(h.Dir), series(names, listed), who, tidy.Plural(len(h.By), "looks", "look"), shown(h.Dir)))
+		line := fmt.Sprintf("  %s/ has %s, which %s %s for.", shown(h.Dir), series(names, listed), who, tidy.Plural(len(h.By), "looks", "look"))
+		if h.Exact { // a source file may be that of a library
+			line += fmt.Sprintf(" If the app is in %s/, build that directory.", shown(h.Dir))
+		}
+		lines = append(lines, line)
 	}
 	for _, r := range e.Refused {
 		name := e.names.of(r.By.By[0])

@@ -286,8 +286,8 @@ func TestUnusableInput(t *testing.T) {
 	}{
 		{"no group", "group.toml", "-", []string{"failed to read group file", "group.toml"}, 0},
 		{"no plan", "plan.toml", "-", []string{"failed to read plan file", "plan.toml"}, 0},
-		{"a malformed plan", "plan.toml", "[[entries]\n", []string{"plan.toml", "line 2"}, 0},
-		{"a malformed analyzed.toml", "analyzed.toml", "a = \n", []string{"analyzed.toml", "line 1"}, 0},
+		{"a malformed plan", "plan.toml", "[[entries]\n", []string{"plan.toml", "line 1"}, 0},
+		{"a malformed analyzed.toml", "analyzed.toml", "a = 1 2\n", []string{"analyzed.toml", "line 1"}, 0},
 		{"an unknown extension", "group.toml", "[[group-extensions]]\nid = \"z\"\nversion = \"1\"\n", []string{"group.toml", "extension z@1"}, platform.CodeFailed},
 		{"an extension id that leads out", "group.toml", "[[group-extensions]]\nid = \"../z\"\nversion = \"1\"\n", []string{"group.toml", `"../z" is not safe`}, platform.CodeFailed},
 		{"a malformed generated.toml", "generated.toml", "version = 1 2\n", []string{"generated.toml", "line 1"}, 0},

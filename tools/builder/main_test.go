@@ -16,9 +16,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -329,6 +331,40 @@ func TestRefused(t *testing.T) {
 	t.Setenv("PATH", "")
 	if err := run("daemon:builder", "daemon:builder", false, amd64, io.Discard); err == nil || !strings.Contains(err.Error(), "the client docker is needed") {
 		t.Errorf("without docker: %v", err)
+	}
+}
+
+// TestTampered: no blob of a layout is taken that is not what its digest says, and nothing is written then. A pipe is no blob.
+func TestTampered(t *testing.T) {
+	amd64 := []string{fakes(t, "amd64")}
+	spoil := map[string]func(path string) error{
+		"another byte": func(path string) error {
+			data, err := os.ReadFile(path)
+			data[len(data)/2]++
+			return errors.Join(err, os.WriteFile(path, data, 0o644))
+		},
+		"a pipe":                func(path string) error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o644)) },
+		"a file without blocks": func(path string) error { return os.Truncate(path, 1<<40) },
+	}
+	whole := toLayout(t, newBuilder(t, "amd64", good()))
+	blobs, err := os.ReadDir(filepath.Join(whole, "blobs/sha256"))
+	check(t, err)
+	if len(blobs) < 4 {
+		t.Fatalf("%d blobs; want a manifest, a configuration and layers", len(blobs))
+	}
+	for _, blob := range blobs {
+		for why, spoil := range spoil {
+			from, to := filepath.Join(t.TempDir(), "from"), filepath.Join(t.TempDir(), "to")
+			check(t, os.CopyFS(from, os.DirFS(whole)))
+			check(t, spoil(filepath.Join(from, "blobs/sha256", blob.Name())))
+			err := run("layout:"+from, "layout:"+to, false, amd64, io.Discard)
+			if err == nil || !regexp.MustCompile("is corrupt|corrupt input|invalid tar header|is a pipe, not a regular file").MatchString(err.Error()) {
+				t.Errorf("%s instead of %s: %v", why, blob.Name(), err)
+			}
+			if _, err := os.Stat(to); !os.IsNotExist(err) {
+				t.Errorf("%s instead of %s: there is something at the target: %v", why, blob.Name(), err)
+			}
+		}
 	}
 }
 

@@ -2,18 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-
-	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
 
 // place is where an image is.
@@ -82,88 +77,6 @@ func (p inRegistry) use() string {
 	return "build with it: pack config experimental true (once, for image extensions); pack build my-app --builder " + p.String()
 }
 
-type onDisk string
-
-// read returns the one image or index of a layout, or the layout's own index if that lists images for several platforms.
-func (p onDisk) read() (builder, error) {
-	path, err := layout.FromPath(string(p))
-	if err != nil {
-		return builder{}, fmt.Errorf("it is no OCI layout: %w", err)
-	}
-	top, err := path.ImageIndex()
-	if err != nil {
-		return builder{}, err
-	}
-	manifest, err := top.IndexManifest()
-	if err != nil {
-		return builder{}, err
-	}
-	if len(manifest.Manifests) != 1 {
-		return builder{index: top, spread: true}, onePerPlatform(manifest)
-	}
-	only := manifest.Manifests[0]
-	if only.MediaType.IsIndex() {
-		index, err := top.ImageIndex(only.Digest)
-		return builder{index: index, listed: only}, err
-	}
-	image, err := top.Image(only.Digest)
-	return builder{image: image, listed: only}, err
-}
-
-// onePerPlatform is an error if an index.json lists what is not one builder: nothing, or images that have nothing to do with
-// each other.
-func onePerPlatform(manifest *v1.IndexManifest) error {
-	seen := map[string]bool{}
-	for _, m := range manifest.Manifests {
-		if m.Platform == nil || m.Platform.OS != "unknown" && seen[m.Platform.String()] {
-			return fmt.Errorf("index.json lists %d images that are not one for each platform; a layout with one builder is needed", len(manifest.Manifests))
-		}
-		seen[m.Platform.String()] = true
-	}
-	if len(seen) == 0 {
-		return fmt.Errorf("index.json lists no image")
-	}
-	return nil
-}
-
-// write makes the layout beside its place, and then puts it there. A layout that holds more than one builder stays as it is.
-func (p onDisk) write(b builder) (v1.Hash, error) {
-	digest, err := b.digest()
-	if err != nil {
-		return digest, err
-	}
-	if err := release.CheckLayout(string(p)); err != nil {
-		return digest, err
-	}
-	if _, err := os.Stat(string(p)); err == nil {
-		if _, err := p.read(); err != nil {
-			return digest, fmt.Errorf("%w, to be replaced as a whole; please name another directory", err)
-		}
-	}
-	return digest, release.ReplaceLayout(string(p), func(beside string) error {
-		if b.spread {
-			_, err := layout.Write(beside, b.index)
-			return err
-		}
-		path, err := layout.Write(beside, empty.Index)
-		if err != nil {
-			return err
-		}
-		said := []layout.Option{layout.WithAnnotations(b.listed.Annotations)}
-		if b.listed.Platform != nil {
-			said = append(said, layout.WithPlatform(*b.listed.Platform))
-		}
-		if b.index != nil {
-			return path.AppendIndex(b.index, said...)
-		}
-		return path.AppendImage(b.image, said...)
-	})
-}
-
-func (p onDisk) use() string {
-	return "put it into a registry: skopeo copy --all oci:" + string(p) + " docker://<name>"
-}
-
 // builder is the image of a builder, or an index of such images.
 type builder struct {
 	image v1.Image
@@ -200,7 +113,7 @@ func (b builder) forThisMachine() (v1.Image, error) {
 	return nil, fmt.Errorf("the index has no image for linux/%s, which is the one that Docker would take", runtime.GOARCH)
 }
 
-// isBuilder says whether a platform can build with it: it may be the image of a lifecycle, too.
+// isBuilder reports whether a platform can build with it: it may be the image of a lifecycle, too.
 func (b builder) isBuilder() bool {
 	image := b.image
 	if b.index != nil {

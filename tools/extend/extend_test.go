@@ -408,7 +408,7 @@ func TestHostileFiles(t *testing.T) {
 		}, []string{"is a pipe, not a file"}},
 		{"too large", func(w *world) {
 			w.check(os.Truncate(w.dir+"/layers/generated/x/run.Dockerfile", 5<<20))
-		}, []string{"larger than 4 MiB"}},
+		}, []string{"larger than 1 MiB"}},
 		{"missing", func(w *world) { w.check(os.Remove(w.dir + "/layers/generated/x/run.Dockerfile")) }, []string{"no such file"}},
 		{"no context", func(w *world) { w.check(os.RemoveAll(w.dir + "/layers/generated/x/context")) }, []string{"build context", "no such file"}},
 		{"a context that is a file", func(w *world) {

@@ -1,1 +1,0 @@
-WebApplication.Create().Run();

@@ -1,3 +1,0 @@
-module example.com/gate
-
-go 1.22

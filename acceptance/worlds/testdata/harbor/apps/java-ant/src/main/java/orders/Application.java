@@ -1,5 +1,0 @@
-package orders;
-
-class Application {
-  public static void main(String[] args) {}
-}

@@ -1,1 +1,0 @@
-require("express")().listen(process.env.PORT);

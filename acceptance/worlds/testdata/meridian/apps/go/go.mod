@@ -1,3 +1,0 @@
-module example.com/tickets
-
-go 1.22
