@@ -75,6 +75,10 @@ func documented() []row {
 		{"report", "PRELUDE_REPORT", "", 7, ""},
 		{"parallel", "PRELUDE_PARALLEL", "0", 7, Detector},
 		{"baseline", "PRELUDE_BASELINE", "true", 7, Detector},
+		{"alternatives", "PRELUDE_ALTERNATIVES", "false", 7, Detector},
+		{"run-image-switch", "PRELUDE_RUN_IMAGE_SWITCH", "allow", 10, ""},
+		{"telemetry", "PRELUDE_TELEMETRY", "false", 7, ""},
+		{"", "CNB_OTEL_TRACEPARENT", "", 7, ""},
 		{"detect-timeout", "PRELUDE_DETECT_TIMEOUT", "0s", 7, Detector},
 		{"generate-timeout", "PRELUDE_GENERATE_TIMEOUT", "0s", 10, ""},
 	}
@@ -121,10 +125,12 @@ func testInput(t *testing.T, phase Phase, minor int, name string, r row) {
 	switch name {
 	case "log-level":
 		flagged, fromEnv = "debug", "error"
-	case "no-color", "layout", "skip-generate", "baseline":
+	case "no-color", "layout", "skip-generate", "baseline", "alternatives", "telemetry":
 		flagged, fromEnv = "true", "true"
 	case "parallel":
 		flagged, fromEnv = "3", "5"
+	case "run-image-switch":
+		flagged, fromEnv = "listed", "never"
 	case "report":
 		flagged, fromEnv = "/flagged.json", "/from-env.html"
 	case "detect-timeout", "generate-timeout":

@@ -199,7 +199,7 @@ func flatten(root *os.Root) error {
 			name := filepath.Join(dir, entry.Name())
 			if !entry.IsDir() {
 				err = root.Remove(name)
-			} else if err = root.Chmod(name, 0o700); err == nil && dir != "." {
+			} else if root.Chmod(name, 0o700); dir != "." { //nolint:errcheck // what cannot be removed is said below
 				name, err = moveUp(root, name, &moved)
 			}
 			if err = ignoreMissing(err); err != nil {

@@ -181,9 +181,6 @@ func (t *detectLog) failure(result *Result) *platform.Exit {
 	if result.Answer.Errored() {
 		return &platform.Exit{Code: platform.CodeNoGroupWithError, Action: "detect", Err: errors.New("buildpack(s) failed with err")}
 	}
-	if len(members) == 0 {
-		return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
-	}
 	t.log.Error("Please check that you are running against the correct path.")
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
 }
@@ -191,20 +188,9 @@ func (t *detectLog) failure(result *Result) *platform.Exit {
 // mostVariants is how many candidates of each group are looked at for what was left out of them.
 const mostVariants = 512
 
-// why is why no group passed: what the explanation says, and before it what is wrong with the order itself.
+// why is why no group passed: what the explanation says, and what was left out of the groups.
 func (r *Result) why() []string {
-	if len(r.Order.Buildpacks) == 0 {
-		return []string{"The order has no group. Its file needs [[order]], and in it [[order.group]] with id and version for each buildpack."}
-	}
-	var lines []string
-	for i, group := range r.Order.Buildpacks {
-		if len(group) == 0 {
-			lines = append(lines, fmt.Sprintf("Group %d of the order is empty. It needs [[order.group]] with id and version for each buildpack.", i+1))
-		}
-	}
-	if len(r.Answer.Members) > 0 {
-		lines = append(r.Explanation.Lines(), lines...)
-	}
+	lines := r.Explanation.Lines()
 	for _, over := range r.Answer.PassedOver(mostVariants) {
 		text := over.String()
 		if over.ExecEnv == "" {

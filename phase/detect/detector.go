@@ -208,7 +208,7 @@ func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
 }
 
 // leastBaseline is how long the second run may take in any case; else it is what detection took.
-const leastBaseline = time.Second
+const leastBaseline = 3 * time.Second
 
 // contrasts runs modules in an empty directory. Those that were not run, and those that a time limit ended, are left out.
 func (d Detector) contrasts(ctx context.Context, result *Result, r *runner) map[buildpack.Ref]baseline.Contrast {

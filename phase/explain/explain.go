@@ -47,6 +47,10 @@ type Explanation struct {
 	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it. Complete are
 	// others whose required modules all passed.
 	Closest, Complete []Close
+	// Mismatched are the required modules that do not support the image.
+	Mismatched []Saying
+	// Unfit is why the build plans do not work out, if that alone is wrong with every group, with and without an app.
+	Unfit []PlanFact
 	// Hints are names of the app that modules look for, with other names or in other places.
 	Hints []baseline.Hint
 	// Refused are files that bear the name of a module that said no.
@@ -116,6 +120,7 @@ func Why(in Input) Explanation {
 		e.Refused = w.refused()
 	}
 	if len(best) == 0 {
+		e.Unfit = w.unfit()
 		e.Builds = w.builds()
 		e.Complaints = w.complaints()
 	}
@@ -299,6 +304,19 @@ func lastNew(lines []string) string {
 	return ""
 }
 
+// unfit is why the build plan of each group does not work out; none if a group lacks a module.
+func (w *why) unfit() []PlanFact {
+	var facts []PlanFact
+	for _, variants := range w.variants {
+		i := slices.IndexFunc(variants, func(v variant) bool { return v.lacking == 0 })
+		if i < 0 {
+			return nil
+		}
+		facts = append(facts, w.planFacts(variants[i].Candidate)...)
+	}
+	return facts
+}
+
 // errors finds the modules that errored. Those of the closest groups come first, required ones before optional ones. Of equal words,
 // all who say them are told.
 func (w *why) errors(e *Explanation) {
@@ -321,6 +339,8 @@ func (w *why) errors(e *Explanation) {
 		case m.Passed() && !c.Known && len(w.Contrasts) > 0:
 			e.Unanswered++
 		case !m.Errored():
+		case m.Detection.Outcome == buildpack.Mismatched:
+			e.Mismatched = addSaying(e.Mismatched, w.saying(m))
 		case c.Known && !c.Differs:
 			e.Builder = append(e.Builder, w.saying(m))
 		case !c.Known && len(w.Contrasts) > 0:

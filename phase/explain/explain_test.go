@@ -190,7 +190,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "go"},
 				here:  map[string]string{"node": "pass", "npm": "no: no lock", "go": "error: no compiler"}, empty: map[string]string{"node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "go ended with an error, as in an empty directory. This app is not the cause.", "never go failed"},
+			[]string{"node needs npm, which did not pass: no lock", "go ended with an error, as in an empty directory. This app is not the cause. It says: no compiler", "never go failed"},
 			"an error that the empty directory has, too, comes after the verdict",
 		},
 		"an error without an answer": {
@@ -198,7 +198,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node", "go"}, top: []string{"a"},
 				here: map[string]string{"node": "no", "go": "error: no compiler"}, empty: map[string]string{"go": "late"},
 			},
-			[]string{"go ended with an error, and it is not known if this app is the cause: there was no time to run it in an empty directory."},
+			[]string{"go ended with an error, and it is not known if this app is the cause: there was no time to run it in an empty directory. It says: no compiler"},
 			"it is not known if the app is the cause",
 		},
 		"no time": {

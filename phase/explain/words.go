@@ -30,6 +30,9 @@ func (e Explanation) Lines() []string {
 	default:
 		lines = e.unrecognised()
 	}
+	for _, s := range e.Mismatched[:min(3, len(e.Mismatched))] {
+		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), tidy.Plural(len(s.By), "does", "do"), s.Words))
+	}
 	lines = append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
 		e.besides(e.Unknown, "and it is not known if this app is the cause: there was no time to run it in an empty directory.")...)
 	if e.Unanswered > 0 {
@@ -47,7 +50,11 @@ func (e Explanation) besides(sayings []Saying, how string) []string {
 	if len(refs) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s ended with an error, %s", e.names.list(refs), how)}
+	text := fmt.Sprintf("%s ended with an error, %s", e.names.list(refs), how)
+	if len(sayings) == 1 {
+		text += " It says: " + tidy.LastLine([]byte(sayings[0].Words), longest/2)
+	}
+	return []string{text}
 }
 
 // Verdict is the first line.
@@ -232,7 +239,14 @@ func (f PlanFact) lines(n names, indent string) []string {
 
 // unrecognised is about an app that no group recognised, as far as is known.
 func (e Explanation) unrecognised() []string {
-	lines := []string{e.top()}
+	var lines []string
+	for i, f := range e.Unfit[:min(rows, len(e.Unfit))] {
+		if i == 0 {
+			lines = append(lines, "The modules of this builder passed, but they do not fit together.")
+		}
+		lines = append(lines, f.lines(e.names, "  ")...)
+	}
+	lines = append(lines, e.top())
 	lines = append(lines, e.hints()...)
 	lines = append(lines, e.looked()...)
 	for _, s := range e.Complaints[:min(3, len(e.Complaints))] {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -19,6 +18,7 @@ import (
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/licensecheck"
+	"golang.org/x/mod/module"
 
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
@@ -64,7 +64,7 @@ func bom(r release.Release, file string, data []byte) ([]byte, map[string]releas
 		}
 		others = append(others, dep)
 	}
-	texts, err := licences(r, others)
+	texts, err := licences(others)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,28 +113,26 @@ func serial(sum [sha256.Size]byte) string {
 var legal = regexp.MustCompile(`^(LICEN[CS]E|COPYING|NOTICE)([-.].*)?$`)
 
 // licences returns the licence texts and notices of modules, by the modules' paths and then by the files' names in an archive.
-func licences(r release.Release, modules []*debug.Module) (map[string]map[string]release.File, error) {
+func licences(modules []*debug.Module) (map[string]map[string]release.File, error) {
 	texts := map[string]map[string]release.File{}
 	if len(modules) == 0 {
 		return texts, nil
 	}
-	arguments := []string{"mod", "download", "-json"}
-	for _, m := range modules {
-		arguments = append(arguments, m.Path+"@"+m.Version)
-	}
-	list := exec.Command("go", arguments...)
-	list.Dir = filepath.Join(r.Source, "tools")
-	list.Stderr = os.Stderr
-	out, err := list.Output()
+	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
 	if err != nil {
 		return nil, fmt.Errorf("licences: %w", err)
 	}
-	for stream := json.NewDecoder(bytes.NewReader(out)); stream.More(); {
-		var m struct{ Path, Version, Dir string }
-		if err := stream.Decode(&m); err != nil {
+	cache := strings.TrimSpace(string(out)) // they are in it, for they were built
+	for _, m := range modules {
+		file, err := module.EscapePath(m.Path)
+		if err != nil {
 			return nil, err
 		}
-		if texts[m.Path], err = legalFiles(m.Path, m.Dir); err != nil {
+		version, err := module.EscapeVersion(m.Version)
+		if err != nil {
+			return nil, err
+		}
+		if texts[m.Path], err = legalFiles(m.Path, filepath.Join(cache, file+"@"+version)); err != nil {
 			return nil, err
 		}
 		if len(texts[m.Path]) == 0 {
@@ -145,7 +143,7 @@ func licences(r release.Release, modules []*debug.Module) (map[string]map[string
 }
 
 // legalFiles are a module's own.
-func legalFiles(module, dir string) (map[string]release.File, error) {
+func legalFiles(name, dir string) (map[string]release.File, error) {
 	entries, err := os.ReadDir(dir)
 	files := map[string]release.File{}
 	for _, entry := range entries {
@@ -156,8 +154,8 @@ func legalFiles(module, dir string) (map[string]release.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		name := path.Join("licenses", module, entry.Name())
-		files[name] = release.File{Name: name, Data: data}
+		file := path.Join("licenses", name, entry.Name())
+		files[file] = release.File{Name: file, Data: data}
 	}
 	return files, err
 }

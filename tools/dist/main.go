@@ -50,29 +50,59 @@ func dist(r release.Release, out string) error {
 			return err
 		}
 	}
+	work, err := os.MkdirTemp("", "prelude-dist-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
 	var sums strings.Builder
-	for _, arch := range r.Arches {
-		archive, err := pack(r, arch)
+	put := func(name string, archive []byte, err error) error {
 		if err != nil {
 			return err
 		}
-		name := r.Archive(arch)
-		if err := release.WriteFile(filepath.Join(out, name), archive); err != nil {
+		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(archive), name)
+		return release.WriteFile(filepath.Join(out, name), archive)
+	}
+	detectors := map[string]string{}
+	for _, arch := range r.Arches {
+		dir := filepath.Join(work, arch)
+		detectors[arch] = filepath.Join(dir, "detector")
+		archive, err := pack(r, arch, dir)
+		if err := put(r.Archive(arch), archive, err); err != nil {
 			return err
 		}
-		fmt.Fprintf(&sums, "%x  %s\n", sha256.Sum256(archive), name)
+	}
+	maps.DeleteFunc(detectors, func(arch, _ string) bool { return arch != "amd64" && arch != "arm64" })
+	for _, system := range release.Elsewhere {
+		if len(detectors) < 2 {
+			break // a part of a release
+		}
+		archive, err := packTry(r, system, filepath.Join(work, system), detectors)
+		if err := put(r.ArchiveElsewhere(system), archive, err); err != nil {
+			return err
+		}
 	}
 	fmt.Print(sums.String())
 	return release.WriteFile(filepath.Join(out, "SHA256SUMS"), []byte(sums.String()))
 }
 
-// pack makes the archive of an architecture.
-func pack(r release.Release, arch string) ([]byte, error) {
-	dir, err := os.MkdirTemp("", "prelude-dist-")
-	if err != nil {
+// packTry makes the archive of try for another system than Linux.
+func packTry(r release.Release, system, dir string, detectors map[string]string) ([]byte, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	if err := r.BuildTry(system, dir, detectors); err != nil {
+		return nil, err
+	}
+	program := "try"
+	if strings.HasPrefix(system, "windows/") {
+		program += ".exe"
+	}
+	return archive(r, dir, nil, []string{program})
+}
+
+// pack makes the archive of an architecture.
+func pack(r release.Release, arch, dir string) ([]byte, error) {
 	if err := r.Build(arch, dir); err != nil {
 		return nil, err
 	}
@@ -80,17 +110,19 @@ func pack(r release.Release, arch string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	files := []release.File{{Name: "README.md", Data: readme}, {Name: "lifecycle.toml", Data: descriptor}}
+	return archive(r, dir, files, append([]string{"lifecycle/detector", "lifecycle/generator"}, release.Tools...))
+}
+
+// archive makes an archive of files and of programs of a directory, with the programs' bills of materials and all licences.
+func archive(r release.Release, dir string, files []release.File, programs []string) ([]byte, error) {
 	licence, err := os.ReadFile(filepath.Join(r.Source, "LICENSE"))
 	if err != nil {
 		return nil, err
 	}
-	files := []release.File{
-		{Name: "LICENSE", Data: licence},
-		{Name: "README.md", Data: readme},
-		{Name: "lifecycle.toml", Data: descriptor},
-	}
+	files = append(files, release.File{Name: "LICENSE", Data: licence})
 	notices := map[string]release.File{}
-	for _, name := range append([]string{"lifecycle/detector", "lifecycle/generator"}, release.Tools...) {
+	for _, name := range programs {
 		path := filepath.Join(dir, filepath.Base(name))
 		data, err := os.ReadFile(path)
 		if err != nil {

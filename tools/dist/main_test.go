@@ -76,7 +76,10 @@ func TestRelease(t *testing.T) {
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-	archives, err := filepath.Glob(filepath.Join(dist, "*.tgz"))
+	for _, system := range release.Elsewhere {
+		elsewhere(t, filepath.Join(dist, "prelude-try-0.0.0-"+strings.ReplaceAll(system, "/", "-")+".tgz"), files(t, dist))
+	}
+	archives, err := filepath.Glob(filepath.Join(dist, "prelude-0*.tgz"))
 	if err != nil || len(archives) != len(release.Architectures) {
 		t.Fatalf("%q, %v", archives, err)
 	}
@@ -181,6 +184,35 @@ func unpacked(t *testing.T, path string) map[string]release.File {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// files are those of the archives for Linux, by architecture, of which there are detectors in other archives.
+func files(t *testing.T, dist string) map[string]map[string]release.File {
+	t.Helper()
+	all := map[string]map[string]release.File{}
+	for _, arch := range []string{"amd64", "arm64"} {
+		all[arch] = unpacked(t, filepath.Join(dist, "prelude-0.0.0-linux-"+arch+".tgz"))
+	}
+	return all
+}
+
+// elsewhere looks at the archive of try for another system: the released detectors are in it.
+func elsewhere(t *testing.T, path string, linux map[string]map[string]release.File) {
+	t.Helper()
+	files := unpacked(t, path)
+	program := files["try"]
+	if strings.Contains(path, "windows") {
+		program = files["try.exe"]
+	}
+	if len(files["LICENSE"].Data) == 0 || len(files["licenses/std/LICENSE"].Data) == 0 || !program.Executable {
+		t.Errorf("%s lacks a licence or the program", path)
+	}
+	for arch, archive := range linux {
+		if !bytes.Contains(program.Data, archive["lifecycle/detector"].Data) {
+			t.Errorf("%s has not the detector for %s", path, arch)
+		}
+	}
+	bill(t, program, files[program.Name+".sbom.cdx.json"].Data)
 }
 
 // inspect looks at an archive as somebody would who is to install it.

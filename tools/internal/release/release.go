@@ -28,7 +28,7 @@ var Architectures = []string{"amd64", "arm64", "ppc64le", "s390x"}
 var Executables = []string{"detector", "generator"}
 
 // Tools are the names of the programs that come with the executables in a release's archives: packages of the module tools.
-var Tools = []string{"builder", "extend", "overlay"}
+var Tools = []string{"builder", "extend", "overlay", "try"}
 
 // StampedVersion and StampedCommit say of which release the running tool is. The build stamps them.
 var StampedVersion, StampedCommit = "0.0.0", ""
@@ -103,28 +103,58 @@ func (r Release) Build(arch, dir string) error {
 	for _, name := range Tools {
 		tools = append(tools, "./"+name)
 	}
-	for _, module := range []struct {
-		dir, version, commit string // version and commit are variables that are stamped
-		packages             []string
-	}{
-		{r.Source, "cmd.Version", "cmd.Commit", []string{"./cmd/detector", "./cmd/generator"}},
-		{filepath.Join(r.Source, "tools"), "tools/internal/release.StampedVersion", "tools/internal/release.StampedCommit", tools},
-	} {
-		const path = "github.com/cnb-prelude/prelude/"
-		ldflags := fmt.Sprintf("-s -w -X %s%s=%s -X %s%s=%s", path, module.version, r.Version, path, module.commit, r.Commit)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", dir + "/"}, module.packages...)...)
-		build.Dir = module.dir
-		build.Env = append(slices.DeleteFunc(os.Environ(), chosen), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
-		if level := baseline[arch]; level != "" {
-			build.Env = append(build.Env, level)
-		}
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("build for %s: %w", arch, err)
-		}
+	if err := r.build("linux", arch, dir, r.Source, []string{"-ldflags", r.stamp("cmd.Version", "cmd.Commit"), "./cmd/detector", "./cmd/generator"}); err != nil {
+		return err
+	}
+	return r.build("linux", arch, dir, filepath.Join(r.Source, "tools"), append([]string{"-ldflags", r.toolStamp()}, tools...))
+}
+
+// Elsewhere are the systems where developers are, for which there is the tool try alone, with the detectors for Linux in it.
+var Elsewhere = []string{"darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
+
+// BuildTry builds the tool try for a system of Elsewhere into a directory, and the detectors in it are those of directories, by
+// architecture.
+func (r Release) BuildTry(system, dir string, detectors map[string]string) error {
+	replace := map[string]string{}
+	for arch, path := range detectors {
+		replace[filepath.Join(r.Source, "tools", "try", "detector-"+arch)] = path
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return err
+	}
+	overlay := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(overlay, text, 0o644); err != nil {
+		return err
+	}
+	defer os.Remove(overlay)
+	goos, arch, _ := strings.Cut(system, "/")
+	return r.build(goos, arch, dir, filepath.Join(r.Source, "tools"), []string{"-ldflags", r.toolStamp(), "-tags", "embedded", "-overlay", overlay, "./try"})
+}
+
+func (r Release) toolStamp() string {
+	return r.stamp("tools/internal/release.StampedVersion", "tools/internal/release.StampedCommit")
+}
+
+// stamp has the linker set two variables.
+func (r Release) stamp(version, commit string) string {
+	const path = "github.com/cnb-prelude/prelude/"
+	return fmt.Sprintf("-s -w -X %s%s=%s -X %s%s=%s", path, version, r.Version, path, commit, r.Commit)
+}
+
+func (r Release) build(goos, arch, dir, module string, args []string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	build := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-o", dir + "/"}, args...)...)
+	build.Dir = module
+	build.Env = append(slices.DeleteFunc(os.Environ(), chosen), "GOOS="+goos, "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	if level := baseline[arch]; level != "" {
+		build.Env = append(build.Env, level)
+	}
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return fmt.Errorf("build for %s/%s: %w", goos, arch, err)
 	}
 	return nil
 }
@@ -142,6 +172,11 @@ func chosen(variable string) bool {
 // Archive is the name of an architecture's archive.
 func (r Release) Archive(arch string) string {
 	return fmt.Sprintf("prelude-%s-linux-%s.tgz", r.Version, arch)
+}
+
+// ArchiveElsewhere is the name of the archive for a system of Elsewhere.
+func (r Release) ArchiveElsewhere(system string) string {
+	return fmt.Sprintf("prelude-try-%s-%s.tgz", r.Version, strings.ReplaceAll(system, "/", "-"))
 }
 
 // APIs are versions of an API, as descriptors of lifecycles list them.

@@ -1,0 +1,1 @@
+FROM registry.example/prelude/run-graphics:12
