@@ -64,7 +64,7 @@ func warnOfDotenv(in platform.Inputs, log *slog.Logger) {
 	for _, dir := range []string{in.PlatformDir, in.BuildConfigDir} {
 		for _, path := range []string{filepath.Join(dir, "env", ".env"), filepath.Join(dir, ".env")} {
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, called as the variable", path, filepath.Join(dir, "env")))
+				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, named like the variable", path, filepath.Join(dir, "env")))
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func AllowExperimental(mode, feature string, log *slog.Logger) error {
 		return platform.WithHint(errors.New("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error"), hintExperimental)
 	default:
 		log.Error(requested)
-		err := fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error, for which %q, an unknown mode, is taken; want error, warn or silent", mode)
+		err := fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE: unknown mode %q is treated as error; want error, warn or silent", mode)
 		return platform.WithHint(err, hintExperimental)
 	}
 	return nil

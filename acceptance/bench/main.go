@@ -1,6 +1,6 @@
 // Command bench measures the built detector from outside, as whole processes, beside others that do the same work:
 // programs in C that make the same forks, xargs that starts the same modules, and another detector if PEER_DETECTOR
-// names one. It prints tables in Markdown; docs/performance.md says what they mean. `make bench` runs it.
+// names one. It prints tables in Markdown; docs/internals/benchmarks.md has the last ones. `make bench` runs it.
 //
 // Who is measured takes turns, so that whatever else the machine does hits all of them; what counts is the median, and
 // the minimum where the machine is not quiet.
@@ -20,7 +20,7 @@ func main() {
 	profile := flag.Bool("profile", false, "only: where the CPU time of 200 trivial modules goes (needs perf)")
 	sweep := flag.Bool("sweep", false, "only: how many modules at the same time are good for this machine")
 	bounds := flag.Bool("bounds", false, "only: what inputs cost that grow by ten, twice; -only names some")
-	scratch := flag.String("scratch", "/dev/shm", "where detectors make their temporary files, if it is there: see docs/performance.md")
+	scratch := flag.String("scratch", "/dev/shm", "where detectors make their temporary files, if it is there: see docs/internals/benchmarks.md")
 	flag.Parse()
 	match, err := regexp.Compile(*only)
 	check(err)

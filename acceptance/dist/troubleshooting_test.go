@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// heading is a message in docs/troubleshooting.md, and the comment below it that says how to bring it about, or which
-// acceptance script does.
-var heading = regexp.MustCompile("(?m)^### `(.*)`\n(?:<!-- (sh: |shown by )(.*) -->)?")
+// heading is a message in docs/troubleshooting.md.
+var heading = regexp.MustCompile("(?m)^### `(.*)`$")
 
 // words are what these commands are made of.
 const words = `
@@ -36,36 +35,49 @@ with_extension() {
 detect() { detector -app app -layers layers -order order.toml -buildpacks buildpacks -extensions extensions "$@"; }
 `
 
+// TestTroubleshooting: testdata/troubleshooting.txt has messages, and below each of them the commands that bring it about, or the
+// scenario that shows it (@name). All messages of docs/troubleshooting.md are there.
 func TestTroubleshooting(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/troubleshooting.md")
+	page, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := strings.Count(string(text), "\n### "), len(heading.FindAllString(string(text), -1)); got != want {
-		t.Errorf("%d of %d headings are messages", want, got)
+	text, err := os.ReadFile("testdata/troubleshooting.txt")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, entry := range heading.FindAllStringSubmatch(string(text), -1) {
-		message, how, what := entry[1], entry[2], entry[3]
-		t.Run(message, func(t *testing.T) {
-			printed := ""
-			switch how {
-			case "sh: ":
-				s := newSandbox(t)
-				s.lifecycle()
-				printed, _ = s.sh(words + what)
-			case "shown by ":
-				script, err := os.ReadFile(filepath.Join("../testdata", what))
-				s := sandbox{t, ""}
-				s.check(err)
-				printed = string(script)
-			default:
-				t.Fatal("nothing says how this message comes about")
-			}
-			pattern := strings.ReplaceAll(regexp.QuoteMeta(message), "…", ".*")
-			if !regexp.MustCompile(pattern).MatchString(printed) {
-				t.Errorf("this message does not come:\n%s", printed)
-			}
-		})
+	entries := map[string]string{}
+	for _, entry := range regexp.MustCompile(`(?m)^(\S.*)\n\t(.*)$`).FindAllStringSubmatch(string(text), -1) {
+		entries[entry[1]] = entry[2]
+	}
+	headings := heading.FindAllStringSubmatch(string(page), -1)
+	if n := strings.Count(string(page), "\n### "); n == 0 || n != len(headings) {
+		t.Errorf("%d of %d headings are messages", len(headings), n)
+	}
+	for _, h := range headings {
+		if entries[h[1]] == "" {
+			t.Errorf("no commands bring about %q", h[1])
+		}
+	}
+	for message, how := range entries {
+		t.Run(message, func(t *testing.T) { comesAbout(t, message, how) })
+	}
+}
+
+func comesAbout(t *testing.T, message, how string) {
+	s := newSandbox(t)
+	printed := ""
+	if name, scenario := strings.CutPrefix(how, "@"); scenario {
+		script, err := os.ReadFile(filepath.Join("../testdata", name))
+		s.check(err)
+		printed = string(script)
+	} else {
+		s.lifecycle()
+		printed, _ = s.sh(words + how)
+	}
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(message), "…", ".*")
+	if !regexp.MustCompile(pattern).MatchString(printed) {
+		t.Errorf("this message does not come:\n%s", printed)
 	}
 }

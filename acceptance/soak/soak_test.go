@@ -1,5 +1,5 @@
 // Package soak runs the built executables a few hundred times while it does to them what platforms, disks and modules
-// do, and looks each time at what is left. It runs with SOAK=short or SOAK=full; docs/reliability.md has its figures.
+// do, and looks each time at what is left. It runs with SOAK=short or SOAK=full; docs/internals/benchmarks.md has its figures.
 package soak
 
 import (
@@ -329,7 +329,7 @@ func (w *world) left() []string {
 	return found
 }
 
-// pipeOf says of a process whether it has the lifetime pipe (descriptor 60, docs/reliability.md), and whether that was armed, which is
+// pipeOf says of a process whether it has the lifetime pipe (descriptor 60, docs/internals/processes.md), and whether that was armed, which is
 // from when on the kernel sends the signal (O_ASYNC).
 func pipeOf(dir string) string {
 	info, err := os.ReadFile(dir + "/fdinfo/60")
@@ -498,7 +498,7 @@ func (w *world) clean() {
 	}
 }
 
-// isOutput says whether a path below the layers directory is one of the files that a phase writes itself.
+// isOutput reports whether a path below the layers directory is one of the files that a phase writes itself.
 func isOutput(name string) bool { return !strings.Contains(name, "/") }
 
 // violations are what is not as it must be after a run.

@@ -1,4 +1,4 @@
-// Package worlds tries the words of detector on builders that are made as public ones are: apps that work, and many that nearly
+// Package worlds tries the words of detector (B33) on builders that are made as public ones are: apps that work, and many that nearly
 // do. testdata/README.md says what is where. `UPDATE=1 go test ./acceptance/worlds` rewrites what is printed.
 package worlds
 
@@ -73,26 +73,6 @@ func TestWorlds(t *testing.T) {
 func why(printed string) string {
 	_, text, _ := strings.Cut(printed, "======== Why ========\n")
 	return text
-}
-
-// TestReadme: what the README shows of a case is what the case shows, line by line.
-func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	must(t, err)
-	_, shown, _ := strings.Cut(string(readme), "<!-- worlds: ")
-	name, shown, _ := strings.Cut(shown, " -->\n```\n======== Why ========\n")
-	shown, _, found := strings.Cut(shown, "\n```\n")
-	if !found {
-		t.Fatal("the README shows no case")
-	}
-	rest := strings.Split(read(t, filepath.Join("testdata", name+".txtar")).want, "\n")
-	for line := range strings.SplitSeq(shown, "\n") {
-		at := slices.Index(rest, line)
-		if at < 0 {
-			t.Fatalf("%s has no such line, or not at that place: %q", name, line)
-		}
-		rest = rest[at+1:]
-	}
 }
 
 // TestDebugAndReport: neither changes the outcome of a case.

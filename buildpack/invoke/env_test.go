@@ -55,7 +55,7 @@ func buildConfigEnv() map[string]string {
 }
 
 // TestEnvironment starts modules that dump their environment, from ours full of noise and secrets, and compares with the
-// exact set of variables (docs/reference.md, "What a module sees"; B27: generate has CNB_TARGET_* and CNB_EXEC_ENV too).
+// exact set of variables (docs/reference.md, "What a module sees"; B27: generate has CNB_EXEC_ENV too).
 func TestEnvironment(t *testing.T) {
 	for minor := api.BuildpackAPIs().Oldest.Minor; minor <= api.BuildpackAPIs().Newest.Minor; minor++ {
 		for _, kind := range []buildpack.Kind{buildpack.KindBuildpack, buildpack.KindExtension} {

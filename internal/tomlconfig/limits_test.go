@@ -52,7 +52,7 @@ func TestCheck(t *testing.T) {
 }
 
 // A file may have many keys, tables and values, and long keys, but not so many that a parser needs more than a second or 64 MiB.
-// Files that phases write, from what many modules say, have no such limit.
+// (B52) Files that phases write, from what many modules say, have no such limit.
 func TestCheckCounts(t *testing.T) {
 	for _, c := range []struct {
 		name, text string

@@ -11,7 +11,7 @@ import (
 )
 
 // slotsPerCPU is how many bin/detect run at the same time for each CPU. Most of them are scripts that wait – for their
-// own children, for files – much more than they compute. docs/performance.md has the measurements.
+// own children, for files – much more than they compute. docs/internals/benchmarks.md has the measurements.
 const slotsPerCPU = 16
 
 // availableCPUs is the number of CPUs that this process may use: those that the scheduler grants, or less if the control

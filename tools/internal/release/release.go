@@ -91,7 +91,7 @@ func commitTime(source string) (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is to be a number of seconds: %w", err)
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH must be a number of seconds: %w", err)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
@@ -159,7 +159,7 @@ func (r Release) build(goos, arch, dir, module string, args []string) error {
 	return nil
 }
 
-// chosen says whether a variable is a choice about the code that comes out, made elsewhere.
+// chosen reports whether a variable is a choice about the code that comes out, made elsewhere.
 func chosen(variable string) bool {
 	for _, name := range []string{"GOAMD64", "GOARM64", "GOPPC64", "GOEXPERIMENT", "GOFIPS140", "GODEBUG", "CGO_ENABLED"} {
 		if strings.HasPrefix(variable, name+"=") {
