@@ -96,7 +96,7 @@ func AllowExperimental(mode, feature string, log *slog.Logger) error {
 		return platform.WithHint(errors.New("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error"), hintExperimental)
 	default:
 		log.Error(requested)
-		err := fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE=error, for which %q, an unknown mode, is taken; want error, warn or silent", mode)
+		err := fmt.Errorf("experimental features are disabled by CNB_EXPERIMENTAL_MODE: unknown mode %q is treated as error; want error, warn or silent", mode)
 		return platform.WithHint(err, hintExperimental)
 	}
 	return nil

@@ -97,9 +97,9 @@ func obstacle(c process.Command, err error) string {
 		name, size := largest(c.Env)
 		return fmt.Sprintf("%s: its environment is too large, and the largest variable is %s with %d bytes", err, name, size)
 	case errors.Is(err, syscall.EAGAIN):
-		return fmt.Sprintf("%s: no process is left for it, by the limit of a user (ulimit -u) or of a container (pids.max)", err)
+		return fmt.Sprintf("%s: process limit reached: that of the user (ulimit -u) or of the container (pids.max)", err)
 	case errors.Is(err, syscall.ETXTBSY):
-		return fmt.Sprintf("%s: it is still being written", err)
+		return fmt.Sprintf("%s: it is still open for writing", err)
 	}
 	return ""
 }

@@ -105,7 +105,7 @@ func FuzzUnrunnable(f *testing.F) {
 // An executable for which there is no process says what allows how many.
 func TestNoProcessLeft(t *testing.T) {
 	err := notStarted(process.Command{Path: os.DevNull, Dir: t.TempDir()}, syscall.EAGAIN)
-	want := fmt.Sprintf("could not start %s: %v: no process is left for it, by the limit of a user (ulimit -u) or of a container (pids.max)", os.DevNull, syscall.EAGAIN)
+	want := fmt.Sprintf("could not start %s: %v: process limit reached: that of the user (ulimit -u) or of the container (pids.max)", os.DevNull, syscall.EAGAIN)
 	if err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}

@@ -146,23 +146,23 @@ func stopper(path string) string {
 
 // Whose names the owner and the mode of a file or a directory, and the user of this process.
 func Whose(path string) string {
-	we := fmt.Sprintf("we are uid %d, gid %d", os.Geteuid(), os.Getegid())
+	self := fmt.Sprintf("running as uid %d, gid %d", os.Geteuid(), os.Getegid())
 	info, err := os.Stat(path)
 	if err != nil {
-		return we
+		return self
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return we
+		return self
 	}
-	return fmt.Sprintf("%s %s belongs to uid %d, gid %d with mode %s; %s", TypeOf(info.Mode()), path, stat.Uid, stat.Gid, info.Mode(), we)
+	return fmt.Sprintf("%s %s belongs to uid %d, gid %d with mode %s; %s", TypeOf(info.Mode()), path, stat.Uid, stat.Gid, info.Mode(), self)
 }
 
 // SizeLimit says how large a file may become that this process or one that it has started writes, and what to do about it.
 func SizeLimit() string {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit) != nil || limit.Cur == math.MaxUint64 {
-		return "the file system has a limit, or who started it (ulimit -f)"
+		return "the file system has a limit, or the process was started with one (ulimit -f)"
 	}
 	return fmt.Sprintf("the limit is %d bytes; raise it where the process is started (ulimit -f, or the container's RLIMIT_FSIZE)", limit.Cur)
 }

@@ -91,8 +91,8 @@ func TestReadWithoutPermission(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		secret:                                 "file " + secret + " belongs to uid %d, gid %d with mode --w-------; we are uid",
-		filepath.Join(closed, "below", "file"): "directory " + closed + " belongs to uid %d, gid %d with mode drw-------; we are uid",
+		secret:                                 "file " + secret + " belongs to uid %d, gid %d with mode --w-------; running as uid",
+		filepath.Join(closed, "below", "file"): "directory " + closed + " belongs to uid %d, gid %d with mode drw-------; running as uid",
 	} {
 		want = fmt.Sprintf(want, os.Geteuid(), os.Getegid())
 		err := Explain(&fs.PathError{Op: "open", Path: path, Err: syscall.EACCES})

@@ -89,7 +89,7 @@ func (c Command) Run(ctx context.Context) error {
 	case cause != nil:
 		return cause
 	case err != nil:
-		return fmt.Errorf("how it ended is not known: %w", err)
+		return fmt.Errorf("could not get its exit status: %w", err)
 	case status.Signaled():
 		return &ExitError{Code: -1, Signal: status.Signal()}
 	case status.ExitStatus() != 0:

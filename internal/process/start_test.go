@@ -23,7 +23,7 @@ func TestEndUnknown(t *testing.T) {
 	_, err := reapOne(pid)
 	children.mu.Unlock()
 	check(t, err)
-	if d := <-done; d.err == nil || !strings.Contains(d.err.Error(), "how it ended is not known") {
+	if d := <-done; d.err == nil || !strings.Contains(d.err.Error(), "could not get its exit status") {
 		t.Error(d.err)
 	}
 }

@@ -41,7 +41,7 @@ func cannotWrite(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		hint = files.Whose(where) + "; change that, or " + hint
 	case errors.Is(err, syscall.ENXIO):
-		hint = "nobody reads from that pipe"
+		hint = "the pipe has no reader"
 	}
 	return fmt.Errorf("failed to write %s: %w (%s)", path, reason, hint)
 }

@@ -119,7 +119,7 @@ func TestTakeBackFails(t *testing.T) {
 	must(t, err)
 	err = takeBack(s.all, []func() error{func() error { return errors.New("no") }})
 	s.Discard()
-	_, kept, found := strings.Cut(fmt.Sprint(err), path+" cannot be made what it was: no; that is in ")
+	_, kept, found := strings.Cut(fmt.Sprint(err), "could not restore "+path+": no; its old contents are in ")
 	if !found || text(t, kept) != "old" || len(strings.Fields(names(t, dir))) != 2 {
 		t.Errorf("%v, %s", err, names(t, dir))
 	}

@@ -287,9 +287,9 @@ func takeBack(done []*file, undo []func() error) error {
 		if err == nil {
 			continue
 		}
-		err = fmt.Errorf("%s cannot be made what it was: %w", f.Path, err)
+		err = fmt.Errorf("could not restore %s: %w", f.Path, err)
 		if kept := cmp.Or(f.old, f.beside); kept != "" {
-			err = fmt.Errorf("%w; that is in %s", err, kept)
+			err = fmt.Errorf("%w; its old contents are in %s", err, kept)
 			f.old, f.beside = "", ""
 		}
 		errs = append(errs, err)

@@ -154,7 +154,7 @@ func TestWriteToOtherThings(t *testing.T) {
 
 	pipe := filepath.Join(dir, "pipe")
 	must(t, syscall.Mkfifo(pipe, 0o600))
-	if err := Write(pipe, []byte("x")); err == nil || !strings.Contains(err.Error(), "nobody reads from that pipe") {
+	if err := Write(pipe, []byte("x")); err == nil || !strings.Contains(err.Error(), "the pipe has no reader") {
 		t.Errorf("a pipe without a reader: %v", err)
 	}
 	reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -308,7 +308,7 @@ func TestCannotWrite(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("old"), 0o644))
 	must(t, os.Chmod(dir, 0o500))
 	t.Cleanup(func() { os.Chmod(dir, 0o700) })
-	want := fmt.Sprintf("failed to write %s: permission denied (directory %s belongs to uid %d, gid %d with mode dr-x------; we are uid %[3]d, gid %[4]d; change that, or choose another path for it)",
+	want := fmt.Sprintf("failed to write %s: permission denied (directory %s belongs to uid %d, gid %d with mode dr-x------; running as uid %[3]d, gid %[4]d; change that, or choose another path for it)",
 		filepath.Join(dir, "file"), dir, os.Geteuid(), os.Getegid())
 	if err := Write(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)

@@ -75,7 +75,8 @@ func (p inDaemon) write(b builder) (v1.Hash, error) {
 }
 
 func (p inDaemon) use() string {
-	return "build with it: pack build my-app --pull-policy if-not-present --builder " + p.String() + "\n(or push it to a registry first: with image extensions, pack takes builders from there only)"
+	return "with image extensions, pack takes builders from a registry only: docker push " + p.String() +
+		"\nwithout them: pack build my-app --pull-policy if-not-present --builder " + p.String()
 }
 
 // id is what Docker knows the image by.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ Examples:
   builder -from registry.example/builder:noble -to registry.example/builder:noble-prelude
   builder -undo -from registry.example/builder:noble-prelude -to registry.example/builder:noble
 
-Documentation: https://github.com/cnb-prelude/prelude/tree/main/docs/operators.md
+Documentation: https://github.com/cnb-prelude/prelude/tree/main/docs/operators/install.md
 `
 
 func main() {
@@ -41,19 +42,15 @@ func main() {
 	var directories list
 	flag.Var(&directories, "executables", "a `directory` with Prelude's detector and generator (default: lifecycle/ beside this program); once for each architecture")
 	version := flag.Bool("version", false, "print the version and exit")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), usage)
-		flag.PrintDefaults()
-		fmt.Fprint(flag.CommandLine.Output(), example)
-	}
-	flag.Parse()
+	release.ParseFlags("builder", usage, example)
 	switch {
 	case *version:
 		fmt.Println(release.Stamp())
 		return
-	case *from == "" || *to == "" || flag.NArg() > 0:
-		flag.Usage()
-		os.Exit(2)
+	case *from == "":
+		release.WrongUse("builder", errors.New("-from is missing, the builder image to start from"))
+	case *to == "":
+		release.WrongUse("builder", errors.New("-to is missing, the name of the new builder image"))
 	}
 	if err := run(*from, *to, *undo, directories, os.Stdout); err != nil {
 		release.Exit("builder", err)
@@ -132,7 +129,7 @@ func readExecutables(directories []string) (executables, error) {
 		for _, name := range release.Executables {
 			data, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil {
-				return nil, fmt.Errorf("%w; say with -executables where Prelude's are", err)
+				return nil, fmt.Errorf("%w; give the directory of Prelude's executables with -executables", err)
 			}
 			files[name] = data
 		}

@@ -302,7 +302,7 @@ func TestRefused(t *testing.T) {
 		{"something on top", onTop, true, nil, "its last layer is not the one with Prelude's executables"},
 		{"the same twice", newBuilder(t, "amd64", good()), false, []string{amd64[0], amd64[0]}, "there are several directories for amd64"},
 		{"of two kinds", newBuilder(t, "amd64", good()), false, []string{mixed}, "generator is for arm64, and others are for amd64"},
-		{"no executables", newBuilder(t, "amd64", good()), false, []string{t.TempDir()}, "say with -executables where Prelude's are"},
+		{"no executables", newBuilder(t, "amd64", good()), false, []string{t.TempDir()}, "give the directory of Prelude's executables with -executables"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			to := toLayout(t, newBuilder(t, "amd64", map[string]string{"was": "there"}))
@@ -317,10 +317,15 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	for from, want := range map[string]string{
-		"layout:": "-from: layout: needs a directory", "layout:" + t.TempDir(): "it is no OCI layout", "Not/A/Name": `-from: "Not/A/Name" is no name of an image`, "daemon:Upper": `-from: "Upper" is no name of an image`,
+		"layout:": "-from: layout: needs a directory", "layout:" + t.TempDir(): "it is no OCI layout", "Not/A/Name": `-from: "Not/A/Name" is not an image name`, "daemon:Upper": `-from: "Upper" is not an image name`,
 	} {
 		if err := run(from, "layout:"+filepath.Join(t.TempDir(), "x"), false, amd64, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", from, err, want)
+		}
+	}
+	for _, text := range []string{"daemon:x", "x:1"} { // Docker has such names
+		if _, err := parsePlace(text); err != nil {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 	t.Setenv("PATH", "")

@@ -30,8 +30,11 @@ func parsePlace(text string) (place, error) {
 	}
 	imageName, docker := strings.CutPrefix(text, "daemon:")
 	ref, err := name.ParseReference(imageName, name.WeakValidation)
+	if err != nil && !strings.Contains(imageName, "/") { // names of one letter are valid for Docker
+		ref, err = name.ParseReference("docker.io/library/"+imageName, name.WeakValidation)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%q is no name of an image, such as registry.example/builder:noble, in lower case and of two characters at least", imageName)
+		return nil, fmt.Errorf("%q is not an image name such as registry.example/builder:noble (in lower case)", imageName)
 	}
 	if docker {
 		return inDaemon{Reference: ref}, nil
@@ -71,7 +74,7 @@ func (p inRegistry) write(b builder) (v1.Hash, error) {
 }
 
 func (p inRegistry) use() string {
-	return "build with it: pack build my-app --builder " + p.String()
+	return "build with it: pack config experimental true (once, for image extensions); pack build my-app --builder " + p.String()
 }
 
 // builder is the image of a builder, or an index of such images.

@@ -23,7 +23,7 @@ var readme []byte
 func main() {
 	out := flag.String("o", "../dist", "directory for the release")
 	flags := release.Flags(flag.CommandLine)
-	flag.Parse()
+	release.ParseFlags("dist", "Usage: dist [option]...\n", "")
 	r, err := flags()
 	if err == nil {
 		err = dist(r, *out)

@@ -43,7 +43,7 @@ type options struct {
 }
 
 func main() {
-	o, err := parseOptions(os.Args[1:], os.Stderr)
+	o, err := parseOptions(os.Args[1:], os.Stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return
@@ -60,7 +60,7 @@ func main() {
 
 func fail(err error) {
 	if errors.Is(err, context.Canceled) {
-		err = errors.New("it was ended")
+		err = errors.New("interrupted")
 	}
 	release.Exit("extend", err)
 }
@@ -73,13 +73,13 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	set.StringVar(&o.kind, "kind", "", "which image to extend, `build or run` (required)")
 	set.StringVar(&o.layers, "layers", cmp.Or(os.Getenv("CNB_LAYERS_DIR"), "/layers"), "layers `directory`")
 	set.StringVar(&o.app, "app", cmp.Or(os.Getenv("CNB_APP_DIR"), "/workspace"), "app `directory`, the build context where an extension has left none")
-	set.StringVar(&o.to, "to", "", "`name` of the extended image, with a tag (required)")
+	set.StringVar(&o.to, "to", "", "`name` of the extended image (required); without a tag: latest")
 	set.StringVar(&o.engine, "engine", "buildah", "`buildah or buildkit`; buildkit is that of a Docker daemon, which $DOCKER_HOST names")
 	set.StringVar(&o.generated, "generated", os.Getenv("CNB_GENERATED_DIR"), "`directory` with the Dockerfiles (default <layers>/generated)")
 	set.StringVar(&o.metadata, "generated-metadata", "", "`path` of generated.toml (default <layers>/generated.toml)")
 	set.StringVar(&o.analyzed, "analyzed", os.Getenv("CNB_ANALYZED_PATH"), "`path` of analyzed.toml (default <layers>/analyzed.toml)")
 	set.BoolVar(&o.push, "push", false, "push the extended image, and name it in analyzed.toml if it is the run image")
-	set.BoolVar(&o.tlsVerify, "tls-verify", true, "whether registries must have a certificate that is known; of buildah only, a Docker daemon has its own configuration")
+	set.BoolVar(&o.tlsVerify, "tls-verify", true, "whether registries must have a known certificate; only with buildah: a Docker daemon has its own configuration")
 	set.StringVar(&o.network, "network", "", "the network of RUN instructions, `host or none` (default: the engine's)")
 	set.StringVar(&o.result, "result", "", "`path` of a file for the name of the pushed image, with its digest")
 	set.BoolVar(&o.version, "version", false, "print the version")

@@ -33,7 +33,7 @@ func main() {
 	dist := flag.String("dist", "../dist", "directory with the archives of the release")
 	out := flag.String("o", "../dist/image", "directory for the OCI layout")
 	flags := release.Flags(flag.CommandLine)
-	flag.Parse()
+	release.ParseFlags("image", "Usage: image [option]...\n", "")
 	r, err := flags()
 	if err == nil {
 		err = write(r, *dist, *out)

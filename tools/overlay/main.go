@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,23 +16,27 @@ import (
 	"github.com/cnb-prelude/prelude/tools/internal/release"
 )
 
+const usage = `overlay puts Prelude's detector and generator into the archive of a lifecycle.
+
+Usage: overlay -lifecycle <lifecycle.tgz> -o <new.tgz>
+
+`
+
 func main() {
 	lifecycle := flag.String("lifecycle", "", "the archive of a lifecycle (.tgz), as builder.toml names it under [lifecycle] uri (required)")
 	out := flag.String("o", "", "the new archive (required); it may be the same one, which is replaced then")
 	executables := flag.String("executables", "", "the directory with Prelude's detector and generator (default: lifecycle/ beside this program)")
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "Usage: overlay -lifecycle <lifecycle.tgz> -o <new.tgz>\nPuts Prelude's detector and generator into the archive of a lifecycle.\n")
-		flag.PrintDefaults()
-	}
 	version := flag.Bool("version", false, "print the version and exit")
-	flag.Parse()
+	release.ParseFlags("overlay", usage, "")
 	if *version {
 		fmt.Println(release.Stamp())
 		return
 	}
-	if *lifecycle == "" || *out == "" || flag.NArg() > 0 {
-		flag.Usage()
-		os.Exit(2)
+	if *lifecycle == "" {
+		release.WrongUse("overlay", errors.New("-lifecycle is missing, the archive of a lifecycle"))
+	}
+	if *out == "" {
+		release.WrongUse("overlay", errors.New("-o is missing, the path of the new archive"))
 	}
 	if err := run(*lifecycle, *executables, *out, os.Stdout); err != nil {
 		release.Exit("overlay", err)
@@ -52,7 +57,7 @@ func run(lifecycle, executables, out string, say io.Writer) error {
 	for _, name := range release.Executables {
 		data, err := os.ReadFile(filepath.Join(executables, name))
 		if err != nil {
-			return fmt.Errorf("%w; please say with -executables where Prelude's are", err)
+			return fmt.Errorf("%w; give the directory of Prelude's executables with -executables", err)
 		}
 		ours[name] = data
 	}

@@ -91,7 +91,7 @@ func commitTime(source string) (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is to be a number of seconds: %w", err)
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH must be a number of seconds: %w", err)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
