@@ -224,7 +224,15 @@ func (s sandbox) typeIn(document string, commands []command) []string {
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t)
+	s.examples()
 	s.run("../../docs/getting-started.md")
+}
+
+func TestRecipes(t *testing.T) {
+	t.Parallel()
+	s := newSandbox(t)
+	s.examples()
+	s.run("../../docs/extensions.md")
 }
 
 // TestAsRoot: the command for readers who are root gives them a shell in which the page can be followed.
@@ -246,10 +254,13 @@ func TestAsRoot(t *testing.T) {
 	}
 	shell := exec.Command("sh", "-c", commands[0].body)
 	shell.Dir = t.TempDir()
+	if err := testhelpers.CopyTree("../../examples", filepath.Join(shell.Dir, "examples")); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Chmod(filepath.Dir(shell.Dir), 0o755); err != nil { // others may go where the reader is
 		t.Fatal(err)
 	}
-	shell.Stdin = strings.NewReader("id -un\necho it can be written > file\ncat file\n")
+	shell.Stdin = strings.NewReader("id -un\ncp -R examples/minimal my-extension\necho it can be written > my-extension/file\ncat my-extension/file\n")
 	out, err := shell.CombinedOutput()
 	if want := "nobody\nit can be written\n"; err != nil || string(out) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, out, want)
