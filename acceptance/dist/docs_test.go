@@ -136,10 +136,14 @@ func (s sandbox) builder() {
 	s.check(os.Remove(layer))
 }
 
-// run types all commands of a document into one shell, a block after the other, and compares what each block prints with what
-// the document shows, which is nothing where it shows nothing; "…" stands for any text. A block marked "untried" is not run, and
-// the text has to say so; one marked "platforms" is run by make platforms; one marked "needs=<command>" needs a Debian package of that name; one marked "root" is for readers
-// who are root, and ends in a shell for another user (TestAsRoot). UPDATE=1 puts what is printed into the document.
+// run types all commands of a document into one shell, one block after the other, and compares what each block prints with what the
+// document shows, or with nothing if it shows nothing; "…" stands for any text. UPDATE=1 puts what is printed into the document.
+// A block with a mark is not run here:
+//   - untried: nothing runs it, and the line before it says so (TestUntried);
+//   - registry: it needs a registry or a whole release; tests of the tools run the like;
+//   - platforms: make platforms runs it;
+//   - needs=<command>: it is run if there is a command of that name, or a Debian package that can be installed;
+//   - root: it is for readers who are root, and ends in a shell for another user (TestAsRoot).
 func (s sandbox) run(document string) {
 	s.Helper()
 	text, err := os.ReadFile(document)
@@ -148,7 +152,7 @@ func (s sandbox) run(document string) {
 	if err != nil {
 		s.Fatalf("%s: %v", document, err)
 	}
-	commands := slices.DeleteFunc(commandsOf(fences), func(c command) bool { return !s.toRun(document, string(text), c) })
+	commands := slices.DeleteFunc(commandsOf(fences), func(c command) bool { return !s.toRun(document, c) })
 	if len(commands) == 0 {
 		s.Fatalf("%s has no commands that can be run", document)
 	}
@@ -171,21 +175,14 @@ func (s sandbox) run(document string) {
 	}
 }
 
-// toRun says whether commands are to be run, by their mark.
-func (s sandbox) toRun(document, text string, c command) bool {
+// toRun reports whether to run commands, by their mark.
+func (s sandbox) toRun(document string, c command) bool {
 	s.Helper()
 	needed, needs := strings.CutPrefix(c.mark, "needs=")
 	switch {
 	case c.mark == "":
 		return true
-	case c.mark == "root":
-		return false
-	case c.mark == "platforms": // acceptance/platforms runs it
-		return false
-	case c.mark == "untried":
-		if !strings.Contains(text, "not been tried") {
-			s.Errorf("%s:%d: these commands are not run, and the page does not say that they have not been tried", document, c.line)
-		}
+	case slices.Contains([]string{"root", "registry", "platforms", "untried"}, c.mark):
 		return false
 	case !needs:
 		s.Fatalf("%s:%d: unknown mark %q", document, c.line, c.mark)
@@ -294,7 +291,7 @@ func operators(t *testing.T, dist string) {
 	s.lifecycle()
 	s.builder()
 	s.examples()
-	s.run("../../docs/operators.md")
+	s.run("../../docs/operators/install.md")
 }
 
 // archive shows that a new directory with nothing in it but an archive's content – and the archive of a lifecycle, which everybody
@@ -315,30 +312,71 @@ func archive(t *testing.T, dist string) {
 	}
 }
 
-// Links between the documents lead somewhere.
-func TestLinks(t *testing.T) {
-	s := sandbox{t, ""}
-	pages, err := filepath.Glob("../../docs/*.md")
-	s.check(err)
-	for _, name := range pages {
-		text, err := os.ReadFile(name)
-		s.check(err)
-		for _, link := range regexp.MustCompile(`\]\(([^)#]+)(?:#([^)]*))?\)`).FindAllStringSubmatch(string(text), -1) {
-			if strings.HasPrefix(link[1], "https://") {
-				continue
-			}
-			target, err := os.ReadFile("../../docs/" + link[1])
-			if info, statErr := os.Stat("../../docs/" + link[1]); statErr == nil && info.IsDir() {
-				continue
-			}
-			s.check(err)
-			anchors := ""
-			for _, title := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(target), -1) {
-				anchors += " " + strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-") + " "
-			}
-			if link[2] != "" && !strings.Contains(anchors, " "+link[2]+" ") {
-				t.Errorf("%s: %s has no #%s", name, link[1], link[2])
+// pages are the documents for people, below docs and elsewhere.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found := []string{"../../README.md", "../../CONTRIBUTING.md", "../../tools/dist/README.md"}
+	for _, pattern := range []string{"../../docs/*.md", "../../docs/*/*.md"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil || len(more) == 0 {
+			t.Fatal(pattern, err)
+		}
+		found = append(found, more...)
+	}
+	return found
+}
+
+// TestUntried: readers are told which commands nothing has run.
+func TestUntried(t *testing.T) {
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(text), "\n")
+		for i, line := range lines {
+			if line == "```sh untried" && !strings.Contains(strings.ToLower(lines[max(i-2, 0)]), "untried") {
+				t.Errorf("%s:%d: these commands are not run, and the line before them does not say untried", page, i+1)
 			}
 		}
 	}
+}
+
+// TestLinks: links between the documents lead somewhere.
+func TestLinks(t *testing.T) {
+	s := sandbox{t, ""}
+	for _, name := range pages(t) {
+		if !strings.HasPrefix(name, "../../docs/") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		s.check(err)
+		for _, link := range regexp.MustCompile(`\]\(([^)#]*)(?:#([^)]*))?\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(link[1], "https://") {
+				continue
+			}
+			path := filepath.Join(filepath.Dir(name), link[1])
+			if link[1] == "" {
+				path = name
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if !info.IsDir() && link[2] != "" && !slices.Contains(anchors(s, path), link[2]) {
+				t.Errorf("%s: %s has no #%s", name, path, link[2])
+			}
+		}
+	}
+}
+
+// anchors are the names by which links lead to the titles of a page.
+func anchors(s sandbox, path string) []string {
+	text, err := os.ReadFile(path)
+	s.check(err)
+	var found []string
+	for _, title := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		plain := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(title[1]), "")
+		found = append(found, strings.ReplaceAll(plain, " ", "-"))
+	}
+	return found
 }

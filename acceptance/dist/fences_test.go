@@ -3,7 +3,6 @@ package dist
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -65,7 +64,7 @@ func commandsOf(fences []fence) []command {
 	return commands
 }
 
-// matches says whether a block shows an output; "…" stands for any text.
+// matches reports whether a block shows an output; "…" stands for any text.
 func (f fence) matches(out string) bool {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(f.body), "…", "(?s:.*?)")
 	return regexp.MustCompile("^" + pattern + "$").MatchString(out)
@@ -73,11 +72,7 @@ func (f fence) matches(out string) bool {
 
 // TestFences: every fenced block of every page closes.
 func TestFences(t *testing.T) {
-	pages, err := filepath.Glob("../../docs/*.md")
-	if err != nil || len(pages) == 0 {
-		t.Fatal(pages, err)
-	}
-	for _, page := range append(pages, "../../README.md", "../../CONTRIBUTING.md", "../../tools/dist/README.md") {
+	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

@@ -394,10 +394,10 @@ func (b *benchOf) policy() {
 	b.add("plain", "policy", 0, "pull policy must be 'always'; failed to fetch builder image")
 }
 
-// documented runs the commands that docs/operators.md has for operators, with our registry in place of theirs. On the loopback, and
+// documented runs the commands that docs/operators/pack.md has for operators, with our registry in place of theirs. On the loopback, and
 // with a daemon that has no network, they need an option more.
 func (b *benchOf) documented() {
-	text, err := os.ReadFile("../../docs/operators.md")
+	text, err := os.ReadFile("../../docs/operators/pack.md")
 	b.check(err)
 	blocks := regexp.MustCompile("(?ms)^```sh platforms\n(.*?)^```\n").FindAllStringSubmatch(string(text), -1)
 	if len(blocks) == 0 {

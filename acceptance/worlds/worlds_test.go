@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -73,26 +72,6 @@ func TestWorlds(t *testing.T) {
 func why(printed string) string {
 	_, text, _ := strings.Cut(printed, "======== Why ========\n")
 	return text
-}
-
-// TestReadme: what the README shows of a case is what the case shows, line by line.
-func TestReadme(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	must(t, err)
-	_, shown, _ := strings.Cut(string(readme), "<!-- worlds: ")
-	name, shown, _ := strings.Cut(shown, " -->\n```\n======== Why ========\n")
-	shown, _, found := strings.Cut(shown, "\n```\n")
-	if !found {
-		t.Fatal("the README shows no case")
-	}
-	rest := strings.Split(read(t, filepath.Join("testdata", name+".txtar")).want, "\n")
-	for line := range strings.SplitSeq(shown, "\n") {
-		at := slices.Index(rest, line)
-		if at < 0 {
-			t.Fatalf("%s has no such line, or not at that place: %q", name, line)
-		}
-		rest = rest[at+1:]
-	}
 }
 
 // TestDebugAndReport: neither changes the outcome of a case.
