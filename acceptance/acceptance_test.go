@@ -202,7 +202,7 @@ func handOver(dir string) error {
 	})
 }
 
-// needsRoot says whether a script does what only root may, if the tests run as root.
+// needsRoot reports whether a script does what only root may, if the tests run as root.
 func needsRoot(scenario string) bool {
 	script, err := os.ReadFile("testdata/" + scenario + ".txtar")
 	check(err)

@@ -69,7 +69,7 @@ func named(what string, err error) error {
 	return nil
 }
 
-// canMount says whether commands can have a root file system of their own: whether the tests run as root, with the right
+// canMount reports whether commands can have a root file system of their own: whether the tests run as root, with the right
 // to mount.
 func canMount() bool {
 	return os.Geteuid() == 0 && exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", os.TempDir()).Run() == nil

@@ -86,8 +86,8 @@ type Module struct {
 	Warnings []string
 }
 
-// IsComposite says whether the module is a buildpack that stands for an order of others.
+// IsComposite reports whether the module is a buildpack that stands for an order of others.
 func (m *Module) IsComposite() bool { return len(m.Descriptor.Order) > 0 }
 
-// IsExtension says whether the module is an image extension.
+// IsExtension reports whether the module is an image extension.
 func (m *Module) IsExtension() bool { return m.Kind == KindExtension }

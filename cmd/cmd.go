@@ -109,7 +109,7 @@ func (p process) execute(ctx context.Context, r run) error {
 	phase.TellInputs(r.in, r.log)
 	var err error
 	if r.tracing, err = phase.OpenTracing(r.in, version()); err != nil {
-		log.Warn("there is no trace: " + err.Error())
+		log.Warn("no trace is written: " + err.Error())
 	}
 	r.record.TraceID = r.tracing.ID()
 	err = r.execute(ctx)

@@ -64,7 +64,7 @@ func warnOfDotenv(in platform.Inputs, log *slog.Logger) {
 	for _, dir := range []string{in.PlatformDir, in.BuildConfigDir} {
 		for _, path := range []string{filepath.Join(dir, "env", ".env"), filepath.Join(dir, ".env")} {
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, called as the variable", path, filepath.Join(dir, "env")))
+				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, named like the variable", path, filepath.Join(dir, "env")))
 			}
 		}
 	}

@@ -201,7 +201,7 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 	case badEnv != nil:
 		return in, &Exit{Code: CodeFailed, Action: "parse arguments", Err: badEnv}
 	case set.NArg() > 0:
-		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; all there is are flags", set.Args())}
+		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; only flags are allowed", set.Args())}
 	}
 	given := getenv("PRELUDE_BASELINE") != ""
 	set.Visit(func(f *flag.Flag) { given = given || f.Name == "baseline" })
@@ -361,7 +361,7 @@ func (in Inputs) WriteUsage(w io.Writer) {
 	fmt.Fprint(w, "  -version\n    \tprint the version and exit\nEnvironment only:\n  CNB_PLATFORM_API\n    \tPlatform API to speak, one of ", api.PlatformAPIs(), " (required)\n")
 	for _, row := range Table() {
 		if !row.HasFlag(in.Phase, in.PlatformAPI) && row.Has(in.Phase, in.PlatformAPI) {
-			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, row.Default)
+			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, cmp.Or(row.Default, "none"))
 		}
 	}
 }
@@ -372,7 +372,7 @@ func (in Inputs) checkReport() error {
 		return nil
 	}
 	if ext := strings.ToLower(filepath.Ext(in.ReportPath)); ext != ".json" && ext != ".html" {
-		return fmt.Errorf("-report: %q ends neither in .json nor in .html, which says what form it is to have", in.ReportPath)
+		return fmt.Errorf("-report: %q must end in .json or .html", in.ReportPath)
 	}
 	outputs := []string{in.AnalyzedPath, in.GeneratedMetadataPath, in.GroupPath, in.PlanPath}
 	if slices.ContainsFunc(outputs, func(path string) bool { return path != "" && sameName(path, in.ReportPath) }) {

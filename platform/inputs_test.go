@@ -288,7 +288,7 @@ func TestExitsOfParsing(t *testing.T) {
 		{"one that is no time", map[string]string{"PRELUDE_DETECT_TIMEOUT": "5"}, nil, CodeFailed, `PRELUDE_DETECT_TIMEOUT: "5": want a time such as 90s or 5m`},
 		{"one that is neither true nor false", map[string]string{"PRELUDE_SKIP_GENERATE": "perhaps"}, nil, CodeFailed, `PRELUDE_SKIP_GENERATE: "perhaps": want true or false`},
 		{"a negative time from a variable", map[string]string{"PRELUDE_GENERATE_TIMEOUT": "-1s"}, nil, CodeFailed, "cannot be negative"},
-		{"a report of no known kind from a variable", map[string]string{"PRELUDE_REPORT": "r.txt"}, nil, CodeFailed, `"r.txt" ends neither in .json nor in .html`},
+		{"a report of no known kind from a variable", map[string]string{"PRELUDE_REPORT": "r.txt"}, nil, CodeFailed, `"r.txt" must end in .json or .html`},
 		{"no Platform API", map[string]string{"CNB_PLATFORM_API": ""}, nil, CodeIncompatiblePlatform, "please set 'CNB_PLATFORM_API'"},
 		{"one too old", map[string]string{"CNB_PLATFORM_API": "0.6"}, nil, CodeIncompatiblePlatform, "platform API version '0.6' is incompatible with the lifecycle"},
 		{"one too new", map[string]string{"CNB_PLATFORM_API": "0.16"}, nil, CodeIncompatiblePlatform, "platform API version '0.16' is incompatible with the lifecycle"},

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// sameValues says whether two values that were read from TOML are the same, types included. An array of tables counts as
+// sameValues reports whether two values that were read from TOML are the same, types included. An array of tables counts as
 // one whatever way it was written; NaN is the same as NaN.
 func sameValues(a, b any) bool {
 	switch x := a.(type) {

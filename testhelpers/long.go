@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Long says whether tests that take long for a reason, or whole sets of cases where otherwise some stand for them, are to run:
+// Long reports whether tests that take long for a reason, or whole sets of cases where otherwise some stand for them, are to run:
 // `make long` asks for them, with PRELUDE_LONG=1, and .ci/run calls it.
 func Long() bool { return os.Getenv("PRELUDE_LONG") != "" }
 

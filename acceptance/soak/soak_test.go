@@ -498,7 +498,7 @@ func (w *world) clean() {
 	}
 }
 
-// isOutput says whether a path below the layers directory is one of the files that a phase writes itself.
+// isOutput reports whether a path below the layers directory is one of the files that a phase writes itself.
 func isOutput(name string) bool { return !strings.Contains(name, "/") }
 
 // violations are what is not as it must be after a run.

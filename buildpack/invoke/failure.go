@@ -50,7 +50,7 @@ func likelyCause(path string, exit *process.ExitError) string {
 	case syscall.SIGXFSZ:
 		return "a file exceeded the size limit: " + files.SizeLimit()
 	case syscall.SIGKILL:
-		return "if nobody ended it on purpose, the system did, for want of memory"
+		return "unless it was killed on purpose, the system ran out of memory"
 	}
 	head, _ := head(path)
 	return windowsLine(shebang(head))

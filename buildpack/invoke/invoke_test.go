@@ -40,9 +40,9 @@ func TestOutcomes(t *testing.T) {
 		"exit 0":        {buildpack.Passed, 0, "", ""},
 		"exit 100":      {buildpack.Failed, 100, "", ""},
 		"exit 3":        {buildpack.Errored, 3, "exit code 3", ""},
-		"exit 137":      {buildpack.Errored, 137, "exit code 137", "for want of memory"},
+		"exit 137":      {buildpack.Errored, 137, "exit code 137", "the system ran out of memory"},
 		"exit 153":      {buildpack.Errored, 153, "exit code 153", "size limit"},
-		"kill -KILL $$": {buildpack.Errored, buildpack.NoExitCode, "ended by signal 9 (killed)", "for want of memory"},
+		"kill -KILL $$": {buildpack.Errored, buildpack.NoExitCode, "ended by signal 9 (killed)", "the system ran out of memory"},
 		"kill -TERM $$": {buildpack.Errored, buildpack.NoExitCode, "ended by signal 15 (terminated)", ""},
 	} {
 		e, m := scripted(t, script)

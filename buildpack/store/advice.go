@@ -47,7 +47,7 @@ func (s *Store) instead(ref buildpack.Ref, err error) string {
 	case exists(descriptorIn(dir, other.Kind)):
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", descriptorIn(dir, other.Kind), ref.Kind, ref.Kind)
 	case s.parent(other.Kind) != "" && exists(descriptorIn(s.dir(other), other.Kind)):
-		return fmt.Sprintf("there is such a module among the %ss: it has to stand in %s of the order", other.Kind, group)
+		return fmt.Sprintf("there is such a module among the %ss: list it in %s of the order", other.Kind, group)
 	case misspelled(dir, ref.Kind) != "":
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", filepath.Join(dir, misspelled(dir, ref.Kind)), ref.Kind, ref.Kind)
 	case exists(dir):

@@ -41,12 +41,12 @@ func number(text string) int {
 // String is the version as it is written in files; a version without a minor number has ".0".
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
 
-// AtLeast says whether v is o or newer.
+// AtLeast reports whether v is o or newer.
 func (v Version) AtLeast(o Version) bool {
 	return v.Major > o.Major || v.Major == o.Major && v.Minor >= o.Minor
 }
 
-// LessThan says whether v is older than o.
+// LessThan reports whether v is older than o.
 func (v Version) LessThan(o Version) bool { return !v.AtLeast(o) }
 
 // Supported is a range of versions, both ends included.
@@ -58,7 +58,7 @@ func PlatformAPIs() Supported { return Supported{V(0, 7), V(0, 15)} }
 // BuildpackAPIs are the versions of the Buildpack API that a module may declare (docs/reference.md, "Inputs").
 func BuildpackAPIs() Supported { return Supported{V(0, 7), V(0, 12)} }
 
-// Has says whether v lies in the range.
+// Has reports whether v lies in the range.
 func (s Supported) Has(v Version) bool {
 	return v.Major == s.Newest.Major && v.AtLeast(s.Oldest) && !v.AtLeast(V(s.Newest.Major, s.Newest.Minor+1))
 }

@@ -71,7 +71,7 @@ func readAll(r io.Reader, path string, size, limit int64) ([]byte, error) {
 }
 
 func tooLarge(path string, limit int64) error {
-	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %s, the most that is read of such a file", inUnits(limit))}
+	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %s, the limit for such a file", inUnits(limit))}
 }
 
 // inUnits is a number of bytes in the largest unit that fits.

@@ -79,7 +79,7 @@ func (t *Tree) checkParent(path string) error {
 	parent := filepath.Dir(path)
 	info, err := os.Lstat(filepath.Join(t.Dir, parent))
 	if parent != "." && err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return fmt.Errorf("%s in the generated directory is a link, where generated files are to be", parent)
+		return fmt.Errorf("%s in the generated directory is a link; it must be a directory", parent)
 	}
 	return nil
 }

@@ -245,5 +245,5 @@ func notRegular(path string, info os.FileInfo) error {
 }
 
 func tooLarge(what string) error {
-	return fmt.Errorf("%s is larger than %d MiB, the most that is read of such a file", what, largest>>20)
+	return fmt.Errorf("%s is larger than %d MiB, the limit for such a file", what, largest>>20)
 }

@@ -153,7 +153,7 @@ func noted(t *testing.T, dir, name string) int {
 	return 0
 }
 
-// isGone says whether there is no such process any more, not even one that waits to be reaped.
+// isGone reports whether there is no such process any more, not even one that waits to be reaped.
 func isGone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 // gone demands that a process ends within a while, and that somebody reaps it.

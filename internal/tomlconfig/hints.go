@@ -43,7 +43,7 @@ func (e *SyntaxError) advise(data []byte) {
 	case value != nil && strings.HasSuffix(e.Message, "want boolean"):
 		e.hint = fmt.Sprintf("leave the quotes out: %s = %s", value[1], strings.Trim(value[2], `"'`))
 	case strings.ContainsAny(e.Text, "“”„‘’"):
-		e.hint = `the quotes have to be plain ones: "`
+		e.hint = `use plain quotes: "`
 	case mapping().MatchString(e.Text):
 		e.hint = `this looks like YAML; in TOML it is key = "value"`
 	case bytes.HasPrefix(start, []byte("{")):

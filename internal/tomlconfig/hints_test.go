@@ -16,7 +16,7 @@ func TestHints(t *testing.T) {
 		{"true where text is wanted", "[[list]]\nid = true\n", `put the value in quotes: id = "true"`},
 		{"text where true or false is wanted", "[[list]]\noptional = 'true'\n", "leave the quotes out: optional = true"},
 		{"text without quotes", "api = abc\n", `text stands in quotes: key = "value"`},
-		{"quotes of a word processor", "api = “0.10”\n", `the quotes have to be plain ones`},
+		{"quotes of a word processor", "api = “0.10”\n", `use plain quotes`},
 		{"YAML", "list:\n  - id: a\n", "this looks like YAML"},
 		{"YAML with a value", "api: 0.10\n", "this looks like YAML"},
 		{"JSON", "{\"api\": \"0.10\"}\n", "this looks like JSON"},

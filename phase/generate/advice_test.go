@@ -89,7 +89,7 @@ func TestWhatComesNext(t *testing.T) {
 		{"a run image where none was known", "", newLayout, []output{{"run", switches}}, "run image: registry.example/other:2 (e0)\n"},
 		{"the same run image", "registry.example/other:2", newLayout, []output{{"run", switches}}, ""},
 		{"what is lost by a switch", "registry.example/run:7", newLayout, []output{{"run", run}, {"run", extending}, {"run", switches}}, "run image: registry.example/other:2 instead of registry.example/run:7 (e2)\n" +
-			"Warning: the run.Dockerfile of e0 is ignored: e2, which comes after it, switches the run image to registry.example/other:2, and the packages and all else that e0 adds will be missing there\nhint: put e2 before e0 in the order\n"},
+			"Warning: the run.Dockerfile of e0 is ignored: e2, which comes after it, switches the run image to registry.example/other:2, so what e0 adds, such as packages, will be missing there\nhint: put e2 before e0 in the order\n"},
 	} {
 		b := newBench(t)
 		for i, o := range test.outputs {

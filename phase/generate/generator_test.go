@@ -309,17 +309,17 @@ func TestStaticExtensionWithOddDirectory(t *testing.T) {
 // B43: outputs are applied by a step with more privileges, so nothing is taken that is not plainly what it should be.
 func TestUnsafeOutputs(t *testing.T) {
 	for _, test := range []struct{ why, script, want string }{
-		{"a link out of the output", "ln -s /etc/passwd run.Dockerfile", "run.Dockerfile is not a regular file of its own but a link"},
-		{"a link within it: .ignore would break it", "touch x; ln -s x build.Dockerfile", "build.Dockerfile is not a regular file of its own but a link"},
-		{"a link to nothing", "ln -s nothing extend-config.toml", "extend-config.toml is not a regular file of its own but a link"},
-		{"a device, by way of a link", "ln -s /dev/zero build.Dockerfile", "build.Dockerfile is not a regular file of its own but a link"},
-		{"a pipe, which nobody writes to", "mkfifo run.Dockerfile", "run.Dockerfile is not a regular file of its own but a pipe"},
-		{"a pipe as configuration", "mkfifo extend-config.toml", "extend-config.toml is not a regular file of its own but a pipe"},
-		{"a directory", "mkdir build.Dockerfile", "build.Dockerfile is not a regular file of its own but a directory"},
-		{"a context that is a link", "ln -s /etc context", "context is not a directory of its own but a link"},
-		{"a context that is a link within the output", "mkdir x; ln -s x context.run", "context.run is not a directory of its own but a link"},
-		{"a context that is a plain file (B41)", "touch context", "context is not a directory of its own but a file"},
-		{"another one (B41)", "touch context.build", "context.build is not a directory of its own but a file"},
+		{"a link out of the output", "ln -s /etc/passwd run.Dockerfile", "run.Dockerfile must be a regular file, not a link"},
+		{"a link within it: .ignore would break it", "touch x; ln -s x build.Dockerfile", "build.Dockerfile must be a regular file, not a link"},
+		{"a link to nothing", "ln -s nothing extend-config.toml", "extend-config.toml must be a regular file, not a link"},
+		{"a device, by way of a link", "ln -s /dev/zero build.Dockerfile", "build.Dockerfile must be a regular file, not a link"},
+		{"a pipe, which nobody writes to", "mkfifo run.Dockerfile", "run.Dockerfile must be a regular file, not a pipe"},
+		{"a pipe as configuration", "mkfifo extend-config.toml", "extend-config.toml must be a regular file, not a pipe"},
+		{"a directory", "mkdir build.Dockerfile", "build.Dockerfile must be a regular file, not a directory"},
+		{"a context that is a link", "ln -s /etc context", "context must be a directory, not a link"},
+		{"a context that is a link within the output", "mkdir x; ln -s x context.run", "context.run must be a directory, not a link"},
+		{"a context that is a plain file (B41)", "touch context", "context must be a directory, not a file"},
+		{"another one (B41)", "touch context.build", "context.build must be a directory, not a file"},
 		{"an absolute link in a context", "mkdir context; ln -s /etc/passwd context/p", "context/p is a link to /etc/passwd, out of its context"},
 		{"an absolute link into the context itself", "mkdir context; touch context/a; ln -s \"$PWD/context/a\" context/b", "context/b is a link to"},
 		{"a link out of a context", "mkdir -p context/a; ln -s ../../secret context/a/l", "context/a/l is a link to ../../secret, out of its context"},
@@ -328,7 +328,7 @@ func TestUnsafeOutputs(t *testing.T) {
 		{"a link to itself", "mkdir context; ln -s l context/l", "context/l is a link to l, which cannot be followed"},
 		{"a pipe in a context", "mkdir -p context/a; mkfifo context/a/pipe", "context/a/pipe is a pipe, which must not be in a context"},
 		{"contexts for both and for one", "mkdir context context.build", "it left both context and context.build"},
-		{"the output itself", "rmdir \"$1\"; ln -s /etc \"$1\"", "its output directory is no longer a directory but a link"},
+		{"the output itself", "rmdir \"$1\"; ln -s /etc \"$1\"", "its output directory must stay a directory, but is a link"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			for _, at := range []api.Version{oldLayout, newLayout} {
@@ -355,12 +355,12 @@ func TestDevicesAndSockets(t *testing.T) {
 	t.Chdir(b.root)
 	socket, err := net.Listen("unix", "run.Dockerfile")
 	b.check(err)
-	refused("run.Dockerfile", "run.Dockerfile is not a regular file of its own but a socket")
+	refused("run.Dockerfile", "run.Dockerfile must be a regular file, not a socket")
 	socket.Close()
 	if err := syscall.Mknod(filepath.Join(b.root, "build.Dockerfile"), syscall.S_IFCHR|0o644, 1<<8|5); err != nil {
 		t.Skip("only root can make a device: ", err)
 	}
-	refused("build.Dockerfile", "build.Dockerfile is not a regular file of its own but a device")
+	refused("build.Dockerfile", "build.Dockerfile must be a regular file, not a device")
 	b.check(os.Mkdir(filepath.Join(b.root, "context"), 0o755))
 	b.check(syscall.Mknod(filepath.Join(b.root, "context/zero"), syscall.S_IFBLK|0o644, 1<<8|5))
 	refused("context", "context/zero is a device, which must not be in a context")

@@ -89,7 +89,7 @@ func inspect(m *buildpack.Module, dir string) (ExtensionOutput, error) {
 func checkOutputDir(dir string) error {
 	info, err := os.Lstat(dir)
 	if err == nil && !info.IsDir() {
-		return fmt.Errorf("its output directory is no longer a directory but a %s", files.TypeOf(info.Mode()))
+		return fmt.Errorf("its output directory must stay a directory, but is a %s", files.TypeOf(info.Mode()))
 	}
 	return ignoring(fs.ErrNotExist, err)
 }
@@ -166,7 +166,7 @@ func readOutput(dir, name string) ([]byte, error) {
 		return nil, ignoring(fs.ErrNotExist, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file of its own but a %s", name, files.TypeOf(info.Mode()))
+		return nil, fmt.Errorf("%s must be a regular file, not a %s", name, files.TypeOf(info.Mode()))
 	}
 	data, err := files.Read(path, dockerfile.MaxBytes)
 	if data == nil && err == nil {
@@ -208,7 +208,7 @@ func isContext(dir, name string) (bool, error) {
 		return false, ignoring(fs.ErrNotExist, err)
 	}
 	if !info.IsDir() {
-		return false, fmt.Errorf("%s is not a directory of its own but a %s", name, files.TypeOf(info.Mode()))
+		return false, fmt.Errorf("%s must be a directory, not a %s", name, files.TypeOf(info.Mode()))
 	}
 	return true, checkContext(path)
 }
@@ -237,7 +237,7 @@ func checkContext(dir string) error {
 		}
 		shown := tidy.Name(filepath.Join(filepath.Base(dir), name))
 		if strings.Count(name, "/") >= deepestContext {
-			return fmt.Errorf("%s is nested more than %d levels deep, the most that there may be in a context", shown, deepestContext)
+			return fmt.Errorf("%s is nested more than %d levels deep, the limit for a context", shown, deepestContext)
 		}
 		switch mode := info.Mode(); {
 		case mode.IsRegular() || mode.IsDir():

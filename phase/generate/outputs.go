@@ -45,7 +45,7 @@ func staleDirs(earlier *platform.Generated) ([]string, error) {
 	for _, path := range paths {
 		dir, ok := resultDir(path)
 		if !ok {
-			return nil, withRemovalHint(fmt.Errorf("generated metadata of an earlier run lists %q, which is no place of a generated Dockerfile", path))
+			return nil, withRemovalHint(fmt.Errorf("generated metadata of an earlier run lists %q, which is not the path of a generated Dockerfile", path))
 		}
 		dirs = append(dirs, dir)
 	}

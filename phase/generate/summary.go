@@ -93,7 +93,7 @@ func extendersOf(all []Extension, kind buildpack.DockerfileKind) []string {
 func (g Generator) warnOverruled(result *Result) {
 	for _, d := range runDockerfiles(result.Extensions)[:len(result.Decision.Ignored)] {
 		if d.instructions > 0 {
-			g.Log.Warn(fmt.Sprintf("the run.Dockerfile of %s is ignored: %s, which comes after it, switches the run image to %s, and the packages and all else that %s adds will be missing there\nhint: put %s before %s in the order",
+			g.Log.Warn(fmt.Sprintf("the run.Dockerfile of %s is ignored: %s, which comes after it, switches the run image to %s, so what %s adds, such as packages, will be missing there\nhint: put %s before %s in the order",
 				d.extension, result.Decision.SwitchedBy, result.Decision.Image, d.extension, result.Decision.SwitchedBy, d.extension))
 		}
 	}

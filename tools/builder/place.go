@@ -113,7 +113,7 @@ func (b builder) forThisMachine() (v1.Image, error) {
 	return nil, fmt.Errorf("the index has no image for linux/%s, which is the one that Docker would take", runtime.GOARCH)
 }
 
-// isBuilder says whether a platform can build with it: it may be the image of a lifecycle, too.
+// isBuilder reports whether a platform can build with it: it may be the image of a lifecycle, too.
 func (b builder) isBuilder() bool {
 	image := b.image
 	if b.index != nil {

@@ -80,7 +80,7 @@ func declares(arg instructions.ArgCommand, name string) bool {
 	return slices.ContainsFunc(arg.Args, func(a instructions.KeyValuePairOptional) bool { return a.Key == name })
 }
 
-// needsContext says whether an instruction may read the build context.
+// needsContext reports whether an instruction may read the build context.
 func (d dockerfile) needsContext() bool {
 	return slices.ContainsFunc(d.commands, func(c instructions.Command) bool {
 		switch c := c.(type) {
@@ -95,7 +95,7 @@ func (d dockerfile) needsContext() bool {
 	})
 }
 
-// elsewhere says whether an instruction may read what is neither in the base nor in the context, and can change any time.
+// elsewhere reports whether an instruction may read what is neither in the base nor in the context, and can change any time.
 func (d dockerfile) elsewhere() bool {
 	return slices.ContainsFunc(d.commands, func(c instructions.Command) bool {
 		switch c := c.(type) {
@@ -110,7 +110,7 @@ func (d dockerfile) elsewhere() bool {
 	})
 }
 
-// rebasable says whether it sets the label that says so, in so many words.
+// rebasable reports whether it sets the label that says so, in so many words.
 func (d dockerfile) rebasable() bool {
 	value := ""
 	for _, c := range d.commands {
@@ -127,7 +127,7 @@ func (d dockerfile) rebasable() bool {
 	return value == "true"
 }
 
-// rebasable is the label that says whether an image is.
+// rebasable is the label that reports whether an image is.
 const rebasable = "io.buildpacks.rebasable"
 
 // costly are the instructions that take time.
@@ -139,7 +139,7 @@ func costly(c instructions.Command) bool {
 	return false
 }
 
-// worthLayers says whether a build that begins anew at build_id saves time by keeping what is above it.
+// worthLayers reports whether a build that begins anew at build_id saves time by keeping what is above it.
 func (d dockerfile) worthLayers() bool {
 	at := d.newEachTime()
 	return at > 0 && slices.ContainsFunc(d.commands[:at], costly)

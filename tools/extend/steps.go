@@ -53,7 +53,7 @@ func newPlan(file string, g platform.Generated, kind buildpack.DockerfileKind) (
 		p.base, key = g.BuildImage.Reference, "build-image.reference"
 	}
 	if p.base == "" {
-		return plan{}, fmt.Errorf("%s: %s is missing, so nobody knows which image to extend; does analyzed.toml name it?", file, key)
+		return plan{}, fmt.Errorf("%s: %s is missing, the image to extend; does analyzed.toml name it?", file, key)
 	}
 	if err := checkImage(p.base); err != nil {
 		return plan{}, fmt.Errorf("%s: %s: %w", file, key, err)
@@ -123,7 +123,7 @@ func checkImage(image string) error {
 	return nil
 }
 
-// plain says whether text is some, and can be printed as it is.
+// plain reports whether text is some, and can be printed as it is.
 func plain(text string) bool {
 	return text != "" && utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }
@@ -156,7 +156,7 @@ func accountOf(user string, passwd func() (string, error)) (account, error) {
 	return account{id, "0"}, nil
 }
 
-// root says whether it is, by name or by number.
+// root reports whether it is, by name or by number.
 func (a account) root() bool {
 	return a.user == "root" || strings.Trim(a.user, "0") == ""
 }

@@ -91,7 +91,7 @@ func run(lifecycle, executables, out string, say io.Writer) error {
 	return nil
 }
 
-// same says whether two paths lead to the same file, whatever links and other spellings there are on the way.
+// same reports whether two paths lead to the same file, whatever links and other spellings there are on the way.
 func same(path, other string) bool {
 	one, err := os.Stat(path)
 	two, otherErr := os.Stat(other)

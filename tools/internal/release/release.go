@@ -159,7 +159,7 @@ func (r Release) build(goos, arch, dir, module string, args []string) error {
 	return nil
 }
 
-// chosen says whether a variable is a choice about the code that comes out, made elsewhere.
+// chosen reports whether a variable is a choice about the code that comes out, made elsewhere.
 func chosen(variable string) bool {
 	for _, name := range []string{"GOAMD64", "GOARM64", "GOPPC64", "GOEXPERIMENT", "GOFIPS140", "GODEBUG", "CGO_ENABLED"} {
 		if strings.HasPrefix(variable, name+"=") {

@@ -17,7 +17,7 @@ type File struct {
 	// Name has slashes between.
 	Name string
 	Data []byte
-	// Executable says whether it can be run.
+	// Executable reports whether it can be run.
 	Executable bool
 }
 
