@@ -251,7 +251,7 @@ func eachFile(dir string, each func(name, contents string)) error {
 			return fmt.Errorf("failed to read environment file: %w", err)
 		}
 		if total += len(contents); total > mostVariables {
-			return fmt.Errorf("failed to read environment directory: the files in %s have more than %d MiB, the most that a system takes as variables", dir, mostVariables>>20)
+			return fmt.Errorf("failed to read environment directory: the files in %s have more than %d MiB, the limit of the system for variables", dir, mostVariables>>20)
 		}
 		each(entry.Name(), string(contents))
 	}

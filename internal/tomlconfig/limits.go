@@ -66,7 +66,7 @@ func (r *reader) excess(most int) string {
 	case r.level() > deepest:
 		return fmt.Sprintf("nested deeper than %d levels", deepest)
 	case most != unlimited && r.values > most:
-		return fmt.Sprintf("more than %d keys, tables and values, the most that are read of such a file", most)
+		return fmt.Sprintf("more than %d keys, tables and values, the limit for such a file", most)
 	case most != unlimited && r.keys > mostKeyBytes:
 		return fmt.Sprintf("the keys, each with the names of the tables around it, have more than %d MiB, the limit for such a file", mostKeyBytes>>20)
 	}

@@ -389,7 +389,7 @@ func TestHostileFiles(t *testing.T) {
 		change func(w *world)
 		words  []string
 	}{
-		{"another Dockerfile", func(w *world) { w.write("layers/generated/x/run.Dockerfile", head+"RUN evil\n") }, []string{"is not what was generated"}},
+		{"another Dockerfile", func(w *world) { w.write("layers/generated/x/run.Dockerfile", head+"RUN evil\n") }, []string{"it was changed after generation"}},
 		{"a link", func(w *world) {
 			w.check(os.Remove(w.dir + "/layers/generated/x/run.Dockerfile"))
 			w.check(os.Symlink(secret, w.dir+"/layers/generated/x/run.Dockerfile"))

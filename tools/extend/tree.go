@@ -82,7 +82,7 @@ func readVerified(root *os.Root, name, digest string) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case len(text) > files.Config:
-		return nil, fmt.Errorf("it is larger than %d MiB, the most that is read of a Dockerfile", files.Config>>20)
+		return nil, fmt.Errorf("it is larger than %d MiB, the limit for a Dockerfile", files.Config>>20)
 	case platform.Digest(text) != digest:
 		return nil, fmt.Errorf("it was changed after generation: its digest is %s, generated.toml says %s; generate again", platform.Digest(text), digest)
 	}
