@@ -14,7 +14,7 @@ import (
 // TestUsage: -help prints on standard output, so that it can be piped into a pager. What is missing is named on standard error.
 func TestUsage(t *testing.T) {
 	bin := t.TempDir()
-	if err := testhelpers.Executables(".", bin, "./builder", "./overlay", "./extend", "./dist", "./image"); err != nil {
+	if err := testhelpers.Executables(".", bin, "./builder", "./overlay", "./extend", "./dist", "./image", "./try"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -25,6 +25,7 @@ func TestUsage(t *testing.T) {
 		{"builder -help", 0, "Usage: builder -from", ""},
 		{"overlay -help", 0, "Usage: overlay -lifecycle", ""},
 		{"extend -help", 0, "Usage: extend -kind", ""},
+		{"try -help", 0, "Examples:", ""},
 		{"dist -help", 0, "-arch", ""},
 		{"image -help", 0, "-arch", ""},
 		{"builder", 2, "", "-from is missing"},

@@ -346,7 +346,7 @@ func TestUntried(t *testing.T) {
 func TestLinks(t *testing.T) {
 	s := sandbox{t, ""}
 	for _, name := range pages(t) {
-		if !strings.HasPrefix(name, "../../docs/") {
+		if strings.HasPrefix(name, "../../tools/") { // it is read in an archive
 			continue
 		}
 		text, err := os.ReadFile(name)

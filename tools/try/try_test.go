@@ -98,6 +98,7 @@ func nothingLeft(ts *testscript.TestScript, _ bool, _ []string) {
 func TestExamples(t *testing.T) {
 	examples := filepath.Join(t.TempDir(), "examples")
 	check(t, testhelpers.CopyTree("../../examples/extensions", examples))
+	check(t, testhelpers.CopyTree("../../examples/minimal/extensions/samples_tree", filepath.Join(examples, "samples_tree")))
 	for _, name := range []string{"detect", "generate"} {
 		bin := filepath.Join(examples, "samples_entrypoint/1.1.0/bin")
 		check(t, os.MkdirAll(bin, 0o755))
