@@ -319,10 +319,13 @@ func (w *world) extend(t *testing.T) {
 		t.Errorf("%v\n%s", err, analyzed)
 	}
 	for _, child := range run.Status.ChildReferences {
-		level := api.LevelPrivileged // a seccomp profile that lets buildah make a user namespace
-		if child.PipelineTaskName == "detect-and-generate" {
-			level = api.LevelRestricted
+		pod, level := c.pod(c.taskRun(child.Name).Status.PodName), api.LevelRestricted
+		if child.PipelineTaskName != "detect-and-generate" {
+			level = api.LevelPrivileged // a seccomp profile that lets buildah make a user namespace
+			if got, want := pod.Spec.Containers[0].SecurityContext.Capabilities.Add, []corev1.Capability{"SETUID", "SETGID", "SETFCAP"}; !slices.Equal(got, want) {
+				t.Errorf("%s: capabilities %v, want %v", pod.Name, got, want)
+			}
 		}
-		demandLevel(t, c.pod(c.taskRun(child.Name).Status.PodName), level)
+		demandLevel(t, pod, level)
 	}
 }
