@@ -42,11 +42,14 @@ peers:
 # their searches ten times slower.
 LONGER = $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' $(1) | xargs -n 1 dirname | sort -u)
 PURE := /phase/resolve|/phase/explain|/internal/|prelude/buildpack$$
+# tools/tekton is made of Tekton, kpack and Kubernetes: without cgo, all of it is compiled once, and lint has vet look at it.
 long: export PRELUDE_LONG := 1
 long: peers gcc ## tests that take minutes for a reason: the race detector, every scenario with a report, images extended by both engines, containers and pods, releases for all architectures
 	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -E '/acceptance|$(PURE)')
 	$(GO) test -count=1 -parallel 4 -timeout 20m ./acceptance/extend $(call LONGER,./acceptance ./phase ./testhelpers)
 	cd tools && $(GO) test -count=1 -timeout 20m $(call LONGER,.)
+	cd tools/otlp && $(GO) test -count=1 .
+	cd tools/tekton && CGO_ENABLED=0 $(GO) test -vet=off -count=1 -timeout 30m .
 
 soak: ## what platforms, disks and modules may do to the executables, a few hundred times (SOAK=short: a minute)
 	SOAK=$(or $(SOAK),full) $(GO) test -v -count=1 -timeout 10m -run TestSoak ./acceptance/soak
@@ -58,6 +61,8 @@ lint: shellcheck ## gofmt, go vet, staticcheck, shellcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	cd tools && $(GO) vet ./...
+	cd tools/otlp && $(GO) vet .
+	cd tools/tekton && CGO_ENABLED=0 $(GO) vet .
 	cd tools && $(GO) build -o bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	tools/bin/staticcheck ./...
 	cd tools && bin/staticcheck ./...

@@ -179,11 +179,6 @@ func (b buildah) tag(ctx context.Context, image picture, name string) error {
 	return err
 }
 
-func (b buildah) untag(ctx context.Context, name string) error {
-	_, err := b.quiet(ctx, "untag", name, name)
-	return err
-}
-
 func (b buildah) push(ctx context.Context, name string) (string, error) {
 	file := filepath.Join(b.dir, "digest")
 	if _, err := b.quiet(ctx, "push", "--quiet", fmt.Sprintf("--tls-verify=%t", b.tlsVerify), "--digestfile", file, name, "docker://"+name); err != nil {

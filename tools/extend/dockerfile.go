@@ -139,10 +139,14 @@ func costly(c instructions.Command) bool {
 	return false
 }
 
-// worthLayers reports whether a build that begins anew at build_id saves time by keeping what is above it.
+// worthLayers reports whether a build that begins anew at build_id saves time by keeping what is above it. To copy files again takes
+// less than to keep an instruction.
 func (d dockerfile) worthLayers() bool {
 	at := d.newEachTime()
-	return at > 0 && slices.ContainsFunc(d.commands[:at], costly)
+	return at > 0 && slices.ContainsFunc(d.commands[:at], func(c instructions.Command) bool {
+		_, run := c.(*instructions.RunCommand)
+		return run
+	})
 }
 
 // place is the line of an instruction, counted from 0 below FROM, and its text: "line 3: RUN false". If there is no such

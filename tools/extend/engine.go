@@ -27,9 +27,13 @@ type engine interface {
 	// passwd is an image's /etc/passwd; empty if it has none.
 	passwd(ctx context.Context, image picture) (string, error)
 	tag(ctx context.Context, image picture, name string) error
-	untag(ctx context.Context, name string) error
 	// push brings an image that has that name to its registry, and returns its digest there.
 	push(ctx context.Context, name string) (digest string, err error)
+}
+
+// namer is an engine that builds on images with a name only, not on those that it knows by their id.
+type namer interface {
+	untag(ctx context.Context, name string) error
 }
 
 // picture is what has to be known of an image.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -53,33 +54,44 @@ func (e *extension) extend(ctx context.Context, p plan) (picture, error) {
 	for _, s := range steps[:done] {
 		fmt.Fprintf(e.log, "%s: from the cache\n", s)
 	}
+	if image, err = e.applyAll(ctx, steps[done:], image, name); err != nil {
+		return picture{}, err
+	}
+	return image, e.judge(p, image)
+}
+
+// applyAll runs steps on an image, which has that name or none. Images in between get a name only if a later run looks for it, or
+// if the engine needs one.
+func (e *extension) applyAll(ctx context.Context, steps []ready, image picture, name string) (picture, error) {
+	names, named := e.engine.(namer)
 	temporary := []string{}
 	defer func() {
 		for _, name := range temporary {
-			e.engine.untag(context.WithoutCancel(ctx), name) //nolint:errcheck // it is only a name too many
+			names.untag(context.WithoutCancel(ctx), name) //nolint:errcheck // it is only a name too many
 		}
 	}()
-	for i, s := range steps[done:] {
-		if name == "" {
-			name = repository + "base-" + sum(image.id)
-			if err := e.engine.tag(ctx, image, name); err != nil {
+	for i, s := range steps {
+		base, as := cmp.Or(name, image.id), ""
+		if name == "" && named {
+			base = repository + "base-" + sum(image.id)
+			if err := e.engine.tag(ctx, image, base); err != nil {
 				return picture{}, err
 			}
 		}
-		as := ""
 		switch {
 		case s.key != "":
 			as = repository + s.key
-		case i < len(steps[done:])-1: // the next one needs a name for its base
+		case i < len(steps)-1 && named:
 			as = repository + "once-" + uuid()
 			temporary = append(temporary, as)
 		}
-		if image, err = e.apply(ctx, s, image, name, as); err != nil {
+		var err error
+		if image, err = e.apply(ctx, s, image, base, as); err != nil {
 			return picture{}, fmt.Errorf("%s: %w", s, err)
 		}
 		name = as
 	}
-	return image, e.judge(p, image)
+	return image, nil
 }
 
 // judge demands what the Image Extension specification does.

@@ -91,13 +91,15 @@ type world struct {
 	*testing.T
 	dir    string
 	engine *memory
-	toml   string
+	// named says that the engine builds on names only.
+	named bool
+	toml  string
 }
 
 const image = "registry.example/run@sha256:5555555555555555555555555555555555555555555555555555555555555555"
 
 func newWorld(t *testing.T) *world {
-	w := &world{t, t.TempDir(), &memory{images: map[string]picture{}, user: "1000:1001"}, ""}
+	w := &world{T: t, dir: t.TempDir(), engine: &memory{images: map[string]picture{}, user: "1000:1001"}, named: true}
 	w.toml = fmt.Sprintf("version = 1\n[run-image]\nimage = %q\n[build-image]\nreference = %q\n", image, image)
 	w.write("app/code", "app")
 	return w
@@ -142,6 +144,9 @@ func (w *world) extend(kind string) (picture, string, error) {
 	}
 	var log strings.Builder
 	e := extension{engine: w.engine, generated: w.dir + "/layers/generated", app: w.dir + "/app", dir: w.TempDir(), log: &log}
+	if !w.named {
+		e.engine = struct{ engine }{w.engine}
+	}
 	made, err := e.extend(w.Context(), p)
 	return made, log.String(), err
 }
@@ -203,6 +208,31 @@ func TestOrderArgumentsAndContexts(t *testing.T) {
 	for name := range w.engine.images {
 		if strings.Contains(name, "once-") {
 			t.Errorf("%s is left", name)
+		}
+	}
+}
+
+// TestNames: an engine that builds on ids gives images in between no name but those that a later run looks for.
+func TestNames(t *testing.T) {
+	for _, named := range []bool{true, false} {
+		w := newWorld(t)
+		w.leaves("kept", "run", head+"RUN true\n", "")
+		w.leaves("new", "run", head+"ARG build_id\nRUN true\n", "")
+		w.leaves("last", "run", head+"RUN true\n", "")
+		w.named = named
+		w.must("run")
+		built := w.engine.built
+		got, want := []string{built[0].base, built[1].base, built[2].base, built[1].as}, []string{"id of " + image, built[0].as, built[0].as + "+2", ""}
+		if named {
+			want = []string{repository + "base-" + sum("id of "+image), built[0].as, built[1].as, got[3]}
+		}
+		if !slices.Equal(got, want) || !strings.HasPrefix(built[0].as, repository) || named != strings.HasPrefix(got[3], repository+"once-") {
+			t.Errorf("%v: got %q, want %q", named, got, want)
+		}
+		for name := range w.engine.images {
+			if name != built[0].as && !strings.HasPrefix(name, repository+"base-") {
+				t.Errorf("%s is left", name)
+			}
 		}
 	}
 }
@@ -359,7 +389,7 @@ func TestNotCached(t *testing.T) {
 			t.Errorf("%s: %d steps were run again, want %d", test.why, len(w.engine.built), test.again)
 		}
 	}
-	for text, want := range map[string]bool{"RUN a\nARG build_id\nRUN b\n": true, "ARG build_id\nRUN b\n": false, "USER root\nARG build_id\nRUN b\n": false, "RUN a\n": false} {
+	for text, want := range map[string]bool{"COPY a b\nARG build_id\nRUN b\n": false, "RUN a\nARG build_id\nRUN b\n": true, "ARG build_id\nRUN b\n": false, "USER root\nARG build_id\nRUN b\n": false, "RUN a\n": false} {
 		d, err := parse("run", []byte(head+text))
 		if err != nil || d.worthLayers() != want {
 			t.Errorf("%q: %v %v", text, d.worthLayers(), err)

@@ -5,37 +5,40 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/cnb-prelude/prelude/testhelpers/docker"
 )
 
-// must runs a command of this machine.
-func must(t *testing.T, name string, args ...string) string {
+// must runs a script of sh on this machine, with arguments.
+func must(t *testing.T, script string, args ...string) {
 	t.Helper()
-	var stderr bytes.Buffer
-	cmd := exec.Command(name, args...)
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s%s", cmd, err, out, &stderr)
+	cmd := exec.Command("sh", append([]string{"-euc", script, "sh"}, args...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, bytes.TrimSpace(out))
 	}
-	return string(out)
 }
 
-// buildImage builds an image from a directory, without any base, and returns its name.
-func buildImage(t *testing.T, daemon *docker.Daemon, name, dir string, instructions ...string) string {
+// image is an image, and what docker run needs to run it.
+type image struct {
+	name    string
+	options []string
+}
+
+// buildImage builds an image from a directory, without any base, and pushes it if it is for the registry.
+func (w *world) buildImage(t *testing.T, name, dir string, instructions ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "Dockerfile")
 	check(t, os.WriteFile(file, []byte("FROM scratch\nCOPY . /\n"+strings.Join(instructions, "\n")+"\nENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"), 0o644))
-	build := daemon.Command("build", "-q", "-t", name, "-f", file, dir)
+	build := w.daemon.Command("build", "-q", "-t", name, "-f", file, dir)
 	build.Env = append(build.Env, "DOCKER_BUILDKIT=1")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, out)
 	}
-	return name
+	if strings.HasPrefix(name, w.registry+"/") {
+		w.daemon.Run(t, "push", "-q", name)
+	}
 }
 
 // machine makes a directory that is the root of an image in which this machine's programs run when its /usr is mounted, and returns
@@ -43,11 +46,10 @@ func buildImage(t *testing.T, daemon *docker.Daemon, name, dir string, instructi
 func machine(t *testing.T) (dir string, options []string) {
 	t.Helper()
 	dir = t.TempDir()
-	must(t, "sh", "-euc", `
-		cd "$1"
+	must(t, `cd "$1"
 		mkdir -p usr etc var/tmp tmp run proc sys dev
 		for dir in bin sbin lib lib32 lib64 libx32; do [ ! -L "/$dir" ] || cp -P "/$dir" "$dir"; done
-		chmod 1777 tmp var/tmp`, "sh", dir)
+		chmod 1777 tmp var/tmp`, dir)
 	if _, err := os.Lstat(filepath.Join(dir, "bin")); err != nil {
 		docker.Lacking(t, "this machine's programs are not all in /usr")
 	}
@@ -58,74 +60,79 @@ func machine(t *testing.T) (dir string, options []string) {
 	return dir, options
 }
 
-// image is an image, and what docker run needs to run it.
-type image struct {
-	name    string
-	options []string
+// busybox puts the programs of busybox into a directory of an image.
+func busybox(t *testing.T, dir string) {
+	t.Helper()
+	must(t, `mkdir -p "$1"
+		cp -L "$(command -v busybox)" "$1/busybox"
+		for applet in $(busybox --list); do [ "$applet" = busybox ] || ln -s busybox "$1/$applet"; done`, dir)
 }
 
-// builderImage makes the builder of the examples, with a user of its own: 1001, in the group 1002.
-func builderImage(t *testing.T, daemon *docker.Daemon) image {
+func (w *world) makeImages(t *testing.T) {
+	t.Helper()
+	w.builder, w.buildah = image{name: w.registry + "/prelude/builder:1"}, image{name: "registry.example/buildah:1"}
+	w.makeBuilder(t)
+	w.makeBuildah(t)
+	base := t.TempDir()
+	busybox(t, filepath.Join(base, "bin"))
+	must(t, `cd "$1"
+		mkdir -p etc tmp usr/bin
+		chmod 1777 tmp
+		printf 'root:x:0:0:root:/root:/bin/sh\ncnb:x:1001:1002:cnb:/home/cnb:/bin/sh\n' > etc/passwd`, base)
+	w.buildImage(t, w.registry+"/prelude/run:12", base, "USER 1001:1002")
+	w.buildImage(t, toolImages.ShellImage, base, "USER 65532:65532")
+	entrypoint := t.TempDir()
+	must(t, `CGO_ENABLED=0 go build -o "$1/ko-app/entrypoint" github.com/tektoncd/pipeline/cmd/entrypoint`, entrypoint)
+	w.buildImage(t, toolImages.EntrypointImage, entrypoint, "USER 65532:65532")
+}
+
+// makeBuilder makes the builder of the examples, with a user of its own: 1001, in the group 1002. Other phases are scripts.
+func (w *world) makeBuilder(t *testing.T) {
 	t.Helper()
 	dir, options := machine(t)
-	must(t, "sh", "-euc", `
-		cd ../..
+	w.builder.options = options
+	busybox(t, filepath.Join(dir, "usr/bin")) // for extensions; a node mounts this machine's programs there
+	must(t, `cd ../..
 		CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$1/cnb/lifecycle/" ./cmd/detector ./cmd/generator ./examples/src/entrypoint
 		cp -r examples/buildpacks examples/extensions examples/build-config examples/order.toml examples/run.toml "$1/cnb"
 		bin=$1/cnb/extensions/samples_entrypoint/1.1.0/bin
 		mkdir -p "$bin"
 		cp "$1/cnb/lifecycle/entrypoint" "$bin/detect"
 		mv "$1/cnb/lifecycle/entrypoint" "$bin/generate"
-		printf 'ID=debian\nVERSION_ID="12"\n' > "$1/etc/os-release"
-		chmod -R u=rwX,go=rX "$1/cnb" "$1/etc"`, "sh", dir)
-	return image{buildImage(t, daemon, "registry.example/prelude/builder:1", dir, "USER 1001:1002", "ENV CNB_USER_ID=1001 CNB_GROUP_ID=1002"), options}
+		echo 'root:x:0:0:root:/root:/bin/sh' > "$1/etc/passwd"
+		printf 'ID=debian\nVERSION_ID="12"\n' > "$1/etc/os-release"`, dir)
+	for name, script := range otherPhases {
+		check(t, os.WriteFile(filepath.Join(dir, "cnb/lifecycle", name), []byte("#!/bin/sh\nset -eu\n"+script), 0o755))
+	}
+	must(t, `chmod -R u=rwX,go=rX "$1/cnb" "$1/etc"`, dir)
+	w.buildImage(t, w.builder.name, dir, "USER 1001:1002", "ENV CNB_USER_ID=1001 CNB_GROUP_ID=1002")
 }
 
-// baseImage makes an image to extend: it has the programs of busybox.
-func baseImage(t *testing.T, daemon *docker.Daemon, name string) {
-	t.Helper()
-	dir := t.TempDir()
-	must(t, "sh", "-euc", `
-		cd "$1"
-		mkdir -p bin etc tmp usr/bin
-		chmod 1777 tmp
-		cp -L "$(command -v busybox)" bin/busybox
-		for applet in $(busybox --list); do [ "$applet" = busybox ] || ln -s busybox "bin/$applet"; done
-		printf 'root:x:0:0:root:/root:/bin/sh\ncnb:x:1001:1002:cnb:/home/cnb:/bin/sh\n' > etc/passwd`, "sh", dir)
-	buildImage(t, daemon, name, dir, "USER 1001:1002")
-	daemon.Run(t, "push", "-q", name)
-}
-
-// buildahImage makes an image of buildah, set up as those of buildah are, with extend in it. registry.example stands for the
-// registry, and is not said to be insecure. It has this machine's network, for that is where the registry is.
-func buildahImage(t *testing.T, daemon *docker.Daemon, host string) image {
+// makeBuildah makes an image of buildah, set up as those of buildah are, with extend in it. It has this machine's network, where the
+// registry is.
+func (w *world) makeBuildah(t *testing.T) {
 	t.Helper()
 	dir, options := machine(t)
-	must(t, "sh", "-euc", `
-		CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$1/opt/prelude/" ../extend
+	w.buildah.options = append(options, "--network", "host", "-e", "PATH=/opt/prelude:/usr/sbin:/usr/bin:/sbin:/bin")
+	must(t, `(cd .. && CGO_ENABLED=0 go build -trimpath -buildvcs=false -o "$1/opt/prelude/" ./extend)
 		cd "$1"
 		mkdir -p etc/containers var/lib/containers
 		echo 'root:x:0:0:root:/root:/bin/sh' > etc/passwd
 		echo 'root:x:0:' > etc/group
-		echo '{"default": [{"type": "insecureAcceptAnything"}]}' > etc/containers/policy.json
-		printf '[[registry]]\nprefix = "registry.example"\nlocation = "%s"\n' "$2" > etc/containers/registries.conf`, "sh", dir, host)
-	return image{buildImage(t, daemon, "registry.example/buildah:1", dir), append(options, "--network", "host", "-e", "PATH=/opt/prelude:/usr/sbin:/usr/bin:/sbin:/bin")}
+		echo '{"default": [{"type": "insecureAcceptAnything"}]}' > etc/containers/policy.json`, dir)
+	w.buildImage(t, w.buildah.name, dir)
 }
 
-// workspaces makes the directories of a pipeline's volume, as fsGroup does: the source, cloned by another user of the group, and layers.
-func workspaces(t *testing.T, app map[string]string) map[string]string {
+// makeSource makes a directory as a Task that clones leaves it, with another user: the files of an app or, if there are none, the
+// app of the examples in a subdirectory.
+func makeSource(t *testing.T, dir string, app map[string]string) {
 	t.Helper()
-	group, dir := groupOf(t, podTemplateOf(t, "")), t.TempDir()
-	check(t, os.Chmod(filepath.Dir(dir), 0o755))
-	source := filepath.Join(dir, "source")
-	share(t, source, group, 0o775)
-	share(t, filepath.Join(dir, "layers"), group, 0o775)
+	check(t, os.MkdirAll(dir, 0o755))
 	if app == nil {
-		must(t, "sh", "-euc", `mkdir "$1/services" && cp -r ../../examples/app "$1/services/thumbnails"`, "sh", source)
+		must(t, `mkdir "$1/services" && cp -r ../../examples/app "$1/services/thumbnails"`, dir)
 	}
 	for name, text := range app {
-		check(t, os.WriteFile(filepath.Join(source, name), []byte(text), 0o644))
+		check(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 	}
-	must(t, "sh", "-euc", `chown -R "4711:$2" "$1" && chmod -R u=rwX,g=rwX,o= "$1"`, "sh", source, strconv.Itoa(group))
-	return map[string]string{"source": source, "layers": filepath.Join(dir, "layers")}
+	must(t, `chown -R 4711:4711 "$1" && chmod -R u=rwX,go=rX "$1"`, dir)
 }
