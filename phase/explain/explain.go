@@ -94,6 +94,8 @@ type Refused struct {
 type Build struct {
 	Name  string
 	Words []string
+	// Files are the names of files that they look for.
+	Files []string
 	// Related is true if the modules speak of something that the app has, or nearly has.
 	Related bool
 }

@@ -182,7 +182,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "node start", "go"},
 				here:  map[string]string{"node": "pass", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no"}, empty: map[string]string{"npm": "no: no package.json", "start": "no: no package.json"},
 			},
-			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest of what this builder can build. Only npm is missing.", "  npm@1 is in group 1 of the order."},
+			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest of what this builder can build. It lacks nothing else.", "  npm@1 is in group 1 of the order."},
 			"an error because of the app comes first, and once",
 		},
 		"the builder's error": {
@@ -190,7 +190,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "go"},
 				here:  map[string]string{"node": "pass", "npm": "no: no lock", "go": "error: no compiler"}, empty: map[string]string{"node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "go ended with an error, as in an empty directory. This app is not the cause. It says: no compiler", "never go failed"},
+			[]string{"node needs npm, which did not pass: no lock", "go fails with every app, even an empty one. That is a fault of the builder, not of this app.", "never go failed"},
 			"an error that the empty directory has, too, comes after the verdict",
 		},
 		"an error without an answer": {
@@ -268,7 +268,7 @@ func TestWhy(t *testing.T) {
 		},
 		"the own name": {
 			sketch{order: []string{"x/procfile"}, here: map[string]string{"x/procfile": "no: no file found"}, top: []string{"procfile"}},
-			[]string{"  procfile is there, and procfile did not take it: no file found", "  Such files are found by the name Procfile. Rename it."},
+			[]string{"  procfile is there, but the module procfile did not take it: no file found", "  Such files are found by the name Procfile. Rename it."},
 			"words must not contradict what lies there",
 		},
 		"no hints": {
@@ -377,7 +377,7 @@ func TestCandidateLine(t *testing.T) {
 func TestHintWords(t *testing.T) {
 	by := []buildpack.Ref{{ID: "x/php", Version: "1"}}
 	e := Explanation{Hints: []baseline.Hint{{Dir: "web", Names: []string{"composer.json"}, By: by, Exact: true}, {Dir: "lib", Names: []string{"a.php"}, By: by}}}
-	want := []string{"  web/ has composer.json, which x/php@1 looks for. If the app is in web/, build that directory.", "  lib/ has a.php, which x/php@1 looks for."}
+	want := []string{"  web/ has composer.json, which x/php@1 looks for. If the app is in web/, build that directory (pack build --path web).", "  lib/ has a.php, which x/php@1 looks for."}
 	if diff := cmp.Diff(want, e.hints()); diff != "" {
 		t.Error(diff)
 	}

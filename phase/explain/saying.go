@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,6 +112,7 @@ func (w *why) builds() []Build {
 				if lacking(m) {
 					b.Related = b.Related || w.related(m.Module.Ref)
 					b.Words = appendNew(b.Words, w.saying(m).Words)
+					b.Files = w.lookedFor(b.Files, m.Module.Ref)
 				}
 			}
 		}
@@ -120,6 +122,38 @@ func (w *why) builds() []Build {
 			continue
 		}
 		all[i].Related = all[i].Related || b.Related
+		all[i].Files = append(all[i].Files, b.Files...)
+	}
+	return telling(all)
+}
+
+// telling leaves the files that tell groups apart: those that at most two of them look for, those first that the most
+// modules name.
+func telling(all []Build) []Build {
+	groups := map[string]int{}
+	for _, b := range all {
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(b.Files))) {
+			groups[name]++
+		}
+	}
+	for i := range all {
+		modules := map[string]int{}
+		for _, name := range all[i].Files {
+			modules[name]++
+		}
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(modules)), func(name string) bool { return groups[name] > 2 })
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Or(modules[b]-modules[a], groups[a]-groups[b]) })
+		all[i].Files = names
+	}
+	return all
+}
+
+// lookedFor adds the names of files that a module looks for at the top.
+func (w *why) lookedFor(all []string, ref buildpack.Ref) []string {
+	for _, want := range w.wants[ref] {
+		if !want.IsPattern() && !strings.Contains(want.Name, "/") {
+			all = append(all, want.Name)
+		}
 	}
 	return all
 }

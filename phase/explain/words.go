@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -33,12 +34,24 @@ func (e Explanation) Lines() []string {
 	for _, s := range e.Mismatched[:min(3, len(e.Mismatched))] {
 		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), tidy.Plural(len(s.By), "does", "do"), s.Words))
 	}
-	lines = append(append(lines, e.besides(e.Builder, "as in an empty directory. This app is not the cause.")...),
+	lines = append(append(lines, e.everywhere()...),
 		e.besides(e.Unknown, "and it is not known if this app is the cause: there was no time to run it in an empty directory.")...)
 	if e.Unanswered > 0 {
 		lines = append(lines, fmt.Sprintf("%s passed, but had no time to run in an empty directory. What they recognised is not known.", tidy.Count(e.Unanswered, "module")))
 	}
 	return lines
+}
+
+// everywhere is about errors that the builder has with every app.
+func (e Explanation) everywhere() []string {
+	var refs []buildpack.Ref
+	for _, s := range e.Builder {
+		refs = append(refs, s.By...)
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s %s with every app, even an empty one. That is a fault of the builder, not of this app.", e.names.list(refs), tidy.Plural(len(refs), "fails", "fail"))}
 }
 
 // besides is about errors that need not have to do with the app.
@@ -105,11 +118,11 @@ func verb(names, one, several string) string {
 	return one
 }
 
-// onlyLacks: Only npm-install is missing. It is about a variant that lacks nothing but what failed first.
+// onlyLacks: It lacks nothing else. It is about a variant that lacks nothing but what failed first.
 func (e Explanation) onlyLacks() string {
 	for _, lacks := range e.Closest[0].Lacks {
 		if len(lacks) == 1 && slices.Contains(e.Failed[0].By, lacks[0].By[0]) {
-			return fmt.Sprintf("Only %s is missing.", e.names.of(lacks[0].By[0]))
+			return "It lacks nothing else."
 		}
 	}
 	return ""
@@ -143,11 +156,17 @@ func (e Explanation) lacking() []string {
 		lines = append(lines, e.rows(c.Lacks[0])...)
 	}
 	lines = append(lines, e.hints()...)
+	if slices.ContainsFunc(single, func(s Saying) bool { return variable.MatchString(s.Words) }) {
+		lines = append(lines, "  Variables are set for the build (pack build --env NAME=value).")
+	}
 	if len(e.Closest) > 1 {
 		return append(lines, e.closest()+" They are equally close.", e.top())
 	}
 	return append(lines, e.recognised(c), e.top())
 }
+
+// variable is a name such as BP_PHP_SERVER.
+var variable = regexp.MustCompile(`\b[A-Z]+_[A-Z_]+\b`)
 
 // rows are modules with their words.
 func (e Explanation) rows(sayings []Saying) []string {
@@ -261,19 +280,26 @@ func (e Explanation) unrecognised() []string {
 			words := strings.Join(b.Words[:min(2, len(b.Words))], "; or: ")
 			related = append(related, fmt.Sprintf("  %-14s %s", b.Name, tidy.LastLine([]byte(words), longest)))
 		} else {
-			others = appendNew(others, b.Name)
+			others = appendNew(others, b.short())
 		}
 	}
-	switch {
-	case len(related) > 0 && len(others) > 0:
+	can := "This builder can build: "
+	if len(related) > 0 {
 		lines = append(append(lines, "This builder can build:"), related...)
-		lines = append(lines, "It can also build: "+series(others, 4*listed)+".")
-	case len(related) > 0:
-		lines = append(append(lines, "This builder can build:"), related...)
-	case len(others) > 0:
-		lines = append(lines, "This builder can build: "+series(others, 4*listed)+".")
+		can = "It can also build: "
+	}
+	if len(others) > 0 {
+		lines = append(lines, can+series(others, 4*listed)+". An app of another kind needs another builder.")
 	}
 	return lines
+}
+
+// short: go (go.mod).
+func (b Build) short() string {
+	if len(b.Files) == 0 {
+		return b.Name
+	}
+	return b.Name + " (" + strings.Join(b.Files[:min(2, len(b.Files))], ", ") + ")"
 }
 
 // top: Nothing was recognised at the top of the app: README.md web/
@@ -320,13 +346,13 @@ func (e Explanation) hints() []string {
 		}
 		line := fmt.Sprintf("  %s/ has %s, which %s %s for.", shown(h.Dir), series(names, listed), who, tidy.Plural(len(h.By), "looks", "look"))
 		if h.Exact { // a source file may be that of a library
-			line += fmt.Sprintf(" If the app is in %s/, build that directory.", shown(h.Dir))
+			line += fmt.Sprintf(" If the app is in %s/, build that directory (pack build --path %s).", shown(h.Dir), shown(h.Dir))
 		}
 		lines = append(lines, line)
 	}
 	for _, r := range e.Refused {
 		name := e.names.of(r.By.By[0])
-		lines = append(lines, fmt.Sprintf("  %s is there, and %s did not take it: %s", shown(r.File), name, r.By.Words))
+		lines = append(lines, fmt.Sprintf("  %s is there, but the module %s did not take it: %s", shown(r.File), name, r.By.Words))
 		if title := strings.ToUpper(r.File[:1]) + r.File[1:]; strings.HasSuffix(r.File, "file") && title != r.File {
 			lines = append(lines, fmt.Sprintf("  Such files are found by the name %s. Rename it.", title))
 		}
@@ -347,7 +373,7 @@ func (e Explanation) looked() []string {
 	if len(dirs) == 0 || len(e.Hints) > 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("  Looked into %s: nothing that modules name.", series(dirs, listed))}
+	return []string{fmt.Sprintf("  Looked into %s: no file there is one that this builder looks for.", series(dirs, listed))}
 }
 
 // String tells on one line why the build plan left a module out.
