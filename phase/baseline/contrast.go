@@ -45,9 +45,13 @@ func samePlan(a, b buildpack.Detection) bool {
 // mostLines is how many lines of an output are looked at, from its end.
 const mostLines = 400
 
+// mostBytes is how many bytes of an output are looked at, from its end.
+const mostBytes = 64 << 10
+
 // Lines are those of an output that say something, without control sequences and blanks around them.
 func Lines(output []byte) []string {
 	var all []string
+	output = output[max(0, len(output)-mostBytes):]
 	for line := range strings.Lines(tidy.Text(strings.ToValidUTF8(string(output), "\uFFFD"))) {
 		if line = strings.Join(strings.Fields(line), " "); line != "" {
 			all = append(all, line)
