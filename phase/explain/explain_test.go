@@ -185,6 +185,15 @@ func TestWhy(t *testing.T) {
 			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest of what this builder can build. It lacks nothing else.", "  npm@1 is in group 1 of the order."},
 			"an error because of the app comes first, and once",
 		},
+		"an error of another group": {
+			sketch{
+				order: []string{"x/node x/npm", "x/go"},
+				here:  map[string]string{"x/node": "pass", "x/npm": "no: no lock", "x/go": "error: bad go.mod"},
+				empty: map[string]string{"x/node": "no", "x/npm": "no: no lock", "x/go": "no: no go.mod"},
+			},
+			[]string{"go failed: bad go.mod", "never go@1 is in group 1"},
+			"the closest group that is named first need not have the module that failed",
+		},
 		"the builder's error": {
 			sketch{
 				order: []string{"node npm", "go"},

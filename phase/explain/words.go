@@ -96,8 +96,12 @@ func (e Explanation) failed() []string {
 			lines = append(append(lines, "Or to build it with "+c.Name+":"), c.Plan[0].lines(e.names, "  ")...)
 		}
 	}
-	return append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "),
-		fmt.Sprintf("  %s is in group %d of the order.", e.Failed[0].By[0], e.Closest[0].Group+1))
+	lines = append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "))
+	failed := e.Failed[0].By[0]
+	if slices.ContainsFunc(e.Closest[0].Members, func(m resolve.Member) bool { return m.Module.Ref == failed }) {
+		lines = append(lines, fmt.Sprintf("  %s is in group %d of the order.", failed, e.Closest[0].Group+1))
+	}
+	return lines
 }
 
 // closest: nodejs is the closest of what this builder can build.
