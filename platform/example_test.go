@@ -47,6 +47,6 @@ func ExampleReadGenerated() {
 	// build image: registry.example/build@sha256:5555555555555555555555555555555555555555555555555555555555555555
 	// build <generated>/samples_vim/build.Dockerfile in <generated>/samples_vim/context.build with VIM_VERSION=9
 	// run image: registry.example/run-curl:1
-	// build <generated>/samples_ca/run.Dockerfile in <app>
+	// build <generated>/samples_curl/run.Dockerfile in <app>
 	// not samples_cowsay/run.Dockerfile.ignore, overruled by samples/curl
 }
