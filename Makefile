@@ -28,25 +28,25 @@ test: unit acceptance release ## unit tests, acceptance tests, tests of the rele
 unit: ## unit tests
 	$(GO) test $$($(GO) list ./... | grep -v /acceptance)
 
-acceptance: peers ## the built executables, end to end, as a user without privileges
+acceptance: ## the built executables, end to end, as a user without privileges
 	$(GO) test -count=1 -parallel 4 $$($(GO) list ./acceptance/... | grep -v -e /soak -e /extend -e /platforms)
 
-release: peers ## the tools that make releases
+release: ## the tools that make releases
 	cd tools && $(GO) test -count=1 ./...
 
-# What some tests need beside us. Tests without it are skipped and say why, unless CI=true.
+# What tests with programs of others need. Tests without it are skipped and say why, unless CI=true.
 peers:
 	@tools/need.sh buildah busybox skopeo chromium chromedriver dockerd docker-registry || [ "$${CI:-}" != true ]
 
 # Where tests have more to do then (testhelpers.Long). The race detector finds nothing in packages that start no goroutine, and makes
 # their searches ten times slower.
-LONGER = $$(grep -rlE 'testhelpers\.(Only)?Long\(' --include='*_test.go' $(1) | xargs -n 1 dirname | sort -u)
+LONGER = $$(grep -rlE '(testhelpers\.(Long|OnlyLong|Peers)|docker\.Need)\(' --include='*_test.go' --exclude-dir=tekton $(1) | xargs -n 1 dirname | sort -u)
 PURE := /phase/resolve|/phase/explain|/internal/|prelude/buildpack$$
 # tools/tekton is made of Tekton, kpack and Kubernetes: without cgo, all of it is compiled once, and lint has vet look at it.
 long: export PRELUDE_LONG := 1
 long: peers gcc ## tests that take minutes for a reason: the race detector, every scenario with a report, images extended by both engines, containers and pods, releases for all architectures
 	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v -E '/acceptance|$(PURE)')
-	$(GO) test -count=1 -parallel 4 -timeout 20m ./acceptance/extend $(call LONGER,./acceptance ./phase ./testhelpers)
+	$(GO) test -count=1 -parallel 4 -timeout 20m $(call LONGER,./acceptance ./phase ./testhelpers)
 	cd tools && $(GO) test -count=1 -timeout 20m $(call LONGER,.)
 	cd tools/otlp && $(GO) test -count=1 .
 	cd tools/tekton && CGO_ENABLED=0 $(GO) test -vet=off -count=1 -timeout 30m .

@@ -41,8 +41,6 @@ type constraint struct {
 	said string
 	// left is how many processes are left because of that.
 	left int
-	// always says that `make test` tries this one, and not just `make long`: these are where detector has a way of its own.
-	always bool
 }
 
 func constraints(dir string) []constraint {
@@ -55,13 +53,13 @@ func constraints(dir string) []constraint {
 		{name: "none"},
 		{name: "a tenth of a CPU", docker: []string{"--cpus", "0.1"}},
 		{name: "no capabilities, no new privileges", docker: locked},
-		{name: "system calls refused (EPERM)", docker: rules("EPERM"), said: "modules do not end with this process by themselves", always: true},
-		{name: "system calls refused (ENOSYS)", docker: rules("ENOSYS"), said: "processes that modules leave go to process 1", always: true},
+		{name: "system calls refused (EPERM)", docker: rules("EPERM"), said: "modules do not end with this process by themselves"},
+		{name: "system calls refused (ENOSYS)", docker: rules("ENOSYS"), said: "processes that modules leave go to process 1"},
 		{name: "read-only root, /tmp noexec", docker: []string{"--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev"}},
-		{name: "16 processes and threads", docker: []string{"--pids-limit", "16"}, always: true},
+		{name: "16 processes and threads", docker: []string{"--pids-limit", "16"}},
 		{name: "32 MiB of memory", docker: small},
-		{name: "32 MiB of memory, 24 modules of 4 MiB", docker: small, detector: []string{"-order", "/cnb/many.toml"}, always: true},
-		{name: "no /proc", docker: []string{"--user", "root", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"}, before: "/without-proc", said: "there is no /proc", left: 2, always: true},
+		{name: "32 MiB of memory, 24 modules of 4 MiB", docker: small, detector: []string{"-order", "/cnb/many.toml"}},
+		{name: "no /proc", docker: []string{"--user", "root", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined"}, before: "/without-proc", said: "there is no /proc", left: 2},
 		{name: "a user without an entry in passwd", docker: []string{"--user", "4242:4242"}},
 		{name: "a volume of a foreign group", docker: []string{"--group-add", "5000"}, owner: [2]int{0, 5000}, mode: 0o775 | fs.ModeSetgid},
 		{name: "umask 077", before: "/umask-077"},
@@ -94,9 +92,6 @@ func TestConstrained(t *testing.T) {
 	t.Cleanup(func() { t.Log("\n" + lines.String()) })
 	t.Run("all", func(t *testing.T) {
 		for i, c := range constraints(dir) {
-			if !c.always && !peer && !testhelpers.Long() {
-				continue
-			}
 			layers := filepath.Join(dir, fmt.Sprint("layers", i))
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"github.com/cnb-prelude/prelude/testhelpers/docker"
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // makeRoot makes the files of an image: busybox, an order, and modules that are shell scripts.
@@ -56,10 +56,7 @@ func buildpack(t *testing.T, root, id, script string) (group string) {
 // busybox puts a static one there, under all its names.
 func busybox(t *testing.T, root string) {
 	t.Helper()
-	out, err := exec.Command("../../tools/need.sh", "busybox").CombinedOutput()
-	if err != nil {
-		docker.Lacking(t, string(out))
-	}
+	testhelpers.Peers(t, "busybox")
 	path, err := exec.LookPath("busybox")
 	check(t, err)
 	program, err := os.ReadFile(path)

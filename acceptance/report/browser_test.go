@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // browser is a session of chromedriver.
@@ -30,26 +32,16 @@ var options = []string{
 	"--disable-sync", "--no-first-run", "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1440,1000",
 }
 
-// newBrowser starts a browser. Where there is none the test is skipped, except in continuous integration.
+// newBrowser starts a browser.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
-	absent := func(err error) {
-		t.Helper()
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%v: install Debian's chromium and chromium-driver", err)
-		}
-		t.Skipf("%v: Debian's chromium and chromium-driver are needed", err)
-	}
-	driver, err := exec.LookPath("chromedriver")
-	if err != nil {
-		absent(err)
-	}
+	testhelpers.Peers(t, "chromedriver", "chromium")
 	chromium, err := exec.LookPath("chromium")
 	if err != nil {
-		absent(err)
+		t.Fatal(err)
 	}
 	port := freePort(t)
-	command := exec.Command(driver, fmt.Sprintf("--port=%d", port), "--silent")
+	command := exec.Command("chromedriver", fmt.Sprintf("--port=%d", port), "--silent")
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
 // started is how long a service may take until it answers. It is only waited for as long as it takes.
@@ -31,21 +33,13 @@ func Missing() string {
 	return ""
 }
 
-// Need ends a test where there can be no daemon and registry; see Lacking.
+// Need skips a test unless `make long` runs it, and ends it where there can be no daemon and registry.
 func Need(t testing.TB) {
 	t.Helper()
+	testhelpers.OnlyLong(t)
 	if why := Missing(); why != "" {
-		Lacking(t, why)
+		testhelpers.Lacking(t, why)
 	}
-}
-
-// Lacking ends a test that lacks something, and says what: it is skipped, but with CI=true in the environment it fails.
-func Lacking(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip("SKIPPED: " + why)
 }
 
 // Daemon is a Docker daemon.

@@ -156,7 +156,7 @@ func TestImage(t *testing.T) {
 
 // Another reader of layouts than the one that wrote it.
 func TestSkopeo(t *testing.T) {
-	release.Need(t, "skopeo")
+	testhelpers.Peers(t, "skopeo")
 	out := made(t)
 	name := "oci:" + out + ":" + sample.Version
 	for _, arch := range sample.Arches {
@@ -215,7 +215,7 @@ func TestOther(t *testing.T) {
 func TestDocker(t *testing.T) {
 	testhelpers.OnlyLong(t)
 	docker.Need(t)
-	release.Need(t, "skopeo")
+	testhelpers.Peers(t, "skopeo")
 	d := docker.Start(t)
 	archive := filepath.Join(d.Dir, "prelude.tar")
 	if out, err := exec.Command("skopeo", "--insecure-policy", "--override-arch", runtime.GOARCH, "copy", "--quiet", "oci:"+made(t)+":"+sample.Version, "docker-archive:"+archive+":prelude:1.2.3").CombinedOutput(); err != nil {

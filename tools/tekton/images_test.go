@@ -51,7 +51,7 @@ func machine(t *testing.T) (dir string, options []string) {
 		for dir in bin sbin lib lib32 lib64 libx32; do [ ! -L "/$dir" ] || cp -P "/$dir" "$dir"; done
 		chmod 1777 tmp var/tmp`, dir)
 	if _, err := os.Lstat(filepath.Join(dir, "bin")); err != nil {
-		docker.Lacking(t, "this machine's programs are not all in /usr")
+		testhelpers.Lacking(t, "this machine's programs are not all in /usr")
 	}
 	options = []string{"-v", "/usr:/usr:ro"}
 	if _, err := os.Stat("/etc/alternatives"); err == nil {
