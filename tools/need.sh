@@ -3,7 +3,7 @@
 # it installs what is missing; elsewhere it says what to install and fails.
 set -eu
 
-# there says whether a command is installed. A busybox only counts if it is static: it is put into images without libraries.
+# there succeeds if a command is installed. A busybox only counts if it is static: it is put into images without libraries.
 there() {
   path=$(command -v "$1" 2>/dev/null) || return 1
   [ "$1" != busybox ] || LC_ALL=C ldd "$path" 2>&1 | grep -Eiq 'not a (valid )?dynamic|statically linked'

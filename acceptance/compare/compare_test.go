@@ -143,7 +143,7 @@ CNB_SYSTEM_PATH="$CNB_LAYERS_DIR/system.toml" exec ` + ours + "\n"
 	}
 }
 
-// Who is out of the execution environment is taken out of the question of targets, and nobody else (B48).
+// Modules that the execution environment excludes are not checked for their target; others are (B48).
 func TestExcludedNeeds(t *testing.T) {
 	m := maker{dir: t.TempDir()}
 	m.write("order.toml", 0o644, "[[order]]\n[[order.group]]\nid = \"b\"\nversion = \"1\"\nexec-env = [\"test\"]\n")
@@ -211,12 +211,12 @@ func TestAligned(t *testing.T) {
 		want         string
 	}{
 		{"B01", silent, outcome{}, outcome{said: []string{requested}}, "B01"},
-		{"B01 if nobody asked for silence", world{}, outcome{}, outcome{said: []string{requested}}, ""},
+		{"B01 without silence", world{}, outcome{}, outcome{said: []string{requested}}, ""},
 		{"B02", world{}, failed(12, "ERROR: failed to detect: buildpack API version '9'"), failed(22, ""), "B02"},
 		{"B02 at the top level", world{}, failed(12, "ERROR: failed to initialize detector: buildpack API version '9'"), failed(22, ""), ""},
 		{"B02 the other way", world{}, failed(22, ""), failed(12, "ERROR: failed to detect: buildpack API version '9'"), ""},
 		{"B03", world{}, failed(21, "\nerr:  a@1"), failed(20, ""), "B03"},
-		{"B03 though nobody errored", world{}, failed(21, "\nfail: a@1"), failed(20, ""), ""},
+		{"B03 without an error", world{}, failed(21, "\nfail: a@1"), failed(20, ""), ""},
 		{"B03 the other way", world{}, failed(20, "\nerr:  a@1"), failed(21, "\nerr:  a@1"), ""},
 		{"B12", world{}, outcome{exit: 91, generated: map[string]string{}}, generated(91, "left"), "B12"},
 		{"B12 on success", world{}, outcome{generated: map[string]string{}}, generated(0, "left"), ""},
@@ -341,7 +341,7 @@ func named(t *testing.T, dir string) {
 	t.Helper()
 	for path := dir; path != os.TempDir() && path != "."; path = filepath.Dir(path) {
 		if strings.HasPrefix(path, os.TempDir()) {
-			check(os.Chmod(path, 0o755)) // those of a test are nobody else's
+			check(os.Chmod(path, 0o755)) // a test's directories are private
 		}
 	}
 	for variable, name := range map[string]string{"ORDER": "order.toml", "BUILDPACKS": "buildpacks", "EXTENSIONS": "extensions", "APP": "app"} {

@@ -14,7 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// knowns are the differences that orders can show here. Others are in messages that nobody compares, or need what is not
+// knowns are the differences that orders can show here. Others are in messages that are not compared, or need what is not
 // made here: signals, terminals, broken disks, what earlier runs left.
 func knowns() []known {
 	return []known{
@@ -25,7 +25,7 @@ func knowns() []known {
 		{number: "B12", why: "when generation fails, the generated tree is as it was before", align: alignPartial},
 		{number: "B44", why: "build-image.extend is written", align: alignBuildImage},
 		{number: "B47", why: "a stale extend = true is corrected", align: alignStale},
-		{number: "B15", why: "keys of analyzed.toml that nobody knows survive", align: alignAnalyzed},
+		{number: "B15", why: "unknown keys of analyzed.toml survive", align: alignAnalyzed},
 		{number: "B45", why: "a provider is listed once", align: alignProviders},
 		{number: "B16", why: "the order of the plan's entries is random in the reference", align: alignEntries},
 		{number: "B27", why: "bin/generate gets the execution environment", align: alignEnvironment},
@@ -396,7 +396,7 @@ func (w world) edit(names []string, with func(map[string]any)) (c changes) {
 		path := filepath.Join(w.dir, name)
 		file, err := readTOML(path)
 		if err != nil {
-			continue // whoever cannot read it cannot be told from the other by its contents
+			continue // the contents cannot be compared without the right to read them
 		}
 		before := encoded(file)
 		with(file)

@@ -36,7 +36,7 @@ type world struct {
 	platformAPI string
 }
 
-// outcome is what a detector did, as far as anybody could depend on it.
+// outcome is what a detector did that others could depend on.
 type outcome struct {
 	exit int
 	// group, plan and analyzed are the files' values, nil for a file that is not there.

@@ -21,7 +21,7 @@ import (
 	"github.com/cnb-prelude/prelude/testhelpers/docker"
 )
 
-// app is an app, and what there is to be seen of it.
+// app is an app, and what its build shows.
 type app struct {
 	name string
 	// static says that it needs an extension without bin/generate, which the reference does not apply (B36).
@@ -43,7 +43,7 @@ var apps = []app{
 	{name: "static", static: true, extensions: []string{"ext/static"}, base: "run", build: "static-build", run: "/static-run"},
 }
 
-// failing are apps of which no image is made: with what the phase exits, and what is to be read of it.
+// failing are apps of which no image is made: the exit code of the phase, and what it prints.
 var failing = []struct {
 	name, code string
 	said       []string
@@ -232,7 +232,7 @@ func (b *benchOf) inspect(name string) (i image) {
 	return all[0]
 }
 
-// buildApp builds an app and looks into its image. Where nothing is extended that goes into it, the image is to be the same with
+// buildApp builds an app and looks into its image. Where nothing is extended that goes into it, the image must be the same with
 // each builder, bit for bit.
 func (b *benchOf) buildApp(a app, builder string, same map[string]string) {
 	begun := time.Now()
@@ -383,7 +383,7 @@ func (b *benchOf) policy() {
 		}
 		b.demand(policy, out, said)
 	}
-	// The daemon has this one, but nobody answers where its name leads.
+	// The daemon has this one, but its registry does not answer.
 	const lost = "127.0.0.1:1/lost"
 	b.daemon.Run(b.t, "tag", b.registry+"/builder/overlay", lost)
 	out, err := b.build("overlay", "plain", "--builder", lost)

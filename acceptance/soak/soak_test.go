@@ -90,7 +90,7 @@ func faults() []fault {
 		{name: "a gigabyte printed by bin/generate", short: 1, full: 3, order: []string{"loudext", "quiet"}, codes: []int{0}, stdout: null},
 		{name: "malformed build plans", short: len(malformed()), full: 3 * len(malformed()), order: []string{"badplan"}, before: writeBadPlan, codes: []int{21}},
 		{name: "modules that end by a signal", short: 8, full: 24, order: []string{"dies"}, before: chooseDeath, codes: []int{21}},
-		{name: "nobody reads the output", short: 5, full: 20, stdout: unread, codes: []int{0}},
+		{name: "the output has no reader", short: 5, full: 20, stdout: unread, codes: []int{0}},
 	}
 }
 

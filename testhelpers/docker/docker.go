@@ -115,7 +115,7 @@ func Registry(t testing.TB) string {
 	return address
 }
 
-// free is an address on the loopback where nobody listens.
+// free is an unused address on the loopback.
 func free(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -110,7 +110,7 @@ func unnamed() (*os.File, error) {
 	return file, os.Remove(file.Name())
 }
 
-// reader reads a file from its start, whoever else reads it. It can seek, so that what is not wanted of an archive is not read.
+// reader reads a file from its start; several can read at the same time. It can seek, so that what is not wanted of an archive is not read.
 func reader(file *os.File) (io.ReadCloser, error) {
 	info, err := file.Stat()
 	return struct {
@@ -120,7 +120,7 @@ func reader(file *os.File) (io.ReadCloser, error) {
 }
 
 // savedImage is an image that Docker has saved. Each layer is read and compressed once, or not compressed at all: go-containerregistry
-// alone would compress it anew whenever somebody asks for its digest, its size or its content.
+// alone would compress it anew each time that its digest, size or content is needed.
 type savedImage struct {
 	v1.Image
 	manifest []byte

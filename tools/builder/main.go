@@ -67,7 +67,7 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// run makes the new builder, and says on say what it did. The image that is to be made is complete or untouched.
+// run makes the new builder, and prints what it did. The new image is complete or untouched.
 func run(from, to string, undo bool, directories []string, say io.Writer) error {
 	source, err := parsePlace(from)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // place is where an image is.
 type place interface {
 	read() (builder, error)
-	// use says how somebody uses the builder that is there.
+	// use returns how to use the builder at this place.
 	use() string
 	// write writes an image or an index, complete or not at all, and returns its digest.
 	write(builder) (v1.Hash, error)

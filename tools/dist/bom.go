@@ -24,7 +24,7 @@ import (
 )
 
 // bom makes an executable's bill of materials from its build info, and returns the licence texts and notices of the modules of
-// others in it, by their names in an archive: whoever passes the executable on has to pass these on too.
+// others in it, by their names in an archive: they must be passed on with the executable.
 func bom(r release.Release, file string, data []byte) ([]byte, map[string]release.File, error) {
 	info, err := buildinfo.ReadFile(file)
 	if err != nil {

@@ -215,7 +215,7 @@ func elsewhere(t *testing.T, path string, linux map[string]map[string]release.Fi
 	bill(t, program, files[program.Name+".sbom.cdx.json"].Data)
 }
 
-// inspect looks at an archive as somebody would who is to install it.
+// inspect looks at an archive before it is installed.
 func inspect(t *testing.T, path string) {
 	files := unpacked(t, path)
 	machines := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64, "ppc64le": elf.EM_PPC64, "s390x": elf.EM_S390}

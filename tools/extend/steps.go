@@ -16,7 +16,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// plan is what is to be done for one image: which one to start from, and what to apply to it. It is a value without secrets and
+// plan is the work for one image: which one to start from, and what to apply to it. It is a value without secrets and
 // without doubts: what generated.toml says, checked.
 type plan struct {
 	kind buildpack.DockerfileKind

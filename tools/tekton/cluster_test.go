@@ -93,7 +93,7 @@ var toolImages = pipeline.Images{
 	NopImage: "none", SidecarLogResultsImage: "none", ShellImageWin: "none", WorkingDirInitImage: "none",
 }
 
-// newCluster starts the controllers. Pods have to keep the rules of namespaces that are restricted, as far as Tekton makes them.
+// newCluster starts the controllers. Pods that Tekton makes must keep the rules of restricted namespaces.
 func newCluster(t *testing.T, n *node, objects tekton.Data) *cluster {
 	t.Helper()
 	ctx, _ := tektontesting.SetupFakeContext(t)

@@ -200,7 +200,7 @@ func (u unpacking) write(file string, header *tar.Header, content io.Reader) err
 	return errors.Join(err, u.Chmod(file, u.mode(header)))
 }
 
-// mode is that of a file or a directory. What is not owned by its owner is to be read, and removed one day, by ours.
+// mode is that of a file or a directory. Our user must be able to read and to remove files that belong to others.
 func (u unpacking) mode(header *tar.Header) fs.FileMode {
 	mode := fs.FileMode(header.Mode).Perm()
 	if !u.owners {

@@ -18,7 +18,7 @@ import (
 // theirDetector is where a builder has its own.
 const theirDetector = "/cnb/lifecycle/detector"
 
-// comparison runs the builder's own detector in the same world, and says whether it agrees. The exit code is 1 if not.
+// comparison runs the builder's own detector in the same world, and compares the results. The exit code is 1 if they differ.
 func (o options) comparison(ctx context.Context, ours *world, e engine, out io.Writer) (int, error) {
 	theirs, err := ours.scene.build()
 	defer theirs.remove()

@@ -10,7 +10,7 @@ import (
 )
 
 // findDetector finds Prelude's detector for an architecture: the one that is named, the one in this program, or lifecycle/detector beside
-// it. One in this program is written to a file, which is to be removed.
+// it. One in this program is written to a file, which the caller removes.
 func findDetector(named, arch string) (path string, temporary bool, err error) {
 	if program, err := embedded.ReadFile("detector-" + arch); err == nil && named == "" {
 		file, err := os.CreateTemp("", "try-detector-")

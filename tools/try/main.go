@@ -124,7 +124,7 @@ func (o *options) defineImages(set *flag.FlagSet) {
 	set.StringVar(&o.engine, "engine", "", "who runs modules in an image: docker, or rootfs, in namespaces and without a daemon (default: what there is)")
 	set.Var(&o.buildpacks, "buildpack", "a buildpack's directory, or `id[@version]` of the builder; repeatable. They replace the builder's order")
 	set.Var(&o.extensions, "extension", "an extension's directory, or `id[@version]` of the builder; repeatable")
-	set.BoolVar(&o.compare, "compare", false, "run the builder's own detector, too, and say whether it agrees; the exit code is 1 if not")
+	set.BoolVar(&o.compare, "compare", false, "also run the builder's own detector, and compare the results; exit code 1 if they differ")
 }
 
 // check returns what is wrong with the options together.

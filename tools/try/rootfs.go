@@ -25,7 +25,7 @@ func (r rootfs) describe() string {
 
 // inside is what the process in the namespaces has to know.
 type inside struct {
-	// Dir is the world's; Tree the image's root, empty without an image; App the app, if it is to be laid over.
+	// Dir is the world's; Tree the image's root, empty without an image; App the app, if it is laid over.
 	Dir, Tree, App string
 	// Mounts are places of the root that are as the world has them, and not as the image does.
 	Mounts []string

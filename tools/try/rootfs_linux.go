@@ -49,7 +49,7 @@ func (r rootfs) run(ctx context.Context, w *world, out io.Writer) (int, error) {
 	return in.start(ctx, out)
 }
 
-// prepare makes what the process in the namespaces needs, and finds what is to be removed of the app.
+// prepare makes what the process in the namespaces needs, and finds what to remove of the app.
 func (in *inside) prepare(w *world) error {
 	err := os.Mkdir(filepath.Join(in.Dir, "mnt"), 0o755)
 	if mkdirErr := os.Mkdir(w.root("workspace"), 0o755); !errors.Is(mkdirErr, fs.ErrExist) {

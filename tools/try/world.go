@@ -43,7 +43,7 @@ type require struct {
 	Metadata map[string]any `toml:"metadata,omitempty"`
 }
 
-// analyzed is an analyzed.toml, as far as detection and generation read it.
+// analyzed has the keys of analyzed.toml that detection and generation read.
 type analyzed struct {
 	RunImage struct {
 		Reference string `toml:"reference,omitempty"`
@@ -88,7 +88,7 @@ func (w *world) root(names ...string) string {
 	return filepath.Join(append([]string{w.dir, "root"}, names...)...)
 }
 
-// build makes a world. It is to be removed also if there is an error.
+// build makes a world. The caller removes it, also after an error.
 func (s scene) build() (*world, error) {
 	w := &world{scene: s, program: ourDetector, reportAs: ".json"}
 	var err error

@@ -31,7 +31,7 @@ func TestOnlyAStaticBusyboxCounts(t *testing.T) {
 	}
 }
 
-// need is what need.sh says about busybox to somebody who may not install anything.
+// need is what need.sh prints about busybox to a user who cannot install packages.
 func need(t *testing.T, busybox string) string {
 	t.Helper()
 	bin := t.TempDir()
