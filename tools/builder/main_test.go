@@ -63,12 +63,9 @@ func layerOf(t *testing.T, kind types.MediaType, names ...string) v1.Layer {
 		} else if strings.HasSuffix(entry, "/") {
 			header.Typeflag, data = tar.TypeDir, nil
 		} else if strings.HasSuffix(entry, "busybox") {
-			path, err := exec.LookPath("busybox")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if data, err = os.ReadFile(path); err != nil {
-				t.Fatal(err)
+			if path, err := exec.LookPath("busybox"); err == nil { // only containers need it
+				data, err = os.ReadFile(path)
+				check(t, err)
 			}
 		}
 		if strings.HasPrefix(entry, "/cnb/lifecycle/") {
