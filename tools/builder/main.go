@@ -38,7 +38,7 @@ Documentation: https://github.com/cnb-prelude/prelude/tree/main/docs/operators/i
 func main() {
 	from := flag.String("from", "", "the builder, an `image` (required)")
 	to := flag.String("to", "", "the new builder, an `image` (required); it may be the same one, which is replaced then")
-	undo := flag.Bool("undo", false, "take out what was put in: the builder is again as it was, with the same digest")
+	undo := flag.Bool("undo", false, "remove Prelude: the builder is as it was before, with the same digest")
 	var directories list
 	flag.Var(&directories, "executables", "a `directory` with Prelude's detector and generator (default: lifecycle/ beside this program); once for each architecture")
 	version := flag.Bool("version", false, "print the version and exit")

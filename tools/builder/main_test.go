@@ -248,7 +248,7 @@ func TestReproducible(t *testing.T) {
 		if back := digest(t, image(t, work+"/4")); back != digest(t, original) || back == one {
 			t.Errorf("%s: undone it is %s, and was %s", what, back, digest(t, original))
 		}
-		if !strings.Contains(said.String(), "replaced detector and generator") || !strings.Contains(said.String(), "took out detector and generator 0.0.0") {
+		if !strings.Contains(said.String(), "replaced detector and generator") || !strings.Contains(said.String(), "removed detector and generator 0.0.0") {
 			t.Error(said.String())
 		}
 	}

@@ -271,7 +271,7 @@ func takeOut(image v1.Image, _ v1.Hash) (v1.Image, string, error) {
 		return nil, "", err
 	}
 	before, s, err := original(image)
-	return before, fmt.Sprintf("took out detector and generator %s, for %s/%s; before them it was %s", s.Version, config.OS, config.Architecture, s.From), err
+	return before, fmt.Sprintf("removed detector and generator %s, for %s/%s; before them it was %s", s.Version, config.OS, config.Architecture, s.From), err
 }
 
 // original returns the builder as it was before Prelude was put into it, and what its label says.

@@ -20,7 +20,7 @@ func (w *world) show(out io.Writer) error {
 		fmt.Fprintln(out, "Warning: "+warning)
 	}
 	if names := w.names(); len(names) > 0 {
-		fmt.Fprintf(out, "put in: the buildpack %s, which requires %s, because no other one does\n", requirer.ID, strings.Join(names, ", "))
+		fmt.Fprintf(out, "added: the buildpack %s, which requires %s, because no other one does\n", requirer.ID, strings.Join(names, ", "))
 	}
 	if !w.builder {
 		fmt.Fprintf(out, "\n======== Detector ========\n%s", &w.said)
