@@ -46,12 +46,12 @@ const (
 func (o options) tests(ctx context.Context, s scene, e engine, out io.Writer) (int, error) {
 	code, runs := 0, 0
 	for _, m := range s.modules {
-		paths, err := filepath.Glob(filepath.Join(m.dir, "test", "*", "case.toml"))
+		dirs, err := filepath.Glob(filepath.Join(m.dir, "test", "*"))
 		if err != nil {
 			return 0, err
 		}
-		for _, path := range paths {
-			c, err := readCase(path, s.platformAPI)
+		for _, dir := range slices.DeleteFunc(dirs, func(dir string) bool { return !isDir(dir) }) {
+			c, err := readCase(filepath.Join(dir, "case.toml"), s.platformAPI)
 			if err != nil {
 				return 0, err
 			}
@@ -65,7 +65,7 @@ func (o options) tests(ctx context.Context, s scene, e engine, out io.Writer) (i
 				if complaint != "" {
 					code = 1
 				}
-				c.say(out, api, complaint)
+				c.say(out, api, complaint, update && c.Outcome == passed)
 			}
 		}
 	}
@@ -76,17 +76,23 @@ func (o options) tests(ctx context.Context, s scene, e engine, out io.Writer) (i
 }
 
 // say says how a case ended: what it complains of, if anything.
-func (c testCase) say(out io.Writer, api, complaint string) {
-	if complaint == "" {
+func (c testCase) say(out io.Writer, api, complaint string, updated bool) {
+	switch {
+	case complaint != "":
+		fmt.Fprintf(out, "FAIL  %s, Platform API %s\n%s\n", c.dir, api, strings.TrimRight(complaint, "\n"))
+	case updated:
+		fmt.Fprintf(out, "updated  %s\n", filepath.Join(c.dir, "expect"))
+	default:
 		fmt.Fprintf(out, "ok    %s, Platform API %s\n", c.dir, api)
-		return
 	}
-	fmt.Fprintf(out, "FAIL  %s, Platform API %s\n%s\n", c.dir, api, strings.TrimRight(complaint, "\n"))
 }
 
 func readCase(path, platformAPI string) (testCase, error) {
 	c := testCase{dir: filepath.Dir(path), PlatformAPIs: []string{platformAPI}, Outcome: passed}
 	meta, err := toml.DecodeFile(path, &c)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("%s is missing; it may be empty", path)
+	}
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", path, err)
 	}
@@ -94,7 +100,7 @@ func readCase(path, platformAPI string) (testCase, error) {
 		return c, fmt.Errorf("%s: unknown key %s; known are platform-apis, exec-env, outcome, message, [target] and [[requires]]", path, unknown[0])
 	}
 	if known := []outcome{passed, failed, errored, leftOut}; !slices.Contains(known, c.Outcome) {
-		return c, fmt.Errorf("%s: outcome is %q; known are %q", path, c.Outcome, known)
+		return c, fmt.Errorf(`%s: outcome is %q; known are "pass", "fail", "error" and "left out"`, path, c.Outcome)
 	}
 	return c, nil
 }
@@ -127,7 +133,7 @@ func (c testCase) test(ctx context.Context, s scene, e engine, update bool) (str
 	if err != nil {
 		return "", err
 	}
-	is, words := w.outcomeOf(s.modules[0]), w.said.String()+w.absent()
+	is, words := w.outcomeOf(s.modules[0]), w.words()+w.absent()
 	if is != c.Outcome {
 		return fmt.Sprintf("the outcome is %q, want %q; the detector's words:\n%s", is, c.Outcome, words), nil
 	}

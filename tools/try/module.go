@@ -45,7 +45,18 @@ func readModule(dir string) (module, error) {
 		}
 		return module{kind: kind, Descriptor: descriptor, dir: dir}, nil
 	}
-	return module{}, fmt.Errorf("%s has no extension.toml and no buildpack.toml; name the directory of a module", dir)
+	return module{}, fmt.Errorf("%s has no extension.toml and no buildpack.toml; name a directory with one%s", dir, below(dir))
+}
+
+// below names a module further down, if there is one.
+func below(dir string) string {
+	for _, depth := range []string{"*", "*/*", "*/*/*"} {
+		found, err := filepath.Glob(filepath.Join(dir, depth, "extension.toml"))
+		if err == nil && len(found) > 0 {
+			return ", such as " + filepath.Dir(found[0])
+		}
+	}
+	return ""
 }
 
 func (m module) name() string { return m.ID + "@" + m.Version }

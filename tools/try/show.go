@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -20,10 +21,10 @@ func (w *world) show(out io.Writer) error {
 		fmt.Fprintln(out, "Warning: "+warning)
 	}
 	if names := w.names(); len(names) > 0 {
-		fmt.Fprintf(out, "added: the buildpack %s, which requires %s, because no other one does\n", requirer.ID, strings.Join(names, ", "))
+		fmt.Fprintf(out, "added: the buildpack %s, which requires %s, because no other module that passes does\n", requirer.ID, strings.Join(names, ", "))
 	}
 	if !w.builder {
-		fmt.Fprintf(out, "\n======== Detector ========\n%s", &w.said)
+		fmt.Fprintf(out, "\n======== Detector ========\n%s", w.words())
 	}
 	fmt.Fprint(out, w.absent())
 	if w.code != 0 {
@@ -45,6 +46,19 @@ func (w *world) show(out io.Writer) error {
 	}
 	fmt.Fprintf(out, "\n======== Images ========\nbuild image: %s\nrun image:   %s\n", used(g, buildpack.BuildDockerfile), used(g, buildpack.RunDockerfile))
 	return nil
+}
+
+// inputs are the lines at the debug level that name the directories of a world, and refused the path of a file that goes with it.
+var (
+	inputs  = regexp.MustCompile(`(?m)^======== Inputs ========\n(?:[A-Za-z_-]+: .*\n)+`)
+	refused = regexp.MustCompile(`(?m)^hint: the whole .* is in .*\n`)
+)
+
+// words are what the detector printed, with the paths that a platform has in place of the world's.
+func (w *world) words() string {
+	text := refused.ReplaceAllString(inputs.ReplaceAllString(w.said.String(), ""), "")
+	root := regexp.MustCompile(`[^ ]*` + regexp.QuoteMeta(filepath.Join(filepath.Base(w.dir), "root")))
+	return root.ReplaceAllString(text, "")
 }
 
 // absent says of the modules that were given and do not take part why, a line for each. When no group passes, the detector says it.
@@ -93,7 +107,9 @@ func (w *world) names() []string {
 func used(g generated, kind buildpack.DockerfileKind) string {
 	text := or(g.BuildImage.Reference, "the builder")
 	if kind == buildpack.RunDockerfile {
-		text = g.RunImage.Image
+		if text = g.RunImage.Image; text == noRunImage {
+			text = "none given"
+		}
 		if g.RunImage.SwitchedBy != "" {
 			text += ", to which " + g.RunImage.SwitchedBy + " switches"
 		}
