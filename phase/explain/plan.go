@@ -56,7 +56,7 @@ func (w *why) newPlan(members []resolve.Member) *plan {
 			p.passing = append(p.passing, m)
 		}
 	}
-	p.reasons = resolve.StrikeOut(resolve.Participants(p.passing))
+	p.reasons = resolve.StrikeOut(p.passing)
 	return p
 }
 

@@ -12,7 +12,7 @@ import (
 // Each gives a candidate of n participants with a alternatives each; want is the answer.
 var families = []struct {
 	name string
-	make func(n, a int) []Participant
+	make func(n, a int) []participant
 	pass bool
 }{
 	{"last combination", lastCombination, true},
@@ -36,10 +36,10 @@ func BenchmarkSolve(b *testing.B) {
 	}
 }
 
-func measure(b *testing.B, ps []Participant) {
+func measure(b *testing.B, ps []participant) {
 	b.ReportAllocs()
 	for b.Loop() {
-		Solve(ps)
+		solved(ps)
 	}
 }
 
@@ -48,7 +48,7 @@ func TestFamilies(t *testing.T) {
 	for _, f := range families {
 		for _, size := range append(sizes, struct{ participants, alternatives int }{5, 3}) {
 			ps := f.make(size.participants, size.alternatives)
-			trial := Solve(ps)
+			trial := solved(ps)
 			if got := trial != nil; got != f.pass {
 				t.Errorf("%s, %d participants: pass %v, want %v", f.name, size.participants, got, f.pass)
 			}
@@ -57,12 +57,12 @@ func TestFamilies(t *testing.T) {
 			}
 		}
 	}
-	trial := Solve(lastCombination(100, 8))
-	if !slices.Equal(trial.Chosen, slices.Repeat([]int{7}, 100)) {
-		t.Errorf("last combination: %v", trial.Chosen)
+	trial := solved(lastCombination(100, 8))
+	if !slices.Equal(trial.chosen, slices.Repeat([]int{7}, 100)) {
+		t.Errorf("last combination: %v", trial.chosen)
 	}
 	compare(t, clausesLast(4, 10, 1), enumerate(clausesLast(4, 10, 1)))
-	if trial := Solve(pigeons(5)); trial != nil {
+	if trial := solved(pigeons(5)); trial != nil {
 		t.Errorf("6 pigeons fit into 5 holes: %v", trial)
 	}
 }
@@ -73,12 +73,12 @@ func TestSolve3SAT(t *testing.T) {
 	for seed := range uint64(40) {
 		const variables, clauses = 12, 53
 		want := firstAssignment(variables, randomClauses(variables, clauses, seed))
-		trial := Solve(clausesLast(variables, clauses, seed))
+		trial := solved(clausesLast(variables, clauses, seed))
 		switch {
 		case (trial == nil) != (want == nil):
 			t.Errorf("seed %d: got %v, want %v", seed, trial, want)
-		case trial != nil && !slices.Equal(trial.Chosen[:variables], want):
-			t.Errorf("seed %d: got %v, want %v", seed, trial.Chosen[:variables], want)
+		case trial != nil && !slices.Equal(trial.chosen[:variables], want):
+			t.Errorf("seed %d: got %v, want %v", seed, trial.chosen[:variables], want)
 		case trial != nil:
 			pass++
 		}
@@ -111,8 +111,8 @@ func alt(provides, requires []string) buildpack.Alternative {
 	return a
 }
 
-func module(m int, alternatives ...buildpack.Alternative) Participant {
-	return Participant{
+func module(m int, alternatives ...buildpack.Alternative) participant {
+	return participant{
 		Ref:          buildpack.Ref{Kind: buildpack.KindBuildpack, ID: fmt.Sprintf("samples/m%d", m), Version: "1"},
 		Alternatives: alternatives,
 	}
@@ -121,8 +121,8 @@ func module(m int, alternatives ...buildpack.Alternative) Participant {
 func dep(m, a int) string { return fmt.Sprintf("dep-%d-%d", m, a) }
 
 // free makes modules any of whose alternatives is met by the module itself.
-func free(n, a int) []Participant {
-	var ps []Participant
+func free(n, a int) []participant {
+	var ps []participant
 	for m := range n {
 		var alts []buildpack.Alternative
 		for i := range a {
@@ -135,7 +135,7 @@ func free(n, a int) []Participant {
 
 // lastCombination: all modules but the last are free; the last one requires what each provides in its last alternative
 // only, and can itself do so in its last alternative only.
-func lastCombination(n, a int) []Participant {
+func lastCombination(n, a int) []participant {
 	ps := free(n-1, a)
 	var all []string
 	for m := range n - 1 {
@@ -150,7 +150,7 @@ func lastCombination(n, a int) []Participant {
 
 // lastModule: all modules but the last are free; each alternative of the last one requires two alternatives of one of
 // the others at once.
-func lastModule(n, a int) []Participant {
+func lastModule(n, a int) []participant {
 	ps := free(n-1, a)
 	var alts []buildpack.Alternative
 	for i := range a {
@@ -160,7 +160,7 @@ func lastModule(n, a int) []Participant {
 }
 
 // farApart: all modules but the last are free; each alternative of the last requires two of the first.
-func farApart(n, a int) []Participant {
+func farApart(n, a int) []participant {
 	ps := free(n-1, a)
 	var alts []buildpack.Alternative
 	for i := range a {
@@ -170,13 +170,13 @@ func farApart(n, a int) []Participant {
 }
 
 // chain: each alternative of a module forces one of the next; only one way through is open at the end.
-func chain(n, a int) []Participant { return linked(n, a, a-1) }
+func chain(n, a int) []participant { return linked(n, a, a-1) }
 
 // brokenChain: no way through is open at the end.
-func brokenChain(n, a int) []Participant { return linked(n, a, -1) }
+func brokenChain(n, a int) []participant { return linked(n, a, -1) }
 
-func linked(n, a, open int) []Participant {
-	var ps []Participant
+func linked(n, a, open int) []participant {
+	var ps []participant
 	for m := range n {
 		var alts []buildpack.Alternative
 		for i := range a {
@@ -195,8 +195,8 @@ func linked(n, a, open int) []Participant {
 }
 
 // oneName: everybody mentions the same few names in all alternatives.
-func oneName(n, a int) []Participant {
-	var ps []Participant
+func oneName(n, a int) []participant {
+	var ps []participant
 	for m := range n {
 		var alts []buildpack.Alternative
 		for i := range a {
@@ -214,7 +214,7 @@ func oneName(n, a int) []Participant {
 
 // manyOptional: a chain of optional modules that is broken in the middle, so that all are taken out one by one, and a
 // required module that is free.
-func manyOptional(n, a int) []Participant {
+func manyOptional(n, a int) []participant {
 	ps := chain(n-1, a)
 	for m := range ps {
 		ps[m].Optional = true
@@ -239,7 +239,7 @@ func randomClauses(variables, clauses int, seed uint64) [][3]int {
 }
 
 // clausesLast: each variable is a module that provides one of two names, each clause one that requires one of three.
-func clausesLast(variables, clauses int, seed uint64) []Participant {
+func clausesLast(variables, clauses int, seed uint64) []participant {
 	ps := free(variables, 2)
 	for i, clause := range randomClauses(variables, clauses, seed) {
 		var alts []buildpack.Alternative
@@ -252,8 +252,8 @@ func clausesLast(variables, clauses int, seed uint64) []Participant {
 }
 
 // pigeons: each hole is a module that provides one of the pigeons; one module for each pigeon requires it.
-func pigeons(holes int) []Participant {
-	var ps []Participant
+func pigeons(holes int) []participant {
+	var ps []participant
 	for h := range holes {
 		var alts []buildpack.Alternative
 		for p := range holes + 1 {

@@ -340,7 +340,7 @@ var hard = map[string]func(n int) sketch{
 func TestOrdersDoNotMultiply(t *testing.T) {
 	givenUp := []string{
 		"all optional, all fail", "all optional, all taken out", "composite of a component's id", "composite of a component's id, required",
-		"nested and never reached",
+		"nested and never reached", "optional composites",
 	}
 	for name, family := range multiplying {
 		t.Run(name, func(t *testing.T) {
@@ -376,8 +376,7 @@ func TestLargeWorlds(t *testing.T) {
 				search := newSearcher(order, extensions, limits, w)
 				search.limit = 300_000
 				_, err := search.group(0) // with whatever answer; a missing module ends it early
-				var b *boundError
-				if errors.As(err, &b) {
+				if errors.Is(err, errBound) {
 					bound++
 				}
 			}
@@ -400,17 +399,13 @@ func TestTooHard(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := s.group(1)
-			var bound *boundError
-			if !errors.As(err, &bound) || bound.Group != 2 || len(bound.Names) != 3 {
-				t.Fatalf("%+v", err)
+			names := strings.Fields(k.order[1])
+			want := "group 2 of the order (" + names[0] + ", " + names[1] + ", …) allows more combinations than can be tried. " +
+				"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives"
+			if err == nil || err.Error() != want {
+				t.Fatalf("got  %v\nwant %s", err, want)
 			}
 		})
-	}
-	err := &boundError{Group: 2, Names: []string{"a@1", "b@1", "…"}}
-	want := "group 2 of the order (a@1, b@1, …) allows more combinations than can be tried. " +
-		"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives"
-	if err.Error() != want {
-		t.Errorf("got  %s\nwant %s", err, want)
 	}
 }
 
@@ -423,8 +418,7 @@ func TestCandidateWithoutEnd(t *testing.T) {
 	}
 	w, order, _ := k.world(t)
 	_, err := Search(order, nil, Limits{}, newHastySource(w, rand.New(rand.NewPCG(seed, 0))))
-	var bound *boundError
-	if !errors.As(err, &bound) || bound.Group != 2 {
+	if !errors.Is(err, errBound) || !strings.HasPrefix(err.Error(), "group 2 of the order (c0@1) ") {
 		t.Errorf("%v", err)
 	}
 }

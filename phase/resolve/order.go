@@ -20,27 +20,22 @@ type node struct {
 	next *node
 	// alternatives are where the walk goes on for each group of a choice; they are made when they are needed.
 	alternatives []*node
-
-	// asOf and hopeless remember an answer of searcher.hopeless.
-	asOf     int
-	hopeless bool
 }
 
 // root returns the node at which the candidates of one group of the order begin: with each group of the extensions' order
 // in turn before all buildpacks, and last with none.
 func root(group buildpack.Group, extensions buildpack.Order) *node {
-	if len(extensions) == 0 {
-		return list(group, nil, nil)
+	first := list(group, nil, nil)
+	if len(extensions) > 0 {
+		first = &node{extensions: extensions, next: first}
 	}
-	first := &node{extensions: extensions}
-	first.next = list(group, nil, nil)
 	return first
 }
 
 // list puts the elements of a group that came out of parent in front of what follows.
 func list(group buildpack.Group, parent, next *node) *node {
-	for i := len(group) - 1; i >= 0; i-- {
-		next = &node{element: group[i], parent: parent, next: next}
+	for _, e := range slices.Backward(group) {
+		next = &node{element: e, parent: parent, next: next}
 	}
 	return next
 }
@@ -97,14 +92,17 @@ func (s *searcher) step(n *node, before path) (step, error) {
 		return step{order: n.extensions, optional: true}, nil
 	}
 	if i := slices.Index(before.ids, idOf(n.element.Ref)); i >= 0 {
-		return step{over: duplicate(n.element.Ref, before.members[i].Module.Ref)}, nil
+		if first := before.members[i].Module.Ref; first != n.element.Ref {
+			return step{over: &PassedOver{Ref: n.element.Ref, Other: first}}, nil
+		}
+		return step{}, nil
 	}
 	module, err := s.source.Module(n.element.Ref)
 	if err != nil {
 		return step{}, err
 	}
-	if s.limits.excludes(n.element, module) {
-		return step{over: s.limits.passedOver(n.element, module)}, nil
+	if over := s.limits.excluded(n.element, module); over != nil {
+		return step{over: over}, nil
 	}
 	if !module.IsComposite() {
 		return step{module: module, optional: n.element.Optional || module.IsExtension()}, nil
@@ -120,12 +118,39 @@ type id struct {
 
 func idOf(ref buildpack.Ref) id { return id{ref.Kind, ref.ID} }
 
-// excludes reports whether the execution environment takes an element out of every candidate: by its own list in the order,
-// or by that of the module. A composite takes all its groups with it.
-func (l Limits) excludes(element buildpack.Element, module *buildpack.Module) bool {
-	return l.ExecEnv != "" && !(allows(element.ExecEnv, l.ExecEnv) && allows(module.Descriptor.ExecEnv, l.ExecEnv))
+// PassedOver is an element of the order that is in no candidate, or not in this one, before anything of it runs.
+type PassedOver struct {
+	Ref buildpack.Ref
+	// Other is the version of the same id that comes first. Its Version is empty if the execution environment is the reason.
+	Other buildpack.Ref
+	// ExecEnv is the execution environment, and Only are those that the element, or its module, is for.
+	ExecEnv string
+	Only    []string
 }
 
-func allows(list []string, execEnv string) bool {
-	return len(list) == 0 || slices.Contains(list, "*") || slices.Contains(list, execEnv)
+// excluded is the element, if the execution environment takes it out of every candidate: by its own list in the order, or by that
+// of the module. A composite takes all its groups with it.
+func (l Limits) excluded(element buildpack.Element, module *buildpack.Module) *PassedOver {
+	if l.ExecEnv == "" {
+		return nil
+	}
+	for _, list := range [][]string{element.ExecEnv, module.Descriptor.ExecEnv} {
+		if len(list) > 0 && !slices.Contains(list, "*") && !slices.Contains(list, l.ExecEnv) {
+			return &PassedOver{Ref: element.Ref, ExecEnv: l.ExecEnv, Only: list}
+		}
+	}
+	return nil
+}
+
+// String is the element with the reason.
+func (p PassedOver) String() string {
+	if p.ExecEnv == "" {
+		return fmt.Sprintf("%s, because %s comes first and a group has each id once", p.Ref, p.Other)
+	}
+	noun := "environment"
+	if len(p.Only) > 1 {
+		noun = "environments"
+	}
+	only := strings.Join(p.Only, `", "`)
+	return fmt.Sprintf(`%s is only for the execution %s "%s"; CNB_EXEC_ENV is %q`, p.Ref, noun, only, p.ExecEnv)
 }

@@ -49,7 +49,7 @@ func TestPassedOverForTheExecutionEnvironment(t *testing.T) {
 		`a@1 is only for the execution environments "production", "staging"; CNB_EXEC_ENV is "test"`: {Ref: ref},
 		`a@1 is only for the execution environment "other"; CNB_EXEC_ENV is "test"`:                  {Ref: ref, ExecEnv: []string{"other"}},
 	} {
-		if got := l.passedOver(element, m).String(); got != want {
+		if got := l.excluded(element, m).String(); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}

@@ -2,46 +2,33 @@ package resolve
 
 import "github.com/cnb-prelude/prelude/buildpack"
 
-// planEntries writes a passing trial as the build plan (docs/reference.md, "Files" and "The build plan"): one entry for each name that is
+// planEntries writes the chosen alternatives of the members that take part as the build plan: one entry for each name that is
 // required, in the order in which the names are first required; in it, the providers and the requirements in the order
 // of the group. Each provider is listed once, requirements are repeated as often as they are written.
 //
-// In a passing trial no participant that is kept provides a name that is not required at or after, or requires one that is
-// not provided at or before. So every kept provider counts, and no entry is without one.
-func planEntries(ps []Participant, t *Trial) []buildpack.PlanEntry {
+// In a passing trial each provided name is required at or after its provider, and each required one is provided at or before. So
+// every provider counts, and no entry is without one.
+func planEntries(taking []Member, chosen []int) []buildpack.PlanEntry {
 	var entries []buildpack.PlanEntry
 	index := map[string]int{}
-	for m := range ps {
-		for _, r := range plan(ps, t, m).Requires {
-			i, known := index[r.Name]
+	for i, m := range taking {
+		for _, r := range m.Detection.Alternatives[chosen[i]].Requires {
+			at, known := index[r.Name]
 			if !known {
-				i = len(entries)
-				index[r.Name] = i
+				at = len(entries)
+				index[r.Name] = at
 				entries = append(entries, buildpack.PlanEntry{})
 			}
-			entries[i].Requires = append(entries[i].Requires, r)
+			entries[at].Requires = append(entries[at].Requires, r)
 		}
 	}
-	for m, p := range ps {
-		listed := map[string]bool{}
-		for _, name := range plan(ps, t, m).Provides {
-			if i, known := index[name]; known && !listed[name] {
-				listed[name] = true
-				entries[i].Providers = append(entries[i].Providers, provider(p.Ref))
+	for i, m := range taking {
+		p := buildpack.Provider{ID: m.Module.ID, Version: m.Module.Version, Extension: m.Module.IsExtension()}
+		for _, name := range m.Detection.Alternatives[chosen[i]].Provides {
+			if e := &entries[index[name]]; len(e.Providers) == 0 || e.Providers[len(e.Providers)-1] != p {
+				e.Providers = append(e.Providers, p)
 			}
 		}
 	}
 	return entries
-}
-
-// plan is the alternative that a participant takes part with, empty if it was taken out.
-func plan(ps []Participant, t *Trial, m int) buildpack.Alternative {
-	if !t.Kept[m] {
-		return buildpack.Alternative{}
-	}
-	return ps[m].Alternatives[t.Chosen[m]]
-}
-
-func provider(r buildpack.Ref) buildpack.Provider {
-	return buildpack.Provider{ID: r.ID, Version: r.Version, Extension: r.Kind == buildpack.KindExtension}
 }

@@ -99,11 +99,11 @@ func TestEntries(t *testing.T) {
 	}} {
 		t.Run(test.name, func(t *testing.T) {
 			ps := participants(t, test.group)
-			trial := Solve(ps)
+			trial := solved(ps)
 			if trial == nil {
 				t.Fatal("no trial passes")
 			}
-			got := planEntries(ps, trial)
+			got := planned(ps, trial)
 			if want := strings.Join(test.want, "\n"); planText(got) != want {
 				t.Errorf("got\n%s\nwant\n%s\n%s", planText(got), want, test.why)
 			}

@@ -1,12 +1,11 @@
-// Package resolve decides which modules of an order take part, and with what build plan (docs/reference.md, "The order" and
-// "The build plan").
+// Package resolve decides which modules of an order take part, and with what build plan.
 //
 // It is pure: it knows no files, processes, logs or clocks. It asks about modules through [Source], and answers with
 // an [Answer], which is a value.
 //
 // walk.go walks the order (order.go) from left to right and depth first, and judges each candidate; trial.go finds the first
-// trial of a candidate that passes; plan.go writes it as a build plan. The walk leaves out what surely fails (hopeless.go). What
-// it leaves out is still looked up (leftout.go). ahead.go proposes what to run meanwhile.
+// trial of a candidate that passes; plan.go writes it as a build plan. What surely fails (hopeless.go) is not judged.
+// ahead.go proposes what to run meanwhile.
 package resolve
 
 import (
@@ -40,7 +39,7 @@ type Ahead interface {
 	Propose(most int) []*buildpack.Module
 }
 
-// Limits say which modules drop out before they are asked anything (docs/reference.md, "Which modules take part").
+// Limits say which modules drop out before they are asked anything.
 type Limits struct {
 	// Target is that of the run image; nil if the Platform API does not judge targets yet.
 	Target *buildpack.Target
@@ -68,7 +67,7 @@ type Answer struct {
 }
 
 // Errored reports whether a module of a candidate errored: exit code 21 instead of 20 if no group passed.
-func (a *Answer) Errored() bool { return slices.ContainsFunc(a.search.reached, Member.Errored) }
+func (a *Answer) Errored() bool { return slices.ContainsFunc(a.Members, Member.Errored) }
 
 // Decided is an error because of which a candidate failed: that of a required module where no required module said no, or
 // that of an optional module where all required ones passed and the build plan did not work out.
@@ -83,13 +82,13 @@ type Candidate struct {
 	// Group is the index of the group of the order that it came from.
 	Group   int
 	Members []Member
+	// PassedOver are the elements of the order that are not in the candidate, although its groups name them.
+	PassedOver []PassedOver
 }
 
 // Resolution is the group that passed: which modules take part, with what build plan.
 type Resolution struct {
 	Candidate
-	// PassedOver are the elements of the order that are not in the candidate, although its groups name them.
-	PassedOver []PassedOver
 	// Taking are the members of the candidate that take part, in order.
 	Taking []Member
 	// Chosen is the alternative of the build plan that was picked for each of them.
@@ -114,11 +113,11 @@ func (m Member) Errored() bool {
 	return m.Detection.Outcome == buildpack.Errored || m.Detection.Outcome == buildpack.Mismatched && !m.Optional
 }
 
-// saidNo reports whether it is known that the member does not want to take part, or does not support the target. A candidate
-// ends early with a required member that said no; not with one that errored, so that what is told of errors does not depend
-// on which module ends first.
+// saidNo reports whether the member is required, and is known not to want to take part or not to support the target. A candidate
+// ends early with such a member; not with one that errored, so that which errors are reported does not depend on which module ends
+// first.
 func (m Member) saidNo() bool {
-	return m.Detection.Outcome == buildpack.Failed || m.Detection.Outcome == buildpack.Mismatched
+	return !m.Optional && (m.Detection.Outcome == buildpack.Failed || m.Detection.Outcome == buildpack.Mismatched)
 }
 
 // Search tries the groups of the order, each with each group of the extensions' order before it and last with none, and
@@ -128,7 +127,7 @@ func (m Member) saidNo() bool {
 func Search(order, extensions buildpack.Order, limits Limits, source Source) (*Answer, error) {
 	s := newSearcher(order, extensions, limits, source)
 	var found *Resolution
-	for i := range s.roots {
+	for i := range order {
 		var err error
 		if found, err = s.group(i); err != nil {
 			return nil, err
@@ -141,7 +140,6 @@ func Search(order, extensions buildpack.Order, limits Limits, source Source) (*A
 			return nil, err
 		}
 	}
-	return &Answer{
-		Resolution: found, Members: s.members(), Decided: s.decided, Judged: s.judged, Trace: s.trace, search: s,
-	}, nil
+	s.fill(s.reached)
+	return &Answer{Resolution: found, Members: s.reached, Decided: s.decided, Judged: s.judged, Trace: s.trace, search: s}, nil
 }

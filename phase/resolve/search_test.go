@@ -113,8 +113,8 @@ func TestHasteChangesNothing(t *testing.T) {
 				r := rand.New(rand.NewPCG(seed+2, uint64(i)))
 				w, order, extensions, limits := s.random(t, r)
 				limits.Trace = r.IntN(2) == 0
-				want := told(Search(order, extensions, limits, w))
-				got := told(Search(order, extensions, limits, newHastySource(w, r)))
+				want := reported(Search(order, extensions, limits, w))
+				got := reported(Search(order, extensions, limits, newHastySource(w, r)))
 				if got != want {
 					t.Fatalf("instance %d\norder %v\nextensions %v\n got %s\nwant %s", i, order, extensions, got, want)
 				}
@@ -123,8 +123,8 @@ func TestHasteChangesNothing(t *testing.T) {
 	}
 }
 
-// told is an answer with all that is said of it.
-func told(a *Answer, err error) string {
+// reported is an answer with all that is said of it.
+func reported(a *Answer, err error) string {
 	text := answer(a, err)
 	if a != nil {
 		for _, d := range a.Decided {
@@ -228,7 +228,7 @@ func (w *world) full(order, extensions buildpack.Order, limits Limits) (text str
 	errored := false
 	answer := ""
 	err := w.enumerateCandidates(order, extensions, limits, func(c candidate) bool {
-		var ps []Participant
+		var ps []participant
 		bad, no, known := false, false, false
 		tell := func(optional bool) {
 			for _, m := range c {
@@ -247,7 +247,7 @@ func (w *world) full(order, extensions buildpack.Order, limits Limits) (text str
 			}
 			switch {
 			case c[i].Passed():
-				ps = append(ps, Participant{m.Module.Ref, m.Optional, c[i].Detection.Alternatives})
+				ps = append(ps, participant{m.Module.Ref, m.Optional, c[i].Detection.Alternatives})
 			case !m.Optional:
 				bad, no, known = true, no || c[i].Detection.Outcome != buildpack.Errored, known || told[m.Module.Ref]
 			}
@@ -275,7 +275,7 @@ func (w *world) full(order, extensions buildpack.Order, limits Limits) (text str
 	return fmt.Sprintf("failed, errored: %t", errored), ran, decided
 }
 
-func describe(c []Member, ps []Participant, t *Trial) string {
+func describe(c []Member, ps []participant, t *trial) string {
 	var names []string
 	for _, m := range c {
 		names = append(names, m.Module.Ref.String())
@@ -602,7 +602,7 @@ func TestCompositesDoNotMultiply(t *testing.T) {
 			s.limit = 300_000
 			found, err := s.group(0)
 			if slices.Contains(givenUp, name) {
-				if bound := (*boundError)(nil); !errors.As(err, &bound) {
+				if !errors.Is(err, errBound) {
 					t.Errorf("found %v, error %v, want that it gives up", found, err)
 				}
 				return

@@ -13,15 +13,49 @@ import (
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
+// participant is a member that passed, in short.
+type participant struct {
+	Ref          buildpack.Ref
+	Optional     bool
+	Alternatives []buildpack.Alternative
+}
+
+func members(ps []participant) (all []Member) {
+	for _, p := range ps {
+		all = append(all, Member{
+			Module: &buildpack.Module{Ref: p.Ref}, Optional: p.Optional,
+			Detection: buildpack.Detection{Outcome: buildpack.Passed, Alternatives: p.Alternatives},
+		})
+	}
+	return all
+}
+
+func solved(ps []participant) *trial {
+	t, _ := solve(members(ps), mostSteps)
+	return t
+}
+
+// planned are the entries of a trial.
+func planned(ps []participant, t *trial) []buildpack.PlanEntry {
+	var taking []Member
+	var chosen []int
+	for i, m := range members(ps) {
+		if t.kept[i] {
+			taking, chosen = append(taking, m), append(chosen, t.chosen[i])
+		}
+	}
+	return planEntries(taking, chosen)
+}
+
 // participants reads the notation of the tests: one participant a line,
 //
 //	[ext] <id>[@<version>][?]: [provides <name>…] [requires <name>…] [| <another alternative>]…
 //
 // where ? makes a buildpack optional, and extensions always are. Lines that start with # are left out. Each requirement
 // has metadata that tell it from all others.
-func participants(t testing.TB, text string) []Participant {
+func participants(t testing.TB, text string) []participant {
 	t.Helper()
-	var ps []Participant
+	var ps []participant
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -31,7 +65,7 @@ func participants(t testing.TB, text string) []Participant {
 		if !found {
 			t.Fatalf("no colon in %q", line)
 		}
-		p := Participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack}}
+		p := participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack}}
 		if rest, is := strings.CutPrefix(head, "ext "); is {
 			head, p.Ref.Kind, p.Optional = rest, buildpack.KindExtension, true
 		}
@@ -48,17 +82,17 @@ func participants(t testing.TB, text string) []Participant {
 }
 
 // trialText writes a trial as "a.0 -b.1": a takes part with its first alternative, b was taken out with its second.
-func trialText(ps []Participant, t *Trial) string {
+func trialText(ps []participant, t *trial) string {
 	if t == nil {
 		return "none"
 	}
 	var words []string
 	for m, p := range ps {
 		out := "-"
-		if t.Kept[m] {
+		if t.kept[m] {
 			out = ""
 		}
-		words = append(words, fmt.Sprintf("%s%s.%d", out, p.Ref.ID, t.Chosen[m]))
+		words = append(words, fmt.Sprintf("%s%s.%d", out, p.Ref.ID, t.chosen[m]))
 	}
 	return strings.Join(words, " ")
 }
@@ -290,7 +324,7 @@ func TestSolve(t *testing.T) {
 	}} {
 		t.Run(test.name, func(t *testing.T) {
 			ps := participants(t, test.group)
-			if got := trialText(ps, Solve(ps)); got != test.want {
+			if got := trialText(ps, solved(ps)); got != test.want {
 				t.Errorf("got %q, want %q: %s", got, test.want, test.why)
 			}
 		})
@@ -298,11 +332,11 @@ func TestSolve(t *testing.T) {
 }
 
 // enumerate is docs/reference.md, "The build plan", word by word: every trial in order, each judged until nothing changes.
-func enumerate(ps []Participant) *Trial {
+func enumerate(ps []participant) *trial {
 	chosen := make([]int, len(ps))
 	for {
 		if kept := judge(ps, chosen); kept != nil {
-			return &Trial{Chosen: chosen, Kept: kept}
+			return &trial{chosen, kept}
 		}
 		m := len(ps) - 1
 		for ; m >= 0; m-- {
@@ -318,7 +352,7 @@ func enumerate(ps []Participant) *Trial {
 }
 
 // judge returns who is kept, or nil if the trial fails.
-func judge(ps []Participant, chosen []int) []bool {
+func judge(ps []participant, chosen []int) []bool {
 	kept := make([]bool, len(ps))
 	for m := range kept {
 		kept[m] = true
@@ -344,7 +378,7 @@ func judge(ps []Participant, chosen []int) []bool {
 	return nil
 }
 
-func met(ps []Participant, chosen []int, kept []bool, m int) bool {
+func met(ps []participant, chosen []int, kept []bool, m int) bool {
 	for _, r := range ps[m].Alternatives[chosen[m]].Requires {
 		found := false
 		for i := 0; i <= m; i++ {
@@ -383,16 +417,16 @@ type class struct {
 }
 
 // random makes an instance. Repeated names and empty alternatives are meant to happen.
-func (c class) random(r *rand.Rand) []Participant {
-	ps := make([]Participant, r.IntN(c.participants)+1)
+func (c class) random(r *rand.Rand) []participant {
+	ps := make([]participant, r.IntN(c.participants)+1)
 	for m := range ps {
 		ps[m] = c.participant(r, fmt.Sprintf("m%d", m))
 	}
 	return ps
 }
 
-func (c class) participant(r *rand.Rand, id string) Participant {
-	p := Participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}}
+func (c class) participant(r *rand.Rand, id string) participant {
+	p := participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}}
 	switch x := r.Float64(); {
 	case x < c.extension:
 		p.Ref.Kind, p.Optional = buildpack.KindExtension, true
@@ -426,7 +460,7 @@ var classes = []class{
 	{name: "required", count: 1500, participants: 6, alternatives: 4, names: 3, provides: 1, requires: 1},
 }
 
-// seed of all random instances. What is found with another belongs into TestSolve.
+// seed of all random instances. What is found with another belongs in TestSolve.
 const seed = 20
 
 // TestSolveAgainstEnumeration compares answer, group and plan with full enumeration.
@@ -447,7 +481,7 @@ func TestSolveAgainstEnumeration(t *testing.T) {
 					continue
 				}
 				passing++
-				if slices.Max(want.Chosen) > 0 || slices.Contains(want.Kept, false) {
+				if slices.Max(want.chosen) > 0 || slices.Contains(want.kept, false) {
 					later++
 				}
 			}
@@ -463,26 +497,26 @@ func TestSolveAgainstEnumeration(t *testing.T) {
 }
 
 // compare checks Solve and Entries against what enumeration found.
-func compare(t *testing.T, ps []Participant, want *Trial) {
+func compare(t *testing.T, ps []participant, want *trial) {
 	t.Helper()
-	got := Solve(ps)
-	if diff := cmp.Diff(want, got); diff != "" {
+	got := solved(ps)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(trial{})); diff != "" {
 		t.Fatalf("Solve (-want +got):\n%s\n%s", diff, write(ps))
 	}
 	if got == nil {
 		return
 	}
-	if diff := cmp.Diff(entries(ps, want), planEntries(ps, got)); diff != "" {
+	if diff := cmp.Diff(entries(ps, want), planned(ps, got)); diff != "" {
 		t.Fatalf("Entries (-want +got):\n%s\n%s", diff, write(ps))
 	}
 }
 
 // entries is what docs/reference.md says of the plan's entries: for each name, all who provide it before or at one who requires it.
-func entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
+func entries(ps []participant, t *trial) []buildpack.PlanEntry {
 	var names []string
 	for m := range ps {
-		for _, r := range ps[m].Alternatives[t.Chosen[m]].Requires {
-			if t.Kept[m] && !slices.Contains(names, r.Name) {
+		for _, r := range ps[m].Alternatives[t.chosen[m]].Requires {
+			if t.kept[m] && !slices.Contains(names, r.Name) {
 				names = append(names, r.Name)
 			}
 		}
@@ -492,15 +526,15 @@ func entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
 		var e buildpack.PlanEntry
 		last := 0
 		for m := range ps {
-			for _, r := range ps[m].Alternatives[t.Chosen[m]].Requires {
-				if t.Kept[m] && r.Name == name {
+			for _, r := range ps[m].Alternatives[t.chosen[m]].Requires {
+				if t.kept[m] && r.Name == name {
 					e.Requires = append(e.Requires, r)
 					last = m
 				}
 			}
 		}
 		for m := 0; m <= last; m++ {
-			if t.Kept[m] && provides(ps[m].Alternatives[t.Chosen[m]], name) {
+			if t.kept[m] && provides(ps[m].Alternatives[t.chosen[m]], name) {
 				ref := ps[m].Ref
 				e.Providers = append(e.Providers, buildpack.Provider{ID: ref.ID, Version: ref.Version, Extension: ref.Kind == buildpack.KindExtension})
 			}
@@ -511,7 +545,7 @@ func entries(ps []Participant, t *Trial) []buildpack.PlanEntry {
 }
 
 // write is the opposite of participants.
-func write(ps []Participant) string {
+func write(ps []participant) string {
 	var b strings.Builder
 	for _, p := range ps {
 		head := p.Ref.ID
@@ -555,7 +589,7 @@ func FuzzSolve(f *testing.F) {
 
 // decode reads a byte for each participant – optional, extension, number of alternatives – and one for each
 // alternative – two names and what is said of them.
-func decode(data []byte) []Participant {
+func decode(data []byte) []participant {
 	next := func() byte {
 		if len(data) == 0 {
 			return 0
@@ -564,11 +598,11 @@ func decode(data []byte) []Participant {
 		data = data[1:]
 		return b
 	}
-	var ps []Participant
+	var ps []participant
 	for len(data) > 0 && len(ps) < 6 {
 		head := next()
 		id := fmt.Sprintf("m%d", len(ps))
-		p := Participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}, Optional: head&1 != 0}
+		p := participant{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack, ID: id, Version: "1"}, Optional: head&1 != 0}
 		if head&6 == 6 {
 			p.Ref.Kind, p.Optional = buildpack.KindExtension, true
 		}

@@ -6,47 +6,30 @@ import (
 	"github.com/cnb-prelude/prelude/buildpack"
 )
 
-// Participant is a member whose detection passed, reduced to what the build plan needs to know.
-type Participant struct {
-	Ref buildpack.Ref
-	// Optional participants, extensions among them, may be taken out of a trial, in their last alternative only.
-	Optional bool
-	// Alternatives has at least one element.
-	Alternatives []buildpack.Alternative
+// trial picks one alternative of the build plan of each member, and tells which members are left once none has anything unmet.
+type trial struct {
+	// chosen is the index of each member's alternative.
+	chosen []int
+	// kept is false for members that were taken out.
+	kept []bool
 }
 
-// Participants are those of members that passed.
-func Participants(passing []Member) []Participant {
-	all := make([]Participant, len(passing))
-	for i, m := range passing {
-		all[i] = Participant{Ref: m.Module.Ref, Optional: m.Optional, Alternatives: m.Detection.Alternatives}
+// solve returns the first passing trial of members whose detection passed, from left to right, where the alternatives of the last
+// one change first; nil if none passes. It also returns how many steps it took, and gives up beyond most.
+func solve(passing []Member, most int) (*trial, int) {
+	if len(passing) == 0 {
+		return nil, 0
 	}
-	return all
-}
-
-// Trial picks one alternative for each participant, and tells which participants are left once none has anything unmet.
-type Trial struct {
-	// Chosen is the index of each participant's alternative.
-	Chosen []int
-	// Kept is false for those that were taken out.
-	Kept []bool
-}
-
-// Solve returns the first passing trial of a candidate, from left to right, where the alternatives of the last participant
-// change first (docs/reference.md, "The build plan"); nil if none passes.
-func Solve(participants []Participant) *Trial {
-	trial, _ := solve(participants, mostSteps)
-	return trial
-}
-
-// solve also returns how many steps it took; it gives up beyond most.
-func solve(participants []Participant, most int) (*Trial, int) {
-	p := newProblem(participants, places(len(participants)))
+	p := newProblem(passing)
 	p.most = most
-	if len(participants) > 0 && p.strike(p.alive, nil) && p.pick(0, p.alive) {
-		return p.trial(), p.steps
+	if !p.strike(p.alive, nil) || !p.pick(0, p.alive) {
+		return nil, p.steps
 	}
-	return nil, p.steps
+	t := &trial{make([]int, len(passing)), make([]bool, len(passing))}
+	for m, a := range p.picked {
+		t.chosen[m], t.kept[m] = a-p.from[m], p.alive[a]
+	}
+	return t, p.steps
 }
 
 // Unmet is a name because of which an alternative cannot be taken.
@@ -59,42 +42,28 @@ type Unmet struct {
 	Round int
 }
 
-// StrikeOut returns, for each participant and each of its alternatives, the names because of which the alternative was struck out
-// before any is picked; none if it was not.
-func StrikeOut(participants []Participant) [][][]Unmet {
-	p := newProblem(participants, places(len(participants)))
+// StrikeOut returns, for each of some members whose detection passed and each of their alternatives, the names because of which the
+// alternative was struck out before any is picked; none if it was not.
+func StrikeOut(passing []Member) [][][]Unmet {
+	p := newProblem(passing)
 	reasons := make([][]Unmet, len(p.alternatives))
-	p.strike(p.alive, func(i, round int) { reasons[i] = p.unmet(p.alternatives[i], round) })
-	all := make([][][]Unmet, len(participants))
-	for m := range participants {
+	p.strike(p.alive, func(alternative int, because []Unmet) { reasons[alternative] = because })
+	all := make([][][]Unmet, len(passing))
+	for m := range passing {
 		all[m] = reasons[p.from[m]:p.from[m+1]]
 	}
 	return all
 }
 
-// unmet are the names of an alternative that are not met.
-func (p *problem) unmet(alt alternative, round int) (all []Unmet) {
-	for _, name := range alt.needs {
-		if p.first[name] >= p.spans[alt.of].to {
-			all = append(all, Unmet{p.names[name], true, round})
-		}
-	}
-	for _, name := range alt.offers {
-		if p.last[name] <= p.spans[alt.of].from {
-			all = append(all, Unmet{p.names[name], false, round})
-		}
-	}
-	return all
-}
-
-// problem is a candidate in numbers. Its search goes through the participants in order and tries their alternatives in order.
+// problem is a candidate in numbers. Its search goes through the members in order and tries their alternatives in order.
 // After each pick, it strikes out the alternatives with a name that no other one that is left can meet, again and again. Where
-// nothing is left of a participant that may not drop out, it goes back.
+// nothing is left of a member that may not drop out, it goes back.
 type problem struct {
-	participants []Participant
-	spans        []span
-	names        []string
-	// alternatives of all participants; those of participant m begin at index from[m].
+	members []Member
+	// anywhere is true if the members may stand in any sequence.
+	anywhere bool
+	names    []string
+	// alternatives of all members; those of member m begin at index from[m].
 	alternatives []alternative
 	from         []int
 	// alive has, for each alternative, whether it is not struck out. It is where the search begins.
@@ -111,43 +80,31 @@ type alternative struct {
 	of int
 	// provides and requires have each name once.
 	provides, requires []int
-	// needs are the names that another participant has to provide, offers those that another one has to require.
+	// needs are the names that another member has to provide, offers those that another one has to require.
 	needs, offers []int
 }
 
-// span is where a participant can stand: a provider that begins before a requirer's end may stand before it.
-type span struct{ from, to int }
-
-// places are the spans of participants that follow each other.
-func places(n int) []span {
-	all := make([]span, n)
-	for i := range all {
-		all[i] = span{i, i}
-	}
-	return all
-}
-
-func newProblem(participants []Participant, spans []span) *problem {
-	p := &problem{participants: participants, spans: spans, most: mostSteps, picked: make([]int, len(participants))}
+func newProblem(members []Member) *problem {
+	p := &problem{members: members, most: mostSteps, picked: make([]int, len(members))}
 	numbers := map[string]int{}
-	number := func(list []int, name string) []int {
+	number := func(name string) int {
 		n, known := numbers[name]
 		if !known {
 			n = len(numbers)
 			numbers[name] = n
 			p.names = append(p.names, name)
 		}
-		return append(list, n)
+		return n
 	}
-	for m, participant := range participants {
+	for m, member := range members {
 		p.from = append(p.from, len(p.alternatives))
-		for _, written := range participant.Alternatives {
+		for _, written := range member.Detection.Alternatives {
 			alt := alternative{of: m}
 			for _, name := range written.Provides {
-				alt.provides = number(alt.provides, name)
+				alt.provides = append(alt.provides, number(name))
 			}
 			for _, r := range written.Requires {
-				alt.requires = number(alt.requires, r.Name)
+				alt.requires = append(alt.requires, number(r.Name))
 			}
 			alt.provides, alt.requires = distinct(alt.provides), distinct(alt.requires)
 			alt.needs, alt.offers = without(alt.requires, alt.provides), without(alt.provides, alt.requires)
@@ -165,20 +122,17 @@ func distinct(numbers []int) []int {
 	return slices.Compact(numbers)
 }
 
-// without is the part of some ascending numbers that is not among others.
+// without is the part of some numbers that is not among others, which are ascending.
 func without(numbers, others []int) []int {
-	var all []int
-	for _, n := range numbers {
-		if _, found := slices.BinarySearch(others, n); !found {
-			all = append(all, n)
-		}
-	}
-	return all
+	return slices.DeleteFunc(slices.Clone(numbers), func(n int) bool {
+		_, found := slices.BinarySearch(others, n)
+		return found
+	})
 }
 
-// pick goes on with participant m, and reports whether a trial passes.
+// pick goes on with member m, and reports whether a trial passes.
 func (p *problem) pick(m int, alive []bool) bool {
-	if m == len(p.participants) {
+	if m == len(p.members) {
 		p.alive = alive
 		return true
 	}
@@ -201,21 +155,22 @@ func (p *problem) pick(m int, alive []bool) bool {
 	return false
 }
 
-// mayDropOut reports whether a participant may be taken out when all up to the given one are picked.
+// mayDropOut reports whether a member may be taken out when all up to the given one are picked: an optional one in its last
+// alternative.
 func (p *problem) mayDropOut(m, upTo int) bool {
-	return p.participants[m].Optional && (m > upTo || p.picked[m] == p.from[m+1]-1)
+	return p.members[m].Optional && (m > upTo || p.picked[m] == p.from[m+1]-1)
 }
 
-// viable reports whether something is left of each participant that may not drop out, and of some buildpack.
+// viable reports whether something is left of each member that may not drop out, and of some buildpack.
 func (p *problem) viable(upTo int, alive []bool) bool {
 	p.steps += len(alive)
 	buildpacks := false
-	for m, participant := range p.participants {
+	for m, member := range p.members {
 		left := p.anyAlive(alive, m)
 		if !left && !p.mayDropOut(m, upTo) {
 			return false
 		}
-		buildpacks = buildpacks || left && participant.Ref.Kind == buildpack.KindBuildpack
+		buildpacks = buildpacks || left && member.Module.Kind == buildpack.KindBuildpack
 	}
 	return buildpacks
 }
@@ -224,17 +179,20 @@ func (p *problem) anyAlive(alive []bool, m int) bool {
 	return slices.Contains(alive[p.from[m]:p.from[m+1]], true)
 }
 
-// strike strikes out the alternatives with a name that is not met by those that are left, until there are no more. It tells of each
-// in which round that was, if it is asked to, and reports whether the steps sufficed.
-func (p *problem) strike(alive []bool, tell func(alternative, round int)) bool {
+// strike strikes out the alternatives with a name that is not met by those that are left, until there are no more. It calls struck,
+// unless that is nil, with each of them, and reports whether the steps sufficed.
+func (p *problem) strike(alive []bool, struck func(alternative int, because []Unmet)) bool {
 	for round, found := 1, true; found && p.steps <= p.most; round++ {
 		found = false
 		p.reach(alive)
 		for i, alt := range p.alternatives {
-			if alive[i] && !p.met(alt) {
+			if !alive[i] {
+				continue
+			}
+			if because := p.unmet(alt, round); len(because) > 0 {
 				alive[i], found = false, true
-				if tell != nil {
-					tell(i, round)
+				if struck != nil {
+					struck(i, because)
 				}
 			}
 		}
@@ -244,9 +202,9 @@ func (p *problem) strike(alive []bool, tell func(alternative, round int)) bool {
 
 // reach finds the first place where each name may be provided, and the last one where it may be required.
 func (p *problem) reach(alive []bool) {
-	const never = 1 << 30
+	const none = 1 << 30
 	for name := range p.first {
-		p.first[name], p.last[name] = never, -1
+		p.first[name], p.last[name] = none, -1
 	}
 	p.steps += len(p.first)
 	for i, alt := range p.alternatives {
@@ -254,28 +212,30 @@ func (p *problem) reach(alive []bool) {
 			continue
 		}
 		p.steps += 1 + len(alt.provides) + len(alt.requires)
+		first, last := alt.of, alt.of
+		if p.anywhere {
+			first, last = -1, none
+		}
 		for _, name := range alt.provides {
-			p.first[name] = min(p.first[name], p.spans[alt.of].from)
+			p.first[name] = min(p.first[name], first)
 		}
 		for _, name := range alt.requires {
-			p.last[name] = max(p.last[name], p.spans[alt.of].to)
+			p.last[name] = max(p.last[name], last)
 		}
 	}
 }
 
-// met reports whether other participants may meet all names of an alternative. Its participant's other alternatives do not
-// count.
-func (p *problem) met(alt alternative) bool {
-	at := p.spans[alt.of]
-	return !slices.ContainsFunc(alt.needs, func(name int) bool { return p.first[name] >= at.to }) &&
-		!slices.ContainsFunc(alt.offers, func(name int) bool { return p.last[name] <= at.from })
-}
-
-// trial is what the search has picked.
-func (p *problem) trial() *Trial {
-	t := &Trial{Chosen: make([]int, len(p.participants)), Kept: make([]bool, len(p.participants))}
-	for m, a := range p.picked {
-		t.Chosen[m], t.Kept[m] = a-p.from[m], p.alive[a]
+// unmet are the names of an alternative that no other member meets. Its member's other alternatives do not count.
+func (p *problem) unmet(alt alternative, round int) (all []Unmet) {
+	for _, name := range alt.needs {
+		if p.first[name] >= alt.of {
+			all = append(all, Unmet{p.names[name], true, round})
+		}
 	}
-	return t
+	for _, name := range alt.offers {
+		if p.last[name] <= alt.of {
+			all = append(all, Unmet{p.names[name], false, round})
+		}
+	}
+	return all
 }

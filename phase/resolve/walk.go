@@ -2,7 +2,9 @@ package resolve
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 )
@@ -11,40 +13,51 @@ import (
 type searcher struct {
 	source Source
 	limits Limits
-	// roots are where the candidates of each group of the order begin; current is the index of the one being walked.
-	roots   []*node
+	order  buildpack.Order
+	// roots are where the candidates of each group of the order begin.
+	roots []*node
+	// seen are the detections known so far, and reported the modules in decided.
+	seen     map[buildpack.Ref]buildpack.Detection
+	reported map[buildpack.Ref]bool
+	decided  []Decided
+	judged   int
+	trace    []Candidate
+	// reached are the modules of all candidates so far, and reachedAt their indexes. noted has how they were reached.
+	reached   []Member
+	reachedAt map[buildpack.Ref]int
+	noted     map[occurrence]bool
+	// failing is true once something makes a required module fail.
+	failing bool
+	limit   int
+	groupSearch
+}
+
+// groupSearch is what is learned about the present group of the order.
+type groupSearch struct {
+	// current is its index.
 	current int
-	// seen are the detections known so far, and told the modules in decided.
-	seen    map[buildpack.Ref]buildpack.Detection
-	told    map[buildpack.Ref]bool
-	decided []Decided
-	judged  int
-	trace   []Candidate
-	// reached are the members of all candidates so far, once as a required and once as an optional one at the most.
-	reached []Member
-	noted   map[occurrence]bool
-	// scopes remembers what composites can bring.
-	scopes map[buildpack.Ref]*scope
-	// failing counts what makes required modules fail, and facts all changes of what hopeless depends on.
-	failing, facts int
-	// dead are the composites that cannot pass, as of so many facts, and formsOf is what forms returns.
-	dead     map[buildpack.Ref]bool
-	deadAsOf int
-	formsOf  map[id][]occurrence
-	// steps are those that may still be spent on the present group, of limit.
-	steps, limit int
+	// steps are those that may still be spent on it.
+	steps int
 	// unplanned counts its candidates that failed by the build plan alone, and struck are the modules that cannot take
 	// part in any of its build plans.
 	unplanned int
 	struck    map[buildpack.Ref]bool
-	leftOut   leftOut
+	// scope is what it can bring; nil until that is needed. pending are those of its occurrences that were perhaps not reached yet.
+	scope   *scope
+	pending []occurrence
+	// visited are the nodes from which nothing new is reached, and done the modules that bring nothing new.
+	visited map[visit]bool
+	done    map[buildpack.Ref]bool
+	// dead and hopelessAt remember answers of cannotPass and hopeless.
+	dead       map[buildpack.Ref]bool
+	hopelessAt map[*node]bool
 }
 
 func newSearcher(order, extensions buildpack.Order, limits Limits, source Source) *searcher {
 	s := &searcher{
-		source: source, limits: limits, limit: mostSteps,
-		seen: map[buildpack.Ref]buildpack.Detection{}, told: map[buildpack.Ref]bool{},
-		noted: map[occurrence]bool{}, scopes: map[buildpack.Ref]*scope{},
+		source: source, limits: limits, order: order, limit: mostSteps,
+		seen: map[buildpack.Ref]buildpack.Detection{}, reported: map[buildpack.Ref]bool{},
+		reachedAt: map[buildpack.Ref]int{}, noted: map[occurrence]bool{},
 	}
 	for _, group := range order {
 		s.roots = append(s.roots, root(group, extensions))
@@ -52,56 +65,98 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	return s
 }
 
+// To find the first candidate that passes is NP-hard: of the versions of an id the first one counts, which makes choices depend
+// on each other as the clauses of a formula do, and so do the alternatives of build plans. The search gives up on such orders
+// rather than never end. None is known in practice.
+
 // mostSteps is how many steps may be spent on one group of the order: elements walked over, modules judged, names of build plans
 // looked at. It stands for some seconds, and for more than a million candidates of ten modules. The largest groups of public
 // builders take some thousands.
 const mostSteps = 30_000_000
 
+// mostChoices is how many choices one candidate may take; composites that are nested and name each other twice make
+// candidates of any length.
+const mostChoices = 5000
+
+var errBound = errors.New("allows more combinations than can be tried. " +
+	"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives")
+
+// spend takes steps from those that the present group may have.
+func (s *searcher) spend(steps int) error {
+	if s.steps -= steps; s.steps < 0 {
+		return errBound
+	}
+	return nil
+}
+
 // group searches one group of the order. If that takes more steps than allowed, all modules of the group are detected and it is
 // searched again, so that only this second search counts: what the first one took depends on which modules ended first.
 func (s *searcher) group(i int) (*Resolution, error) {
-	s.current = i
 	decided, judged, traced := len(s.decided), s.judged, len(s.trace)
-	found, err := s.fromRoot()
-	var bound *boundError
-	if !errors.As(err, &bound) {
+	found, err := s.fromRoot(i)
+	if !errors.Is(err, errBound) {
 		return found, err
 	}
-	if err := s.ask(s.union(), false); err != nil {
+	if err := s.ask(s.modules(), false); err != nil {
 		return nil, err
 	}
 	for _, d := range s.decided[decided:] {
-		delete(s.told, d.Member.Module.Ref)
+		delete(s.reported, d.Member.Module.Ref)
 	}
 	s.decided, s.judged, s.trace = s.decided[:decided], judged, s.trace[:traced]
-	return s.fromRoot()
+	if found, err = s.fromRoot(i); errors.Is(err, errBound) {
+		var names []string
+		for _, e := range s.order[i][:min(3, len(s.order[i]))] {
+			names = append(names, e.Ref.String())
+		}
+		if len(s.order[i]) > 3 {
+			names[2] = "…"
+		}
+		err = fmt.Errorf("group %d of the order (%s) %w", i+1, strings.Join(names, ", "), err)
+	}
+	return found, err
 }
 
-func (s *searcher) fromRoot() (*Resolution, error) {
-	s.steps, s.unplanned, s.struck, s.leftOut, s.formsOf = s.limit, 0, nil, leftOut{}, nil
-	s.facts++
-	return s.enter(s.roots[s.current], path{})
+func (s *searcher) fromRoot(i int) (*Resolution, error) {
+	s.groupSearch = groupSearch{
+		current: i, steps: s.limit, visited: map[visit]bool{}, done: map[buildpack.Ref]bool{},
+		dead: map[buildpack.Ref]bool{}, hopelessAt: map[*node]bool{},
+	}
+	return s.enter(s.roots[i], path{})
 }
 
 // path is the way to a candidate. It is handed down by value, and its slices grow in place: what one alternative has appended
-// is overwritten by the next. Whoever keeps members copies them.
+// is overwritten by the next. Members that are kept must be copied.
 type path struct {
 	members []Member
 	ids     []id
 	over    []PassedOver
 	// choices is how many the path took.
 	choices int
+	// fails is true if all candidates that go on here surely fail. They are not judged, but still walked: full enumeration
+	// would end where one of their modules cannot be looked up, and their errors decide between the exit codes 20 and 21.
+	fails bool
 }
 
-func (p path) with(m Member) path {
-	p.members, p.ids = append(p.members, m), append(p.ids, idOf(m.Module.Ref))
+// with is the path with what a node turned out to be.
+func (p path) with(st step) path {
+	if st.over != nil {
+		p.over = append(p.over, *st.over)
+	}
+	if st.module != nil {
+		p.members = append(p.members, Member{Module: st.module, Optional: st.optional})
+		p.ids = append(p.ids, idOf(st.module.Ref))
+	}
 	return p
 }
 
-// enter walks from a node on, or leaves out what follows if it surely fails.
+// enter walks from a node on, unless all candidates there surely fail and have nothing new.
 func (s *searcher) enter(n *node, p path) (*Resolution, error) {
-	if s.hopeless(n) || slices.ContainsFunc(p.members, s.fails) {
-		return nil, s.leaveOut(n, p)
+	p.fails = p.fails || s.hopeless(n) || slices.ContainsFunc(p.members, s.fails)
+	if p.fails {
+		if known, err := s.isVisited(n, p); known || err != nil {
+			return nil, err
+		}
 	}
 	return s.walk(n, p)
 }
@@ -116,30 +171,31 @@ func (s *searcher) walk(n *node, p path) (*Resolution, error) {
 		switch {
 		case err != nil:
 			return nil, err
+		case st.order != nil && p.fails && s.exhausted(n.element.Ref, st.order):
+			continue
 		case st.order != nil:
 			return s.choose(n, st, p)
-		case st.module != nil:
-			m := Member{Module: st.module, Optional: st.optional}
-			s.note(m)
-			p = p.with(m)
-			if s.fails(m) {
-				return nil, s.leaveOut(n.next, p)
-			}
-		case st.over != nil:
-			p.over = with(p.over, st.over)
+		}
+		p = p.with(st)
+		if st.module == nil {
+			continue
+		}
+		m := p.members[len(p.members)-1]
+		s.note(m)
+		if !p.fails && s.fails(m) {
+			return s.enter(n.next, p)
 		}
 	}
-	found, err := s.judge(p.members)
-	if found != nil {
-		found.PassedOver = p.over
+	if p.fails {
+		return nil, nil
 	}
-	return found, err
+	return s.judge(p)
 }
 
 // choose tries the alternatives of a choice in order.
 func (s *searcher) choose(n *node, st step, p path) (*Resolution, error) {
 	if p.choices++; p.choices > mostChoices {
-		return nil, s.bound()
+		return nil, errBound
 	}
 	for i := range st.count() {
 		if found, err := s.enter(n.alternative(st.order, i), p); found != nil || err != nil {
@@ -151,89 +207,94 @@ func (s *searcher) choose(n *node, st step, p path) (*Resolution, error) {
 
 // judge decides about one candidate: it fails if a required member did not pass, if no member did, or if no trial of the
 // build plans passes.
-func (s *searcher) judge(members []Member) (*Resolution, error) {
+func (s *searcher) judge(p path) (*Resolution, error) {
 	s.judged++
-	if err := s.spend(len(members)); err != nil {
+	if err := s.spend(len(p.members)); err != nil {
 		return nil, err
 	}
-	if err := s.detect(members); err != nil {
+	if err := s.ask(p.members, !s.limits.Trace); err != nil {
 		return nil, err
 	}
-	required := func(m Member) bool { return !m.Optional }
 	errored := func(m Member) bool { return m.Detection.Outcome == buildpack.Errored }
-	var found *Resolution
+	requiredErrored := func(m Member) bool { return !m.Optional && errored(m) }
 	switch {
-	case slices.ContainsFunc(members, func(m Member) bool { return required(m) && m.saidNo() }):
-	case slices.ContainsFunc(members, func(m Member) bool { return required(m) && errored(m) }):
-		s.tell(members, func(m Member) bool { return required(m) && errored(m) })
+	case slices.ContainsFunc(p.members, Member.saidNo):
+	case slices.ContainsFunc(p.members, requiredErrored):
+		s.report(p.members, requiredErrored)
 	default:
-		var err error
-		if found, err = s.plan(members); err != nil {
-			return nil, err
+		if found, err := s.plan(p); found != nil || err != nil {
+			return found, err
 		}
-		if found == nil {
-			s.tell(members, errored)
-			err = s.strikeOut()
-		}
-		if err != nil {
+		s.report(p.members, errored)
+		if err := s.strikeOut(); err != nil {
 			return nil, err
 		}
 	}
-	if found == nil && s.limits.Trace && len(s.trace) < mostTraced {
-		s.trace = append(s.trace, Candidate{s.current, slices.Clone(members)})
+	if s.limits.Trace && len(s.trace) < mostTraced {
+		s.trace = append(s.trace, s.candidate(s.current, p))
 	}
-	return found, nil
+	return nil, nil
 }
 
 // mostTraced bounds the memory for candidates that failed.
 const mostTraced = 1024
 
+// candidate is the end of a path.
+func (s *searcher) candidate(group int, p path) Candidate {
+	c := Candidate{group, slices.Clone(p.members), slices.Clone(p.over)}
+	s.fill(c.Members)
+	return c
+}
+
 // plan finds the first passing trial of a candidate.
-func (s *searcher) plan(members []Member) (*Resolution, error) {
+func (s *searcher) plan(p path) (*Resolution, error) {
 	var passing []Member
-	for _, m := range members {
+	for _, m := range p.members {
 		if m.Passed() {
 			passing = append(passing, m)
 		}
 	}
-	participants := Participants(passing)
-	trial, steps := solve(participants, s.steps)
+	trial, steps := solve(passing, s.steps)
 	if err := s.spend(steps); err != nil || trial == nil {
 		return nil, err
 	}
-	found := &Resolution{Candidate: Candidate{s.current, slices.Clone(members)}, Plan: planEntries(participants, trial)}
-	for i, kept := range trial.Kept {
+	found := &Resolution{Candidate: s.candidate(s.current, p)}
+	for i, kept := range trial.kept {
 		if kept {
 			found.Taking = append(found.Taking, passing[i])
-			found.Chosen = append(found.Chosen, trial.Chosen[i])
+			found.Chosen = append(found.Chosen, trial.chosen[i])
 		}
 	}
+	found.Plan = planEntries(found.Taking, found.Chosen)
 	return found, nil
 }
 
-// tell notes the errors that decided that a candidate failed.
-func (s *searcher) tell(members []Member, decides func(Member) bool) {
+// report notes the errors that decided that a candidate failed.
+func (s *searcher) report(members []Member, decides func(Member) bool) {
 	for _, m := range members {
-		if decides(m) && !s.told[m.Module.Ref] {
-			s.told[m.Module.Ref] = true
+		if decides(m) && !s.reported[m.Module.Ref] {
+			s.reported[m.Module.Ref] = true
 			s.decided = append(s.decided, Decided{m, s.current})
-			s.facts++
-			s.failing++
+			s.learnt()
 		}
 	}
 }
 
 // fails reports whether a candidate with this member fails for sure. A required module that errored counts only once its error
-// was told, so that no error is hidden because its candidates were left out.
+// was reported, so that no error is hidden because its candidates were left out.
 func (s *searcher) fails(m Member) bool {
-	if m.Optional {
-		return false
-	}
 	m.Detection = s.detection(m.Module)
-	return m.saidNo() || s.told[m.Module.Ref] || s.struck[m.Module.Ref]
+	return m.saidNo() || !m.Optional && (s.reported[m.Module.Ref] || s.struck[m.Module.Ref])
 }
 
-// detection is that of a module, as known so far.
+// learnt must be called when something was learnt that makes required modules fail.
+func (s *searcher) learnt() {
+	s.failing = true
+	clear(s.dead)
+	clear(s.hopelessAt)
+}
+
+// detection is that of a module, as known so far. Modules that do not support the target are not run.
 func (s *searcher) detection(m *buildpack.Module) buildpack.Detection {
 	d, known := s.seen[m.Ref]
 	if known || s.limits.Target == nil {
@@ -242,18 +303,9 @@ func (s *searcher) detection(m *buildpack.Module) buildpack.Detection {
 	if err := buildpack.MatchTargets(m.Targets, *s.limits.Target); err != nil {
 		d = buildpack.Detection{Outcome: buildpack.Mismatched, ExitCode: buildpack.NoExitCode, Cause: err}
 		s.seen[m.Ref] = d
-		s.failing++
+		s.failing = true
 	}
 	return d
-}
-
-// detect fills in the detections of a candidate's members. Modules that do not support the target are not run.
-func (s *searcher) detect(members []Member) error {
-	enough := func(m Member) bool { return !s.limits.Trace && !m.Optional && m.saidNo() }
-	if s.fill(members); slices.ContainsFunc(members, enough) {
-		return nil
-	}
-	return s.ask(members, !s.limits.Trace)
 }
 
 func (s *searcher) fill(members []Member) {
@@ -262,14 +314,15 @@ func (s *searcher) fill(members []Member) {
 	}
 }
 
-// ask has the source detect what is not known yet. With early, a required module that said no is answer enough.
+// ask fills in the detections of members, each of another module, and has the source detect what is not known yet. With early, a
+// required module that said no is answer enough.
 func (s *searcher) ask(members []Member, early bool) error {
-	s.fill(members)
+	if s.fill(members); early && slices.ContainsFunc(members, Member.saidNo) {
+		return nil
+	}
 	var needs []Need
-	asked := map[buildpack.Ref]bool{} // a module may be listed twice, as a required and as an optional one
 	for _, m := range members {
-		if m.Detection.Outcome == "" && !asked[m.Module.Ref] {
-			asked[m.Module.Ref] = true
+		if m.Detection.Outcome == "" {
 			needs = append(needs, Need{Module: m.Module, Required: early && !m.Optional})
 		}
 	}
@@ -285,10 +338,9 @@ func (s *searcher) ask(members []Member, early bool) error {
 			s.seen[needs[i].Module.Ref] = d
 		}
 		if d.Outcome == buildpack.Failed {
-			s.failing++
+			s.learnt()
 		}
 	}
-	s.facts++
 	s.fill(members)
 	return nil
 }
@@ -301,26 +353,16 @@ type occurrence struct {
 
 // note adds a member to those reached.
 func (s *searcher) note(m Member) {
-	if as := (occurrence{m.Module.Ref, m.Optional}); !s.noted[as] {
-		s.noted[as] = true
+	as := occurrence{m.Module.Ref, m.Optional}
+	if s.noted[as] {
+		return
+	}
+	s.noted[as] = true
+	at, known := s.reachedAt[as.ref]
+	if !known {
+		at = len(s.reached)
+		s.reachedAt[as.ref] = at
 		s.reached = append(s.reached, m)
-		s.leftOut.found(as)
 	}
-}
-
-// members are the modules reached, each once, with what is known of them.
-func (s *searcher) members() []Member {
-	s.fill(s.reached)
-	var all []Member
-	listed := map[buildpack.Ref]int{}
-	for _, m := range s.reached {
-		at, known := listed[m.Module.Ref]
-		if !known {
-			at = len(all)
-			listed[m.Module.Ref] = at
-			all = append(all, m)
-		}
-		all[at].Optional = all[at].Optional && m.Optional
-	}
-	return all
+	s.reached[at].Optional = s.reached[at].Optional && m.Optional
 }
