@@ -22,7 +22,7 @@ var rooms = map[string][]string{
 	"phase/generate":       {"internal/otlp", "internal/staged", "internal/process", "phase", "platform", "buildpack", "buildpack/dockerfile", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy", "internal/tomlconfig"},
 	"phase":                {"internal/otlp", "internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
 	"phase/explain":        {"phase/baseline", "phase/resolve", "buildpack", "internal/tidy"},
-	"phase/baseline":       {"internal/similar", "buildpack", "buildpack/invoke", "internal/tidy"},
+	"phase/baseline":       {"buildpack", "buildpack/invoke", "internal/tidy"},
 	"phase/resolve":        {"buildpack"},
 	"platform":             {"buildpack", "internal/api", "internal/tomlconfig", "internal/files", "internal/ocilayout"},
 	"buildpack/store":      {"buildpack", "internal/api", "internal/files", "internal/tomlconfig", "internal/similar"},

@@ -125,7 +125,7 @@ func (r *Record) modules() []Module {
 		if at, takes := chosen[ref]; takes {
 			report.Chosen = &at
 		}
-		if c := r.Detection.Contrasts[ref]; c.Known {
+		if c, known := r.Detection.Contrasts[ref]; known {
 			report.Contrast = &Contrast{Differs: c.Differs, New: list(c.New)}
 		}
 		if d.Outcome != "" && d.ExitCode != buildpack.NoExitCode {

@@ -1,7 +1,6 @@
 package baseline
 
 import (
-	"cmp"
 	"io/fs"
 	"os"
 	"path"
@@ -11,52 +10,50 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
 // App has the names of the files of an app: at its top, and three levels below.
 type App struct {
 	// Top are the names at the top, directories with / behind them.
 	Top []string
-	// folders are those below the top, in the order of dirs, with the names of their files; the top is ".".
-	folders map[string][]string
-	dirs    []string
+	// dirs are the directories, the top as ".", and files the names of the files in each.
+	dirs  []string
+	files map[string][]string
 }
 
 const (
 	mostLevels  = 3
 	mostEntries = 10_000
-	mostFolders = 2_000
+	mostDirs    = 2_000
 )
 
 // Read reads names of files below a directory. It follows no links and reads no contents. Below the top, it passes over hidden
 // directories, those in which tools put what they download or make, and those with more than 10,000 entries.
 func Read(dir string) App {
-	a := App{folders: map[string][]string{}}
+	a := App{files: map[string][]string{}}
 	a.read(dir, ".", 0)
 	return a
 }
 
 func (a *App) read(root, dir string, level int) {
 	entries := readDir(filepath.Join(root, dir))
-	if level > 0 && len(entries) > mostEntries || len(a.dirs) == mostFolders {
+	if level > 0 && len(entries) > mostEntries || len(a.dirs) == mostDirs {
 		return
 	}
 	a.dirs = append(a.dirs, dir)
 	for _, e := range entries {
 		name := e.Name()
-		if e.Type().IsRegular() {
-			a.folders[dir] = append(a.folders[dir], name)
-		} else if e.IsDir() {
+		switch {
+		case e.Type().IsRegular():
+			a.files[dir] = append(a.files[dir], name)
+		case e.IsDir():
+			if level < mostLevels && name[0] != '.' && !slices.Contains([]string{"node_modules", "vendor", "target"}, name) {
+				a.read(root, path.Join(dir, name), level+1)
+			}
 			name += "/"
 		}
 		if level == 0 {
 			a.Top = append(a.Top, name)
-		}
-	}
-	for _, e := range entries {
-		if e.IsDir() && level < mostLevels && !strings.HasPrefix(e.Name(), ".") && !slices.Contains([]string{"node_modules", "vendor", "target"}, e.Name()) {
-			a.read(root, path.Join(dir, e.Name()), level+1)
 		}
 	}
 }
@@ -69,16 +66,16 @@ func readDir(dir string) []fs.DirEntry {
 	}
 	defer f.Close()
 	entries, _ := f.ReadDir(5 * mostEntries)
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries
 }
 
 // Has reports whether a name, or a name that fits a pattern, is at the top.
 func (a App) Has(w Want) bool { return a.find(".", w) != "" }
 
-// find is the first name in a folder that is wanted.
+// find is the first name in a directory that is wanted.
 func (a App) find(dir string, w Want) string {
-	for _, name := range a.folders[dir] {
+	for _, name := range a.files[dir] {
 		if ok, _ := path.Match(w.Name, name); ok {
 			return name
 		}
@@ -86,9 +83,9 @@ func (a App) find(dir string, w Want) string {
 	return ""
 }
 
-// Hint says that something that modules look for has another place or another name.
+// Hint is something that modules look for, in another directory or with another name.
 type Hint struct {
-	// Dir is the folder that has the Names, which the modules By look for; empty if the hint is about a name at the top.
+	// Dir is the directory that has the Names, which the modules By look for; empty if the hint is about a name at the top.
 	Dir   string
 	Names []string
 	By    []buildpack.Ref
@@ -97,22 +94,21 @@ type Hint struct {
 	Exact  bool // false if only patterns fit
 }
 
-// Hints are where the app has what modules look for: names at the top that nearly are a wanted one first, then folders; those of
-// tests last.
+// Hints are where the app has what modules look for: names at the top that nearly are a wanted one first, then directories; those
+// of tests last.
 func (a App) Hints(wants []Want) []Hint {
 	missing := slices.DeleteFunc(slices.Clone(wants), func(w Want) bool { return a.Has(w) || strings.Contains(w.Name, "/") })
 	var hints []Hint
-	for _, name := range a.folders["."] {
-		if !slices.ContainsFunc(wants, func(w Want) bool { return w.Name == name }) {
-			hints = misspelt(hints, name, missing)
+	for _, name := range a.files["."] {
+		wanted := slices.ContainsFunc(wants, func(w Want) bool { return w.Name == name })
+		if h := misspelt(name, missing); !wanted && h.Wanted != "" {
+			hints = append(hints, h)
 		}
 	}
-	folders := a.elsewhere(missing)
-	slices.SortStableFunc(folders, func(x, y Hint) int { return x.rank() - y.rank() })
-	return append(hints, folders...)
+	return append(hints, a.elsewhere(missing)...)
 }
 
-// rank orders folders: those of tests last, exact names before patterns, and near ones before deep ones.
+// rank orders directories: those of tests last, exact names before patterns, and near ones before deep ones.
 func (h Hint) rank() int {
 	n := strings.Count(h.Dir, "/")
 	if !h.Exact {
@@ -127,48 +123,44 @@ func (h Hint) rank() int {
 // tests are names of directories with tests.
 var tests = regexp.MustCompile(`^(test.*|.*tests|spec|fixtures)$`)
 
-// misspelt adds a hint if a name at the top nearly is a wanted one.
-func misspelt(hints []Hint, name string, wants []Want) []Hint {
+// misspelt is the hint about a name at the top that nearly is a wanted one.
+func misspelt(name string, wants []Want) Hint {
 	h := Hint{Names: []string{name}, Exact: true}
 	for _, w := range wants {
 		if (h.Wanted == "" || h.Wanted == w.Name) && !w.IsPattern() && nearly(name, w.Name) {
-			h.Wanted, h.By = w.Name, appendNew(h.By, w.By)
+			h.Wanted, h.By = w.Name, append(h.By, w.By)
 		}
 	}
-	if h.Wanted == "" {
-		return hints
-	}
-	return append(hints, h)
+	return h
 }
 
-// elsewhere are the hints about folders. A name that modules spell out hides what patterns find in the same folder. Patterns count
-// only one level below the top: source files lie deep in many apps that modules do not look for.
+// elsewhere are the hints about directories. A name that modules spell out hides what patterns find in the same directory. Patterns
+// count only one level below the top: source files lie deep in many apps that modules do not look for.
 func (a App) elsewhere(wants []Want) []Hint {
 	var hints []Hint
 	for _, dir := range a.dirs[min(1, len(a.dirs)):] {
-		for _, exact := range []bool{true, false} {
-			h := Hint{Dir: dir, Exact: exact}
-			for _, w := range wants {
-				if name := a.find(dir, w); name != "" && w.IsPattern() != exact {
-					h.Names, h.By = appendNew(h.Names, name), appendNew(h.By, w.By)
-				}
+		h := Hint{Dir: dir}
+		for _, w := range wants {
+			name, exact := a.find(dir, w), !w.IsPattern()
+			if name == "" || !exact && (h.Exact || strings.Contains(dir, "/")) {
+				continue
 			}
-			if len(h.Names) > 0 {
-				hints = append(hints, h)
+			if exact && !h.Exact {
+				h = Hint{Dir: dir, Exact: true}
 			}
-			if len(h.Names) > 0 || strings.Contains(dir, "/") {
-				break
+			if !slices.Contains(h.Names, name) {
+				h.Names = append(h.Names, name)
+			}
+			if !slices.Contains(h.By, w.By) {
+				h.By = append(h.By, w.By)
 			}
 		}
+		if len(h.Names) > 0 {
+			hints = append(hints, h)
+		}
 	}
+	slices.SortStableFunc(hints, func(x, y Hint) int { return x.rank() - y.rank() })
 	return hints
-}
-
-func appendNew[T comparable](all []T, one T) []T {
-	if slices.Contains(all, one) {
-		return all
-	}
-	return append(all, one)
 }
 
 // nearly reports whether a name differs from a wanted one by case, by one edit of the name or of its ending, or by .txt behind it,
@@ -182,9 +174,18 @@ func nearly(name, wanted string) bool {
 	return x == y && oneEdit(name, wanted) || name == wanted && oneEdit(strings.TrimPrefix(x, "."), strings.TrimPrefix(y, "."))
 }
 
-// oneEdit reports whether two names with the same first letter differ by one letter. Short ones that differ by another letter are
-// two words: app and api.
+// oneEdit reports whether two names with the same first letter differ by one letter that is inserted, deleted or replaced, or by two
+// that are swapped. Short ones that differ by another letter are two words: app and api.
 func oneEdit(a, b string) bool {
 	short := min(len(a), len(b))
-	return short >= 3 && a[0] == b[0] && (len(a) != len(b) || short >= 5) && similar.OneEdit(a, b)
+	if short < 3 || a[0] != b[0] || len(a) == len(b) && short < 5 {
+		return false
+	}
+	for a != "" && b != "" && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for a != "" && b != "" && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 1 || len(a) == 2 && len(b) == 2 && a[0] == b[1] && a[1] == b[0]
 }

@@ -63,6 +63,7 @@ func TestHints(t *testing.T) {
 		"it is there":          {"go.mod", "go.mod", nil, "nothing is to be found"},
 		"another case":         {"Package.json", "package.json", []string{"Package.json for package.json"}, "some systems hide the difference"},
 		"one letter less":      {"requirement.txt", "requirements.txt", []string{"requirement.txt for requirements.txt"}, "one edit"},
+		"ending swapped":       {"Gemfiel", "Gemfile", []string{"Gemfiel for Gemfile"}, "the first letters are the same, so the last are looked at"},
 		"two swapped":          {"pacakge.json", "package.json", []string{"pacakge.json for package.json"}, "one edit, too"},
 		"two edits":            {"project.toml", "pyproject.toml", nil, "another file that exists for itself"},
 		"a short name":         {"app.js", "api.js", nil, "two words, not a slip"},
@@ -147,7 +148,7 @@ func TestReadHuge(t *testing.T) {
 	if got := len(a.Top); got != mostEntries+2 {
 		t.Errorf("%d names at the top", got)
 	}
-	if len(a.folders["data"]) > 0 {
+	if len(a.files["data"]) > 0 {
 		t.Error("names of the huge directory were kept")
 	}
 }

@@ -5,6 +5,7 @@ package baseline
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -49,13 +50,9 @@ func Run(ctx context.Context, e invoke.Environment, modules []*buildpack.Module,
 // runEmpty runs one bin/detect with an empty app and an empty platform directory below dir.
 func runEmpty(ctx context.Context, e invoke.Environment, m *buildpack.Module, dir string) (buildpack.Detection, error) {
 	e.App, e.Platform = filepath.Join(dir, "app"), filepath.Join(dir, "platform")
-	if e.Tracing != "" { // it shows nothing of the build
-		e.Tracing = filepath.Join(dir, "tracing")
-	}
-	for _, made := range []string{e.App, filepath.Join(e.Platform, "env"), filepath.Join(dir, "tracing", string(m.Kind)+"s")} {
-		if err := os.MkdirAll(made, 0o755); err != nil {
-			return buildpack.Detection{}, err
-		}
+	e.Tracing = "" // this run is no part of the build
+	if err := errors.Join(os.MkdirAll(e.App, 0o755), os.MkdirAll(filepath.Join(e.Platform, "env"), 0o755)); err != nil {
+		return buildpack.Detection{}, err
 	}
 	e.ReadFilesAgain()
 	return e.RunDetect(ctx, m, 0), nil

@@ -11,8 +11,6 @@ import (
 
 // Contrast is what differs between the answers of a module for the app and for an empty directory.
 type Contrast struct {
-	// Known is false if there is no answer for the empty directory.
-	Known bool
 	// Differs is true if the exit code or the build plan differs; values of metadata aside.
 	Differs bool
 	// New are the lines that the module printed for the app only, as they are shown.
@@ -21,7 +19,7 @@ type Contrast struct {
 
 // Compare returns what differs. Paths of directories, digits and hexadecimal numbers in printed lines do not count.
 func Compare(here, empty buildpack.Detection, dirs ...string) Contrast {
-	c := Contrast{Known: true, Differs: here.Outcome != empty.Outcome || here.ExitCode != empty.ExitCode || !samePlan(here, empty)}
+	c := Contrast{Differs: here.Outcome != empty.Outcome || here.ExitCode != empty.ExitCode || !samePlan(here, empty)}
 	known := map[string]bool{}
 	for _, line := range Lines(empty.Output) {
 		known[masked(line, dirs)] = true
@@ -37,13 +35,10 @@ func Compare(here, empty buildpack.Detection, dirs ...string) Contrast {
 
 func samePlan(a, b buildpack.Detection) bool {
 	return slices.EqualFunc(a.Alternatives, b.Alternatives, func(x, y buildpack.Alternative) bool {
-		name := func(r buildpack.Require) string { return r.Name }
-		return slices.Equal(x.Provides, y.Provides) && slices.EqualFunc(x.Requires, y.Requires, func(r, s buildpack.Require) bool { return name(r) == name(s) })
+		sameName := func(r, s buildpack.Require) bool { return r.Name == s.Name }
+		return slices.Equal(x.Provides, y.Provides) && slices.EqualFunc(x.Requires, y.Requires, sameName)
 	})
 }
-
-// mostLines is how many lines of an output are looked at, from its end.
-const mostLines = 400
 
 // mostBytes is how many bytes of an output are looked at, from its end.
 const mostBytes = 64 << 10
@@ -57,7 +52,7 @@ func Lines(output []byte) []string {
 			all = append(all, line)
 		}
 	}
-	return all[max(0, len(all)-mostLines):]
+	return all
 }
 
 var numbers = regexp.MustCompile(`\b[0-9a-f]{7,}\b|[0-9]+`)

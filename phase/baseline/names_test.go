@@ -59,7 +59,7 @@ func FuzzWants(f *testing.F) {
 	for _, seed := range []string{"no *.php files", "open /workspace/go.mod: no", "a/../../b.txt", "[x].js *.[ch]pp", "'Gemfile'", "\xff.go"} {
 		f.Add([]byte(seed))
 	}
-	a := App{folders: map[string][]string{".": {"go.mod"}, "a": {"b.js"}}, dirs: []string{".", "a"}}
+	a := App{files: map[string][]string{".": {"go.mod"}, "a": {"b.js"}}, dirs: []string{".", "a"}}
 	f.Fuzz(func(t *testing.T, output []byte) {
 		wants := Wants(buildpack.Ref{}, output, "/workspace")
 		if len(wants) > mostWants {

@@ -336,16 +336,16 @@ func (w *why) errors(e *Explanation) {
 	members := slices.Clone(w.Answer.Members)
 	slices.SortStableFunc(members, func(a, b resolve.Member) int { return cmp.Compare(rank[a.Module.Ref], rank[b.Module.Ref]) })
 	for _, m := range members {
-		c := w.Contrasts[m.Module.Ref]
+		c, known := w.Contrasts[m.Module.Ref]
 		switch {
-		case m.Passed() && !c.Known && len(w.Contrasts) > 0:
+		case m.Passed() && !known && len(w.Contrasts) > 0:
 			e.Unanswered++
 		case !m.Errored():
 		case m.Detection.Outcome == buildpack.Mismatched:
 			e.Mismatched = addSaying(e.Mismatched, w.saying(m))
-		case c.Known && !c.Differs:
+		case known && !c.Differs:
 			e.Builder = append(e.Builder, w.saying(m))
-		case !c.Known && len(w.Contrasts) > 0:
+		case !known && len(w.Contrasts) > 0:
 			e.Unknown = append(e.Unknown, w.saying(m))
 		default:
 			e.Failed = addSaying(e.Failed, w.saying(m))
