@@ -65,6 +65,7 @@ func TestHints(t *testing.T) {
 		"one letter less":      {"requirement.txt", "requirements.txt", []string{"requirement.txt for requirements.txt"}, "one edit"},
 		"ending swapped":       {"Gemfiel", "Gemfile", []string{"Gemfiel for Gemfile"}, "the first letters are the same, so the last are looked at"},
 		"two swapped":          {"pacakge.json", "package.json", []string{"pacakge.json for package.json"}, "one edit, too"},
+		"a very long name":     {strings.Repeat("x", 120) + ".a", strings.Repeat("x", 119) + ".a", []string{strings.Repeat("x", 120) + ".a for " + strings.Repeat("x", 119) + ".a"}, "one edit; such names are hashes"},
 		"two edits":            {"project.toml", "pyproject.toml", nil, "another file that exists for itself"},
 		"a short name":         {"app.js", "api.js", nil, "two words, not a slip"},
 		"another first letter": {"dockage.json", "package.json", nil, "no slip either"},

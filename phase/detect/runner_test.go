@@ -221,6 +221,19 @@ func TestTroubleAheadConcernsNobody(t *testing.T) {
 	}
 }
 
+// Nothing of a candidate runs before all of it has been found, not even ahead of its time.
+func TestNothingOfAnIncompleteCandidateRunsAhead(t *testing.T) {
+	s := &stage{
+		outcomes: map[string]buildpack.Detection{"a": passing, "b": passing, "c": passing},
+		delays:   map[string]time.Duration{"a": 20 * time.Millisecond},
+	}
+	s.play(8, always, []string{"a"}, []string{"b"}, []string{"c", "missing"}, []string{"d"})
+	slices.Sort(s.started)
+	if want := []string{"a", "b"}; !slices.Equal(s.started, want) {
+		t.Errorf("started %v, want %v", s.started, want)
+	}
+}
+
 func TestSlotsAreABound(t *testing.T) {
 	s := &stage{outcomes: map[string]buildpack.Detection{}, delays: map[string]time.Duration{}}
 	var all []string

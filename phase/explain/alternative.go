@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -29,19 +30,17 @@ func NewAlternative(group int, elements buildpack.Group, answer *resolve.Answer,
 			}
 		}
 	}
-	component := map[buildpack.Ref]bool{}
-	for _, m := range answer.Members {
-		component[m.Module.Ref] = true
-	}
 	for _, e := range elements {
-		if !component[e.Ref] {
+		component := func(m resolve.Member) bool { return m.Module.Ref == e.Ref }
+		if !slices.ContainsFunc(answer.Members, component) {
 			a.Modules = append(a.Modules, e.Ref)
 		}
 	}
+	if len(a.Modules) > 0 {
+		return a
+	}
 	for _, m := range answer.Resolution.Taking {
-		if len(a.Modules) == 0 || component[a.Modules[0]] {
-			a.Modules = append(a.Modules, m.Module.Ref)
-		}
+		a.Modules = append(a.Modules, m.Module.Ref)
 	}
 	return a
 }

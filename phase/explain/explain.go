@@ -1,8 +1,7 @@
-// Package explain finds out why no group of an order fits an app, and why a module that passed does not take part
-// (docs/reference.md, "Why no group passed").
+// Package explain finds out why no group of an order fits an app, and why a module that passed does not take part.
 //
 // It has two layers. Facts come first: explain.go finds what failed, which group is the closest and what it lacks, and plan.go
-// why a build plan does not work out. words.go puts them into words, and nothing else does.
+// why a build plan does not work out. words.go puts them into words.
 //
 // What an app has to do with an answer is not guessed from build plans. It is what differs from the answer of the same module
 // for an empty directory (package baseline).
@@ -10,8 +9,8 @@ package explain
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/tidy"
@@ -36,17 +35,16 @@ type Input struct {
 type Explanation struct {
 	// Top are the names at the top of the app.
 	Top []string
-	// Failed are the modules that errored because of the app, Builder those that also do so without one, and Unknown those of which
-	// that is not known.
-	Failed, Builder, Unknown []Saying
-	// Unanswered counts modules that passed, and had no time to be run in an empty directory.
+	// Failed are the modules that errored, and Builder those that also do so without an app.
+	Failed  []Saying
+	Builder []buildpack.Ref
+	// Unanswered counts modules that had no time to be run in an empty directory, although they passed or errored.
 	Unanswered int
 	// Complaints are what modules say of the app that answer as they do for an empty directory; only where nothing else is
 	// known.
 	Complaints []Saying
-	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it. Complete are
-	// others whose required modules all passed.
-	Closest, Complete []Close
+	// Closest are the groups that recognised the most of the app and lack the least; none if no group recognised it.
+	Closest []Close
 	// Mismatched are the required modules that do not support the image.
 	Mismatched []Saying
 	// Unfit is why the build plans do not work out, if that alone is wrong with every group, with and without an app.
@@ -72,16 +70,14 @@ type Close struct {
 	// Group is the index of the group in the order, and Name what it is called.
 	Group int
 	Name  string
-	// Members are those of its first variant.
+	// Members are those of its first candidate.
 	Members []resolve.Member
 	// Recognised are the modules that recognised the app, with what they say of it.
 	Recognised []Saying
-	// Lacks are the required modules that did not pass, for each of its equally close variants.
+	// Lacks are the required modules that did not pass, for each of its equally close candidates.
 	Lacks [][]Saying
-	// Plan is why the build plan does not work out, where all required modules passed, and Despite what some of those complain of
-	// that passed.
-	Plan    []PlanFact
-	Despite []Saying
+	// Plan is why the build plan does not work out, where all required modules passed.
+	Plan []PlanFact
 }
 
 // Refused is a file with the name of a module that did not take it.
@@ -96,29 +92,24 @@ type Build struct {
 	Words []string
 	// Files are the names of files that they look for.
 	Files []string
-	// Related is true if the modules speak of something that the app has, or nearly has.
+	// Related is true if the modules speak of a file that is at the top of the app.
 	Related bool
 }
 
-// mostVariants is how many candidates of a group of the order are looked at.
-const mostVariants = 512
+// mostCandidates is how many candidates of a group of the order are looked at.
+const mostCandidates = 512
 
 // Why finds out why no group passed.
 func Why(in Input) Explanation {
 	w := newWhy(in)
 	e := Explanation{Top: in.App.Top, names: w.names}
-	w.errors(&e)
-	best := w.closest(false)
-	for _, v := range best {
-		e.Closest = w.addClose(e.Closest, v)
-	}
-	if len(e.Failed) > 0 {
-		for _, v := range w.closest(true) {
-			e.Complete = w.addClose(e.Complete, v)
-		}
+	best := w.closest()
+	w.errors(&e, best)
+	for _, c := range best {
+		e.Closest = w.addClose(e.Closest, c)
 	}
 	if !in.NoHints {
-		e.Hints = w.hints(e)
+		e.Hints = w.hints(best)
 		e.Refused = w.refused()
 	}
 	if len(best) == 0 {
@@ -132,19 +123,13 @@ func Why(in Input) Explanation {
 // why is one question.
 type why struct {
 	Input
-	names    names
-	variants [][]variant
-	members  map[buildpack.Ref]resolve.Member
+	names names
+	// candidates are those of each group of the order.
+	candidates [][]resolve.Candidate
+	members    map[buildpack.Ref]resolve.Member
 	// groups is in how many groups of the order a module stands.
 	groups map[buildpack.Ref]int
 	wants  map[buildpack.Ref][]baseline.Want
-}
-
-// variant is a candidate with what counts for its closeness.
-type variant struct {
-	resolve.Candidate
-	// required and recognised count the modules that recognise the app: the required ones, and all.
-	required, recognised, lacking int
 }
 
 func newWhy(in Input) *why {
@@ -159,9 +144,9 @@ func newWhy(in Input) *why {
 		}
 	}
 	for i := range in.Order {
+		w.candidates = append(w.candidates, in.Answer.Candidates(i, mostCandidates))
 		seen := map[buildpack.Ref]bool{}
-		candidates := in.Answer.Candidates(i, mostVariants)
-		for _, c := range candidates {
+		for _, c := range w.candidates[i] {
 			for _, m := range c.Members {
 				if !seen[m.Module.Ref] {
 					seen[m.Module.Ref] = true
@@ -169,41 +154,14 @@ func newWhy(in Input) *why {
 				}
 			}
 		}
-		w.variants = append(w.variants, nil)
-		for _, c := range candidates {
-			w.variants[i] = append(w.variants[i], variant{Candidate: c})
-		}
-	}
-	for i := range w.variants {
-		for j := range w.variants[i] {
-			w.measure(&w.variants[i][j])
-		}
 	}
 	return w
 }
 
-// measure counts what makes a candidate close.
-func (w *why) measure(v *variant) {
-	errors := 0
-	for _, m := range v.Members {
-		if w.recognises(m) {
-			v.recognised++
-		}
-		switch {
-		case m.Optional || !w.recognises(m):
-		case m.Passed():
-			v.required++
-		default:
-			errors = 1 // more modules with the same error do not make a group closer
-		}
-		if lacking(m) {
-			v.lacking++
-		}
-	}
-	v.required += errors
+// lacks are the required members of a candidate that did not pass.
+func lacks(c resolve.Candidate) []resolve.Member {
+	return slices.DeleteFunc(slices.Clone(c.Members), func(m resolve.Member) bool { return m.Optional || m.Passed() })
 }
-
-func lacking(m resolve.Member) bool { return !m.Optional && !m.Passed() }
 
 // recognises reports whether a module's answer has to do with the app, and is not no. A module that stands in more than half of
 // several groups tells nothing about one of them.
@@ -212,195 +170,196 @@ func (w *why) recognises(m resolve.Member) bool {
 	return said && w.Contrasts[m.Module.Ref].Differs && (len(w.Order) < 3 || 2*w.groups[m.Module.Ref] <= len(w.Order))
 }
 
+// closeness is what makes a candidate close: how many modules recognise the app, the required ones and all, and how few it lacks.
+type closeness struct{ required, recognised, lacking int }
+
+func (w *why) closeness(c resolve.Candidate) closeness {
+	n := closeness{lacking: len(lacks(c))}
+	errors := 0
+	for _, m := range c.Members {
+		if !w.recognises(m) {
+			continue
+		}
+		n.recognised++
+		if !m.Optional && m.Passed() {
+			n.required++
+		} else if !m.Optional {
+			errors = 1 // more modules with the same error do not make a group closer
+		}
+	}
+	n.required += errors
+	return n
+}
+
+func (n closeness) compare(o closeness) int {
+	return cmp.Or(cmp.Compare(n.required, o.required), cmp.Compare(n.recognised, o.recognised), cmp.Compare(o.lacking, n.lacking))
+}
+
 // closest are the candidates that recognised the most, and of these the ones that lack the fewest modules. An optional module alone
-// recognises nothing: one that looks for .git does so for every language. If complete, only those whose required modules all passed count.
-func (w *why) closest(complete bool) []variant {
-	var best []variant
-	for _, variants := range w.variants {
-		for _, v := range variants {
-			if v.required == 0 || complete && v.lacking > 0 {
-				continue
-			}
-			order := -1
-			if len(best) > 0 {
-				order = cmp.Or(cmp.Compare(best[0].required, v.required), cmp.Compare(best[0].recognised, v.recognised), cmp.Compare(v.lacking, best[0].lacking))
-			}
-			switch {
-			case order < 0:
-				best = []variant{v}
-			case order == 0:
-				best = append(best, v)
-			}
+// recognises nothing: one that looks for .git does so for every language.
+func (w *why) closest() []resolve.Candidate {
+	var best []resolve.Candidate
+	var most closeness
+	for _, c := range slices.Concat(w.candidates...) {
+		n := w.closeness(c)
+		switch order := n.compare(most); {
+		case n.required == 0 || order < 0:
+		case order == 0:
+			best = append(best, c)
+		default:
+			best, most = []resolve.Candidate{c}, n
 		}
 	}
 	return best
 }
 
 // addClose adds a candidate to the groups that are closest. Groups of the same name are one.
-func (w *why) addClose(all []Close, v variant) []Close {
-	var lacks []Saying
-	for _, m := range v.Members {
-		if lacking(m) {
-			lacks = append(lacks, w.saying(m))
-		}
-	}
-	slices.SortStableFunc(lacks, func(a, b Saying) int { return compareBool(w.isNew(a), w.isNew(b)) })
+func (w *why) addClose(all []Close, c resolve.Candidate) []Close {
 	var recognised []Saying
-	for _, m := range v.Members {
+	for _, m := range c.Members {
 		if w.recognises(m) && m.Passed() {
 			recognised = append(recognised, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: lastNew(w.Contrasts[m.Module.Ref].New)})
 		}
 	}
-	name := w.groupName(v.Group, recognised)
-	i := slices.IndexFunc(all, func(c Close) bool { return c.Name == name })
+	name := w.groupName(c.Group, recognised)
+	i := slices.IndexFunc(all, func(other Close) bool { return other.Name == name })
 	if i < 0 {
 		i = len(all)
-		all = append(all, Close{Group: v.Group, Name: name, Members: v.Members, Recognised: recognised})
+		all = append(all, Close{Group: c.Group, Name: name, Members: c.Members, Recognised: recognised})
 	}
-	c := &all[i]
-	if len(lacks) == 0 {
-		if len(c.Plan) == 0 {
-			c.Plan = w.planFacts(v.Candidate)
-			c.Despite = w.despite(v)
-		}
-		return all
+	if lacking := w.sayings(lacks(c)); len(lacking) > 0 {
+		all[i].Lacks = addLacks(all[i].Lacks, lacking)
+		slices.SortStableFunc(all[i].Lacks, func(a, b []Saying) int { return trueFirst(w.isNew(a[0]), w.isNew(b[0])) })
+	} else if len(all[i].Plan) == 0 {
+		all[i].Plan = w.planFacts(c)
 	}
-	for j, other := range c.Lacks {
+	return all
+}
+
+// sayings are what members say; what they do not say of an empty directory comes first.
+func (w *why) sayings(members []resolve.Member) []Saying {
+	var all []Saying
+	for _, m := range members {
+		all = append(all, w.saying(m))
+	}
+	slices.SortStableFunc(all, func(a, b Saying) int { return trueFirst(w.isNew(a), w.isNew(b)) })
+	return all
+}
+
+// addLacks adds what one more candidate lacks. Single modules that say the same are one.
+func addLacks(all [][]Saying, lacks []Saying) [][]Saying {
+	for i, other := range all {
 		switch {
 		case slices.EqualFunc(other, lacks, func(a, b Saying) bool { return slices.Contains(a.By, b.By[0]) }):
 			return all
 		case len(other) == 1 && len(lacks) == 1 && other[0].Words == lacks[0].Words:
-			c.Lacks[j][0].By = append(other[0].By, lacks[0].By...)
+			all[i][0].By = append(other[0].By, lacks[0].By...)
 			return all
 		}
 	}
-	c.Lacks = append(c.Lacks, lacks)
-	slices.SortStableFunc(c.Lacks, func(a, b []Saying) int { return compareBool(w.isNew(a[0]), w.isNew(b[0])) })
-	return all
-}
-
-// despite are the complaints, new against an empty directory, of modules that passed.
-func (w *why) despite(v variant) []Saying {
-	var all []Saying
-	for _, m := range v.Members {
-		if text := complaint(w.Contrasts[m.Module.Ref].New); m.Passed() && text != "" {
-			all = append(all, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: tidy.LastLine([]byte(text), longest)})
-		}
-	}
-	return all
+	return append(all, lacks)
 }
 
 // isNew reports whether a module says something that it does not say of an empty directory.
 func (w *why) isNew(s Saying) bool { return len(w.Contrasts[s.By[0]].New) > 0 }
 
-// lastNew is what lines complain of, or the last one that is no warning and no row of a table.
-func lastNew(lines []string) string {
-	if text := complaint(lines); text != "" {
-		return tidy.LastLine([]byte(text), longest)
+// trueFirst compares two answers.
+func trueFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
 	}
-	for i := len(lines) - 1; i >= 0; i-- {
-		if !warns.MatchString(lines[i]) && !isSetting(lines[i]) {
-			return tidy.LastLine([]byte(lines[i]), longest)
-		}
-	}
-	return ""
+	return 1
 }
 
 // unfit is why the build plan of each group does not work out; none if a group lacks a module.
 func (w *why) unfit() []PlanFact {
 	var facts []PlanFact
-	for _, variants := range w.variants {
-		i := slices.IndexFunc(variants, func(v variant) bool { return v.lacking == 0 })
+	for _, candidates := range w.candidates {
+		i := slices.IndexFunc(candidates, func(c resolve.Candidate) bool { return len(lacks(c)) == 0 })
 		if i < 0 {
 			return nil
 		}
-		facts = append(facts, w.planFacts(variants[i].Candidate)...)
+		facts = append(facts, w.planFacts(candidates[i])...)
 	}
 	return facts
 }
 
-// errors finds the modules that errored. Those of the closest groups come first, required ones before optional ones. Of equal words,
-// all who say them are told.
-func (w *why) errors(e *Explanation) {
-	rank := map[buildpack.Ref]int{}
-	for _, v := range w.closest(false) {
-		for i, m := range v.Members {
-			if _, known := rank[m.Module.Ref]; !known {
-				rank[m.Module.Ref] = i - 1000
-				if m.Optional {
-					rank[m.Module.Ref] += 500
-				}
-			}
+// errors finds the modules that errored. Those of the closest candidates come first.
+func (w *why) errors(e *Explanation, best []resolve.Candidate) {
+	near := map[buildpack.Ref]bool{}
+	for _, c := range best {
+		for _, m := range c.Members {
+			near[m.Module.Ref] = true
 		}
 	}
 	members := slices.Clone(w.Answer.Members)
-	slices.SortStableFunc(members, func(a, b resolve.Member) int { return cmp.Compare(rank[a.Module.Ref], rank[b.Module.Ref]) })
+	slices.SortStableFunc(members, func(a, b resolve.Member) int { return trueFirst(near[a.Module.Ref], near[b.Module.Ref]) })
 	for _, m := range members {
-		c, known := w.Contrasts[m.Module.Ref]
-		switch {
-		case m.Passed() && !known && len(w.Contrasts) > 0:
+		ref := m.Module.Ref
+		c, known := w.Contrasts[ref]
+		ended := m.Passed() || m.Detection.Outcome == buildpack.Errored && m.Detection.ExitCode != buildpack.NoExitCode
+		if ended && !known && len(w.Contrasts) > 0 {
 			e.Unanswered++
+		}
+		switch {
 		case !m.Errored():
 		case m.Detection.Outcome == buildpack.Mismatched:
 			e.Mismatched = addSaying(e.Mismatched, w.saying(m))
 		case known && !c.Differs:
-			e.Builder = append(e.Builder, w.saying(m))
-		case !known && len(w.Contrasts) > 0:
-			e.Unknown = append(e.Unknown, w.saying(m))
+			e.Builder = append(e.Builder, ref)
 		default:
 			e.Failed = addSaying(e.Failed, w.saying(m))
 		}
 	}
-	same := func(s Saying) bool { return len(addSaying(slices.Clone(e.Failed), s)) == len(e.Failed) }
-	e.Builder, e.Unknown = slices.DeleteFunc(e.Builder, same), slices.DeleteFunc(e.Unknown, same)
 }
-
-// quotation is what modules put into their words that others put otherwise.
-var quotation = regexp.MustCompile(`"[^"]*"|'[^']*'`)
 
 // complaints are the words, new against an empty directory, of modules whose answers are the same.
 func (w *why) complaints() []Saying {
 	var all []Saying
 	for _, m := range w.Answer.Members {
 		text := tidy.LastLine([]byte(complaint(w.Contrasts[m.Module.Ref].New)), longest)
-		if m.Passed() || text == "" {
-			continue
-		}
-		like := func(s Saying) bool {
-			return quotation.ReplaceAllString(s.Words, "") == quotation.ReplaceAllString(text, "")
-		}
-		if i := slices.IndexFunc(all, like); i >= 0 {
-			all[i].By = append(all[i].By, m.Module.Ref)
-		} else {
-			all = append(all, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: text})
+		if !m.Passed() && text != "" {
+			all = addSaying(all, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: text})
 		}
 	}
 	return all
 }
 
 // hints are those that help: of modules that the closest groups lack, or if there is none of all modules.
-func (w *why) hints(e Explanation) []baseline.Hint {
-	var wants []baseline.Want
-	closest := map[buildpack.Ref]bool{}
-	for _, c := range e.Closest {
-		for _, lacks := range c.Lacks {
-			for _, s := range lacks {
-				for _, ref := range s.By {
-					closest[ref] = true
-				}
-			}
+func (w *why) hints(closest []resolve.Candidate) []baseline.Hint {
+	lacking := map[buildpack.Ref]bool{}
+	for _, c := range closest {
+		for _, m := range lacks(c) {
+			lacking[m.Module.Ref] = true
 		}
 	}
+	var wants []baseline.Want
 	for _, m := range w.Answer.Members {
-		if len(e.Closest) == 0 || closest[m.Module.Ref] {
+		if len(closest) == 0 || lacking[m.Module.Ref] {
 			wants = append(wants, w.wants[m.Module.Ref]...)
 		}
 	}
 	var hints []baseline.Hint
 	for _, h := range w.App.Hints(wants) {
-		if h.Exact || len(hints) == 0 && len(e.Closest) == 0 {
+		if h.Exact || len(hints) == 0 && len(closest) == 0 {
 			hints = append(hints, h)
 		}
 	}
 	return hints
+}
+
+// refused are the files at the top that bear the name of a module that said no.
+func (w *why) refused() []Refused {
+	var all []Refused
+	for _, m := range w.Answer.Members {
+		own := endings(m.Module.ID)[0]
+		i := slices.IndexFunc(w.App.Top, func(name string) bool { return strings.EqualFold(name, own) })
+		if i >= 0 && m.Detection.Outcome == buildpack.Failed {
+			all = append(all, Refused{File: w.App.Top[i], By: w.saying(m)})
+		}
+	}
+	return all
 }

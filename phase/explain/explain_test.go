@@ -207,15 +207,15 @@ func TestWhy(t *testing.T) {
 				order: []string{"node", "go"}, top: []string{"a"},
 				here: map[string]string{"node": "no", "go": "error: no compiler"}, empty: map[string]string{"go": "late"},
 			},
-			[]string{"go ended with an error, and it is not known if this app is the cause: there was no time to run it in an empty directory. It says: no compiler"},
-			"it is not known if the app is the cause",
+			[]string{"go failed: no compiler", "There was no time to run 1 module in an empty directory, so what the app has to do with the result is not known."},
+			"the app may be the cause",
 		},
 		"no time": {
 			sketch{
 				order: []string{"node npm", "go"}, top: []string{"a"},
 				here: map[string]string{"node": "pass", "npm": "no", "go": "no"}, empty: map[string]string{"node": "late", "go": "late"},
 			},
-			[]string{"1 module passed, but had no time to run in an empty directory. What they recognised is not known."},
+			[]string{"There was no time to run 1 module in an empty directory, so what the app has to do with the result is not known."},
 			"only those that passed might have recognised the app",
 		},
 		"no second run": {
@@ -247,17 +247,32 @@ func TestWhy(t *testing.T) {
 				order: []string{"py uv", "go"},
 				here:  map[string]string{"py": "pass +py: lock must include python", "uv": "pass -uv", "go": "no"}, empty: map[string]string{"py": "no", "uv": "no"},
 			},
-			[]string{"py and uv recognised the app, but py complains: lock must include python"},
-			"what a module that passed complains of tells more than names of a plan",
+			[]string{`py and uv recognised the app, but py provides "py", which nothing after it requires.`, "  py and uv are the closest of what this builder can build. The app was recognised by py (lock must include python) and uv."},
+			"what it complains of is quoted, though it passed",
 		},
-		"an error and a whole group": {
+		"in the wrong sequence": {
 			sketch{
-				order: []string{"web", "node", "go", "ruby"}, composites: map[string][]string{"web": {"npm build"}, "node": {"npm start? label?"}},
-				here:  map[string]string{"npm": "pass +modules", "build": "error: no build script", "start": "no: no start script", "label": "no: none", "go": "no", "ruby": "no"},
-				empty: map[string]string{"npm": "no", "build": "no", "start": "no: no package.json"},
+				order: []string{"npm node", "go"},
+				here:  map[string]string{"npm": "pass -node", "node": "pass +node", "go": "no"}, empty: map[string]string{"npm": "no"},
 			},
-			[]string{"build failed: no build script", "Or to build it with node:", `  npm provides "modules", which nothing after it requires.`, "    start – no start script", "never label"},
-			"an error comes first; but an app without a build script may be one that lacks a start script",
+			[]string{`npm recognised the app, but npm requires "node"; node provides it, but runs later.`, `  node provides "node"; npm requires it, but runs earlier.`},
+			"nothing is missing; the order has to change",
+		},
+		"the provider drops out": {
+			sketch{
+				order: []string{"node? npm", "go"},
+				here:  map[string]string{"npm": "pass -node", "node": "pass +node -engine", "go": "no"}, empty: map[string]string{"npm": "no"},
+			},
+			[]string{`npm recognised the app, but npm requires "node"; node provides it, but cannot take part.`, `    node requires "engine", which nothing before it provides.`},
+			"the cause is what the provider lacks",
+		},
+		"an error of the closest group": {
+			sketch{
+				order: []string{"go", "node npm"},
+				here:  map[string]string{"go": "error: bad go.mod", "node": "pass", "npm": "error: bad JSON"}, empty: map[string]string{"go": "no", "node": "no", "npm": "no"},
+			},
+			[]string{"npm failed: bad JSON", "go failed: bad go.mod"},
+			"more of the app is for the second group",
 		},
 		"a composite": {
 			sketch{

@@ -12,32 +12,27 @@ type names map[buildpack.Ref]string
 
 func newNames(in Input) names {
 	var refs []buildpack.Ref
-	for _, group := range in.Order {
-		for _, e := range group {
-			refs = append(refs, e.Ref)
-		}
+	for _, e := range slices.Concat(in.Order...) {
+		refs = append(refs, e.Ref)
 	}
 	for _, m := range in.Answer.Members {
 		refs = append(refs, m.Module.Ref)
 	}
-	ids, versions := map[string]map[string]bool{}, map[string]map[string]bool{}
-	add := func(sets map[string]map[string]bool, key, value string) {
-		if sets[key] == nil {
-			sets[key] = map[string]bool{}
-		}
-		sets[key][value] = true
-	}
+	versions, ending := map[string]map[string]bool{}, map[string]int{}
 	for _, ref := range refs {
-		for _, part := range endings(ref.ID) {
-			add(ids, part, ref.ID)
+		if versions[ref.ID] == nil {
+			versions[ref.ID] = map[string]bool{}
+			for _, end := range endings(ref.ID) {
+				ending[end]++
+			}
 		}
-		add(versions, ref.ID, ref.Version)
+		versions[ref.ID][ref.Version] = true
 	}
 	all := names{}
 	for _, ref := range refs {
-		parts := endings(ref.ID)
-		i := slices.IndexFunc(parts, func(part string) bool { return len(ids[part]) == 1 })
-		all[ref] = parts[max(i, 0)]
+		ends := endings(ref.ID)
+		i := slices.IndexFunc(ends, func(end string) bool { return ending[end] == 1 })
+		all[ref] = ends[max(i, 0)]
 		if len(versions[ref.ID]) > 1 {
 			all[ref] += "@" + ref.Version
 		}
@@ -66,35 +61,31 @@ func (n names) of(ref buildpack.Ref) string {
 func (n names) list(refs []buildpack.Ref) string {
 	var all []string
 	for _, ref := range refs {
-		if name := n.of(ref); !slices.Contains(all, name) {
-			all = append(all, name)
-		}
+		all = appendNew(all, n.of(ref))
 	}
 	return series(all, listed)
 }
 
 // groupName is what a group of the order is called: by the composites that it names, or by the modules that recognised the app,
-// or by the first required module that did not pass.
+// or by the first required module that did not pass, or by the first of all.
 func (w *why) groupName(group int, recognised []Saying) string {
-	var parts []string
+	var composites, modules, lacking, all []string
 	for _, e := range w.Order[group] {
-		if _, component := w.members[e.Ref]; !component {
-			parts = append(parts, w.names.of(e.Ref))
+		name := w.names.of(e.Ref)
+		all = append(all, name)
+		if m, component := w.members[e.Ref]; !component {
+			composites = append(composites, name)
+		} else if !e.Optional && !m.Passed() {
+			lacking = append(lacking, name)
 		}
-	}
-	if len(parts) > 0 {
-		return series(parts, listed)
 	}
 	for _, s := range recognised {
-		parts = append(parts, w.names.of(s.By[0]))
+		modules = append(modules, w.names.of(s.By[0]))
 	}
-	for _, e := range w.Order[group] {
-		if m := w.members[e.Ref]; len(parts) == 0 && !e.Optional && m.Module != nil && !m.Passed() {
-			parts = append(parts, w.names.of(e.Ref))
+	for _, called := range [][]string{composites, modules, lacking[:min(1, len(lacking))], all[:min(1, len(all))]} {
+		if len(called) > 0 {
+			return series(called, listed)
 		}
 	}
-	if len(parts) == 0 && len(w.Order[group]) > 0 {
-		parts = append(parts, w.names.of(w.Order[group][0].Ref))
-	}
-	return series(parts, listed)
+	return ""
 }

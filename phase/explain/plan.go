@@ -14,11 +14,11 @@ type PlanFact struct {
 	Name   string
 	// Required is true if the module requires the name, false if it provides it.
 	Required bool
-	// Dropped are modules that would meet the name, but cannot take part themselves, because of Because.
+	// Dropped are modules that would meet the name, but cannot take part themselves; Because is why the first of them cannot.
 	Dropped []buildpack.Ref
-	Because []PlanFact
-	// Misplaced are modules of the group that would meet the name in another place, and Elsewhere modules of other groups.
-	Misplaced, Elsewhere []buildpack.Ref
+	Because *PlanFact
+	// Misplaced are modules of the group that would meet the name in another place.
+	Misplaced []buildpack.Ref
 	// Absent are the modules of the group in the right place that did not pass, and might have met the name.
 	Absent []Saying
 }
@@ -64,26 +64,16 @@ func (p *plan) struck(m int) bool {
 	return !slices.ContainsFunc(p.reasons[m], func(unmet []resolve.Unmet) bool { return len(unmet) == 0 })
 }
 
-// unmet is the name to tell of a struck module: of its alternatives the one struck out last is the one that nearly worked, and
+// unmet is the name that matters of a struck module: of its alternatives the one struck out last is the one that nearly worked, and
 // what it requires comes before what it provides.
 func (p *plan) unmet(m int) resolve.Unmet {
 	all := slices.Concat(p.reasons[m]...)
 	return slices.MinFunc(all, func(a, b resolve.Unmet) int {
-		return cmp.Or(-cmp.Compare(a.Round, b.Round), compareBool(a.Required, b.Required))
+		return cmp.Or(-cmp.Compare(a.Round, b.Round), trueFirst(a.Required, b.Required))
 	})
 }
 
-// compareBool puts true first.
-func compareBool(a, b bool) int {
-	if a == b {
-		return 0
-	} else if a {
-		return -1
-	}
-	return 1
-}
-
-// follows reports whether a module is struck out because of another required one, which is told anyway.
+// follows reports whether a module is struck out because of another required one, which has a fact of its own.
 func (p *plan) follows(m int) bool {
 	u := p.unmet(m)
 	return slices.ContainsFunc(p.meeting(m, u), func(other int) bool { return p.struck(other) && !p.passing[other].Optional && u.Round > 1 })
@@ -110,10 +100,10 @@ func mentions(m resolve.Member, u resolve.Unmet) bool {
 }
 
 // fact tells why a module is struck out, and follows the chain to what did not pass.
-func (p *plan) fact(m int, told []int) PlanFact {
+func (p *plan) fact(m int, chain []int) PlanFact {
 	u := p.unmet(m)
 	f := PlanFact{Module: p.passing[m].Module.Ref, Name: u.Name, Required: u.Required}
-	told = append(slices.Clip(told), m)
+	chain = append(slices.Clip(chain), m)
 	for _, other := range p.meeting(m, u) {
 		ref := p.passing[other].Module.Ref
 		switch {
@@ -121,8 +111,9 @@ func (p *plan) fact(m int, told []int) PlanFact {
 			f.Misplaced = append(f.Misplaced, ref)
 		case p.struck(other):
 			f.Dropped = append(f.Dropped, ref)
-			if len(f.Because) == 0 && !slices.Contains(told, other) {
-				f.Because = []PlanFact{p.fact(other, told)}
+			if f.Because == nil && !slices.Contains(chain, other) {
+				because := p.fact(other, chain)
+				f.Because = &because
 			}
 		}
 	}
@@ -138,12 +129,6 @@ func (p *plan) fact(m int, told []int) PlanFact {
 	if slices.ContainsFunc(f.Absent, p.isNew) {
 		f.Absent = slices.DeleteFunc(f.Absent, func(s Saying) bool { return !p.isNew(s) })
 	}
-	for _, o := range p.Answer.Members {
-		in := slices.ContainsFunc(p.members, func(own resolve.Member) bool { return own.Module.Ref == o.Module.Ref })
-		if !in && o.Passed() && mentions(o, u) {
-			f.Elsewhere = append(f.Elsewhere, o.Module.Ref)
-		}
-	}
 	return f
 }
 
@@ -153,21 +138,21 @@ type LeftOut struct {
 	Fact   PlanFact
 }
 
-// WhyLeftOut tells of each member that passed and does not take part what is unmet.
+// WhyLeftOut finds what is unmet for each member that passed and does not take part.
 func WhyLeftOut(a *resolve.Answer) []LeftOut {
 	r := a.Resolution
 	var members []resolve.Member
 	for _, m := range r.Members {
-		if i := slices.IndexFunc(r.Taking, func(t resolve.Member) bool { return t.Module.Ref == m.Module.Ref }); m.Passed() {
-			at := len(m.Detection.Alternatives) - 1
-			if i >= 0 {
-				at = r.Chosen[i]
-			}
+		at := len(m.Detection.Alternatives) - 1
+		if i := slices.IndexFunc(r.Taking, func(t resolve.Member) bool { return t.Module.Ref == m.Module.Ref }); i >= 0 {
+			at = r.Chosen[i]
+		}
+		if m.Passed() {
 			m.Detection.Alternatives = m.Detection.Alternatives[at : at+1]
 		}
 		members = append(members, m)
 	}
-	p := (&why{Input: Input{Answer: a}}).newPlan(members)
+	p := (&why{}).newPlan(members)
 	var all []LeftOut
 	for i, m := range p.passing {
 		if p.struck(i) {

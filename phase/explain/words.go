@@ -2,14 +2,12 @@ package explain
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/tidy"
-	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
@@ -34,72 +32,38 @@ func (e Explanation) Lines() []string {
 	for _, s := range e.Mismatched[:min(3, len(e.Mismatched))] {
 		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), tidy.Plural(len(s.By), "does", "do"), s.Words))
 	}
-	lines = append(append(lines, e.everywhere()...),
-		e.besides(e.Unknown, "and it is not known if this app is the cause: there was no time to run it in an empty directory.")...)
+	if len(e.Builder) > 0 {
+		fails := tidy.Plural(len(e.Builder), "fails", "fail")
+		lines = append(lines, fmt.Sprintf("%s %s with every app, even an empty one. That is a fault of the builder, not of this app.", e.names.list(e.Builder), fails))
+	}
 	if e.Unanswered > 0 {
-		lines = append(lines, fmt.Sprintf("%s passed, but had no time to run in an empty directory. What they recognised is not known.", tidy.Count(e.Unanswered, "module")))
+		lines = append(lines, fmt.Sprintf("There was no time to run %s in an empty directory, so what the app has to do with the result is not known.", tidy.Count(e.Unanswered, "module")))
 	}
 	return lines
 }
 
-// everywhere is about errors that the builder has with every app.
-func (e Explanation) everywhere() []string {
-	var refs []buildpack.Ref
-	for _, s := range e.Builder {
-		refs = append(refs, s.By...)
-	}
-	if len(refs) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("%s %s with every app, even an empty one. That is a fault of the builder, not of this app.", e.names.list(refs), tidy.Plural(len(refs), "fails", "fail"))}
-}
-
-// besides is about errors that need not have to do with the app.
-func (e Explanation) besides(sayings []Saying, how string) []string {
-	var refs []buildpack.Ref
-	for _, s := range sayings {
-		refs = append(refs, s.By...)
-	}
-	if len(refs) == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("%s ended with an error, %s", e.names.list(refs), how)
-	if len(sayings) == 1 {
-		text += " It says: " + tidy.LastLine([]byte(sayings[0].Words), longest/2)
-	}
-	return []string{text}
-}
-
-// Verdict is the first line.
-func (e Explanation) Verdict() string { return e.Lines()[0] }
-
 func (e Explanation) failed() []string {
 	var lines []string
-	for i, s := range e.Failed[:min(rows, len(e.Failed))] {
-		verb := "failed"
-		if i > 0 {
-			verb = "also failed"
-		}
-		lines = append(lines, fmt.Sprintf("%s %s: %s", e.names.of(s.By[0]), verb, s.Words))
+	for _, s := range e.Failed[:min(rows, len(e.Failed))] {
+		lines = append(lines, fmt.Sprintf("%s failed: %s", e.names.of(s.By[0]), s.Words))
 		if others := s.By[1:]; len(others) > 0 {
 			lines = append(lines, fmt.Sprintf("  %s %s the same.", e.names.list(others), tidy.Plural(len(others), "says", "say")))
 		}
 	}
 	if more := len(e.Failed) - rows; more > 0 {
-		lines = append(lines, fmt.Sprintf("%s failed in other ways.", tidy.Count(more, "more module")))
+		lines = append(lines, fmt.Sprintf("  … and %d more", more))
 	}
 	if len(e.Closest) == 0 {
 		return append(lines, e.top())
 	}
-	for _, c := range e.Complete[:min(1, len(e.Complete))] {
-		if !slices.ContainsFunc(e.Closest, func(o Close) bool { return o.Name == c.Name }) && len(c.Plan) > 0 {
-			lines = append(append(lines, "Or to build it with "+c.Name+":"), c.Plan[0].lines(e.names, "  ")...)
-		}
+	closest, failed := e.closest(), e.Failed[0].By
+	lacksIt := func(lacks []Saying) bool { return len(lacks) == 1 && slices.Contains(failed, lacks[0].By[0]) }
+	if slices.ContainsFunc(e.Closest[0].Lacks, lacksIt) {
+		closest += " It lacks nothing else."
 	}
-	lines = append(lines, strings.TrimRight(e.closest()+" "+e.onlyLacks(), " "))
-	failed := e.Failed[0].By[0]
-	if slices.ContainsFunc(e.Closest[0].Members, func(m resolve.Member) bool { return m.Module.Ref == failed }) {
-		lines = append(lines, fmt.Sprintf("  %s is in group %d of the order.", failed, e.Closest[0].Group+1))
+	lines = append(lines, closest)
+	if slices.ContainsFunc(e.Closest[0].Members, func(m resolve.Member) bool { return m.Module.Ref == failed[0] }) {
+		lines = append(lines, fmt.Sprintf("  %s is in group %d of the order.", failed[0], e.Closest[0].Group+1))
 	}
 	return lines
 }
@@ -120,16 +84,6 @@ func verb(names, one, several string) string {
 		return several
 	}
 	return one
-}
-
-// onlyLacks: It lacks nothing else. It is about a variant that lacks nothing but what failed first.
-func (e Explanation) onlyLacks() string {
-	for _, lacks := range e.Closest[0].Lacks {
-		if len(lacks) == 1 && slices.Contains(e.Failed[0].By, lacks[0].By[0]) {
-			return "It lacks nothing else."
-		}
-	}
-	return ""
 }
 
 // lacking is about what the closest groups lack.
@@ -202,23 +156,13 @@ func (e Explanation) recognised(c Close) string {
 
 // planned is about a group whose required modules all passed.
 func (e Explanation) planned(c Close) []string {
-	verdict, plan := "its modules do not fit together.", c.Plan[:min(rows, len(c.Plan))]
-	switch {
-	case len(c.Despite) > 0:
-		for i := range plan {
-			plan[i].Absent = nil
+	lines := []string{c.Name + " recognised the app, but its modules do not fit together."}
+	for i, f := range c.Plan[:min(rows, len(c.Plan))] {
+		facts := f.lines(e.names, "  ")
+		if i == 0 {
+			lines[0], facts = c.Name+" recognised the app, but "+strings.TrimSpace(facts[0]), facts[1:]
 		}
-		verdict = fmt.Sprintf("%s complains: %s", e.names.list(c.Despite[0].By), c.Despite[0].Words)
-	case len(plan) > 0:
-		verdict = plan[0].brief(e.names) + "."
-	}
-	lines := []string{fmt.Sprintf("%s recognised the app, but %s", c.Name, verdict)}
-	for _, f := range plan {
-		for _, line := range f.lines(e.names, "  ") {
-			if strings.TrimSpace(line) != verdict {
-				lines = append(lines, line)
-			}
-		}
+		lines = append(lines, facts...)
 	}
 	lines = append(lines, e.hints()...)
 	return append(lines, e.recognised(c), e.top())
@@ -226,20 +170,16 @@ func (e Explanation) planned(c Close) []string {
 
 // brief: npm-start requires "node", which nothing before it provides.
 func (f PlanFact) brief(n names) string {
-	verb, other, side := "requires", "provides", "before"
+	verb, other, side, runs := "requires", "provides", "before", "runs later"
 	if !f.Required {
-		verb, other, side = "provides", "requires", "after"
+		verb, other, side, runs = "provides", "requires", "after", "runs earlier"
 	}
 	text := fmt.Sprintf("%s %s %q", n.of(f.Module), verb, tidy.LastLine([]byte(f.Name), longest/2))
 	switch {
 	case len(f.Dropped) > 0:
 		return fmt.Sprintf("%s; %s %s it, but cannot take part", text, n.list(f.Dropped), other)
-	case len(f.Misplaced) > 0 && f.Required:
-		return fmt.Sprintf("%s; %s %s it, but runs later", text, n.list(f.Misplaced), other)
 	case len(f.Misplaced) > 0:
-		return fmt.Sprintf("%s; %s %s it, but runs earlier", text, n.list(f.Misplaced), other)
-	case len(f.Elsewhere) > 0:
-		return fmt.Sprintf("%s; %s %s it, but not in this group", text, n.list(f.Elsewhere), other)
+		return fmt.Sprintf("%s; %s %s it, but %s", text, n.list(f.Misplaced), other, runs)
 	}
 	return fmt.Sprintf("%s, which nothing %s it %s", text, side, other)
 }
@@ -247,10 +187,10 @@ func (f PlanFact) brief(n names) string {
 // lines are the fact with its chain.
 func (f PlanFact) lines(n names, indent string) []string {
 	lines := []string{indent + f.brief(n) + "."}
-	for _, b := range f.Because {
-		lines = append(lines, b.lines(n, indent+"  ")...)
+	if f.Because != nil {
+		lines = append(lines, f.Because.lines(n, indent+"  ")...)
 	}
-	if len(f.Because) > 0 || len(f.Absent) == 0 || len(f.Misplaced) > 0 {
+	if len(f.Absent) == 0 {
 		return lines
 	}
 	lines = append(lines, indent+tidy.Plural(len(f.Absent), "This module did not pass:", "These modules did not pass; one of them may be what is missing:"))
@@ -260,7 +200,7 @@ func (f PlanFact) lines(n names, indent string) []string {
 	return lines
 }
 
-// unrecognised is about an app that no group recognised, as far as is known.
+// unrecognised is about an app that no group recognised.
 func (e Explanation) unrecognised() []string {
 	var lines []string
 	for i, f := range e.Unfit[:min(rows, len(e.Unfit))] {
@@ -273,10 +213,7 @@ func (e Explanation) unrecognised() []string {
 	lines = append(lines, e.hints()...)
 	lines = append(lines, e.looked()...)
 	for _, s := range e.Complaints[:min(3, len(e.Complaints))] {
-		lines = append(lines, fmt.Sprintf("  %s says: %s", e.names.of(s.By[0]), s.Words))
-		if others := s.By[1:]; len(others) > 0 {
-			lines = append(lines, fmt.Sprintf("  %s %s something similar.", e.names.list(others), tidy.Plural(len(others), "says", "say")))
-		}
+		lines = append(lines, fmt.Sprintf("  %s %s: %s", e.names.list(s.By), tidy.Plural(len(s.By), "says", "say"), s.Words))
 	}
 	var related, others []string
 	for _, b := range e.Builds {
@@ -308,10 +245,7 @@ func (b Build) short() string {
 
 // top: Nothing was recognised at the top of the app: README.md web/
 func (e Explanation) top() string {
-	names := make([]string, len(e.Top))
-	for i, name := range e.Top {
-		names[i] = shown(name)
-	}
+	names := allShown(e.Top)
 	if len(names) > topNames {
 		names = append(names[:topNames], fmt.Sprintf("… and %d more", len(e.Top)-topNames))
 	}
@@ -327,28 +261,31 @@ func (e Explanation) top() string {
 	return "Nothing was recognised at the top of the app: " + list
 }
 
-// shown quotes a name with characters that cannot be seen.
+// shown is a name of a file, in quotes if it needs them in a shell, or has characters that cannot be seen.
 func shown(name string) string {
-	if q := fmt.Sprintf("%q", name); q != `"`+name+`"` || strings.ContainsRune(name, ' ') {
-		return q
+	if strings.Contains(name, " ") {
+		return strconv.Quote(name)
 	}
-	return name
+	return tidy.Name(name)
+}
+
+func allShown(names []string) (all []string) {
+	for _, name := range names {
+		all = append(all, shown(name))
+	}
+	return all
 }
 
 // hints say what to do, where that follows from facts.
 func (e Explanation) hints() []string {
 	var lines []string
 	for _, h := range e.Hints[:min(3, len(e.Hints))] {
-		who := e.names.list(h.By)
+		who, look := e.names.list(h.By), tidy.Plural(len(h.By), "looks", "look")
 		if h.Dir == "" {
-			lines = append(lines, fmt.Sprintf("  %s is there, but %s %s for %s. Rename it.", shown(h.Names[0]), who, tidy.Plural(len(h.By), "looks", "look"), h.Wanted))
+			lines = append(lines, fmt.Sprintf("  %s is there, but %s %s for %s. Rename it.", shown(h.Names[0]), who, look, h.Wanted))
 			continue
 		}
-		names := make([]string, 0, len(h.Names))
-		for _, name := range h.Names {
-			names = append(names, shown(name))
-		}
-		line := fmt.Sprintf("  %s/ has %s, which %s %s for.", shown(h.Dir), series(names, listed), who, tidy.Plural(len(h.By), "looks", "look"))
+		line := fmt.Sprintf("  %s/ has %s, which %s %s for.", shown(h.Dir), series(allShown(h.Names), listed), who, look)
 		if h.Exact { // a source file may be that of a library
 			line += fmt.Sprintf(" If the app is in %s/, build that directory (pack build --path %s).", shown(h.Dir), shown(h.Dir))
 		}
@@ -368,10 +305,8 @@ func (e Explanation) hints() []string {
 func (e Explanation) looked() []string {
 	var dirs []string
 	for _, name := range e.Top {
-		dir, isDir := strings.CutSuffix(name, "/")
-		hinted := slices.ContainsFunc(e.Hints, func(h baseline.Hint) bool { return h.Dir == dir || strings.HasPrefix(h.Dir, dir+"/") })
-		if isDir && !hinted && !strings.HasPrefix(name, ".") {
-			dirs = append(dirs, shown(path.Clean(dir))+"/")
+		if strings.HasSuffix(name, "/") && name[0] != '.' {
+			dirs = append(dirs, shown(name))
 		}
 	}
 	if len(dirs) == 0 || len(e.Hints) > 0 {
@@ -407,15 +342,13 @@ func CandidateLine(c resolve.Candidate, passed bool) string {
 // CandidateReason is why a candidate failed, in a few words.
 func CandidateReason(c resolve.Candidate) string {
 	var reasons []string
-	for _, m := range c.Members {
-		if lacking(m) {
-			reasons = append(reasons, m.Module.Ref.String()+" did not pass")
-		}
+	for _, m := range lacks(c) {
+		reasons = append(reasons, m.Module.Ref.String()+" did not pass")
 	}
 	if len(reasons) > 0 {
 		return strings.Join(reasons, ", ")
 	}
-	for _, f := range (&why{Input: Input{Answer: &resolve.Answer{}}}).planFacts(c) {
+	for _, f := range (&why{}).planFacts(c) {
 		reasons = append(reasons, f.brief(nil))
 	}
 	if len(reasons) == 0 {

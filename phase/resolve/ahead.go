@@ -22,10 +22,12 @@ type lookahead struct {
 	modules  []*buildpack.Module
 	proposed map[buildpack.Ref]bool
 	visited  map[*node]bool
+	// looks counts the nodes that were looked at.
+	looks int
 }
 
 // mostLooks is how many nodes are looked at, at the most: composites that are nested in each other make many.
-const mostLooks = 4096
+const mostLooks = 16_384
 
 // walk proposes the modules from n on. Each node is visited once. It reports whether to go on: not if there are enough proposals,
 // or the search itself would end here.
@@ -33,11 +35,12 @@ func (l *lookahead) walk(n *node) bool {
 	for ; n != nil && !l.visited[n]; n = n.next {
 		l.visited[n] = true
 		st, err := l.step(n, path{})
+		l.looks++
 		switch {
-		case err != nil || len(l.visited) > mostLooks:
+		case err != nil || l.looks > mostLooks:
 			return false
 		case st.order != nil:
-			for i := range st.count() {
+			for i := range st.order {
 				if !l.walk(n.alternative(st.order, i)) {
 					return false
 				}
@@ -51,6 +54,9 @@ func (l *lookahead) walk(n *node) bool {
 			d, started = l.source.Progress(st.module.Ref)
 		}
 		if !started && !l.proposed[st.module.Ref] {
+			if !l.complete(n.next) {
+				return false
+			}
 			l.proposed[st.module.Ref] = true
 			l.modules = append(l.modules, st.module)
 		}
@@ -59,6 +65,23 @@ func (l *lookahead) walk(n *node) bool {
 		}
 		if !st.optional && d.Outcome != "" && d.Outcome != buildpack.Passed {
 			return true
+		}
+	}
+	return true
+}
+
+// complete reports whether the modules that come after in the first candidate that goes on at n can be looked up: no module of a
+// candidate runs before all of them were found.
+func (l *lookahead) complete(n *node) bool {
+	for n != nil {
+		st, err := l.step(n, path{})
+		if l.looks++; err != nil || l.looks > mostLooks {
+			return false
+		}
+		if st.order != nil {
+			n = n.alternative(st.order, 0)
+		} else {
+			n = n.next
 		}
 	}
 	return true

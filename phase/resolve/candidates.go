@@ -15,7 +15,7 @@ func (a *Answer) Candidates(group, most int) (all []Candidate) {
 				return
 			case st.order != nil:
 				p.choices++
-				for i := range st.count() {
+				for i := range st.order {
 					walk(n.alternative(st.order, i), p)
 				}
 				return

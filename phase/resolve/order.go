@@ -12,7 +12,7 @@ import (
 // before.
 type node struct {
 	element buildpack.Element
-	// extensions is set on the node before all buildpacks, which stands for the extensions' order.
+	// extensions is set on the node before all buildpacks, which stands for the extensions' order and an empty group.
 	extensions buildpack.Order
 	// parent is the choice that the node came out of; nil for what the order itself names.
 	parent *node
@@ -27,7 +27,7 @@ type node struct {
 func root(group buildpack.Group, extensions buildpack.Order) *node {
 	first := list(group, nil, nil)
 	if len(extensions) > 0 {
-		first = &node{extensions: extensions, next: first}
+		first = &node{extensions: append(slices.Clip(extensions), nil), next: first}
 	}
 	return first
 }
@@ -40,12 +40,8 @@ func list(group buildpack.Group, parent, next *node) *node {
 	return next
 }
 
-// alternative is the node at which the candidates with group i of a choice go on. The index behind the last group stands for
-// leaving the choice out.
+// alternative is the node at which the candidates with group i of a choice go on.
 func (n *node) alternative(order buildpack.Order, i int) *node {
-	if i == len(order) {
-		return n.next
-	}
 	if n.alternatives == nil {
 		n.alternatives = make([]*node, len(order))
 	}
@@ -70,26 +66,18 @@ func (n *node) cycle() error {
 
 // step is what a node turns out to be: a member, a choice, or nothing if both are nil.
 type step struct {
-	module *buildpack.Module
-	// order are the groups of a choice: of a composite, or of the extensions.
-	order    buildpack.Order
+	module   *buildpack.Module
 	optional bool
+	// order are the groups of a choice: of a composite, or of the extensions. The last one is empty if the choice may be left out.
+	order buildpack.Order
 	// over is the element, if it is nothing in this candidate for a reason that people want to know.
 	over *PassedOver
-}
-
-// count is the number of alternatives of a choice.
-func (st step) count() int {
-	if st.optional {
-		return len(st.order) + 1
-	}
-	return len(st.order)
 }
 
 // step finds out what a node is in a candidate with these members before it.
 func (s *searcher) step(n *node, before path) (step, error) {
 	if n.extensions != nil {
-		return step{order: n.extensions, optional: true}, nil
+		return step{order: n.extensions}, nil
 	}
 	if i := slices.Index(before.ids, idOf(n.element.Ref)); i >= 0 {
 		if first := before.members[i].Module.Ref; first != n.element.Ref {
@@ -107,7 +95,11 @@ func (s *searcher) step(n *node, before path) (step, error) {
 	if !module.IsComposite() {
 		return step{module: module, optional: n.element.Optional || module.IsExtension()}, nil
 	}
-	return step{order: module.Descriptor.Order, optional: n.element.Optional}, n.cycle()
+	order := module.Descriptor.Order
+	if n.element.Optional {
+		order = append(slices.Clip(order), nil)
+	}
+	return step{order: order}, n.cycle()
 }
 
 // id is what the modules of a candidate differ in: of two with the same id only the first counts, whatever their versions.

@@ -65,10 +65,6 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	return s
 }
 
-// To find the first candidate that passes is NP-hard: of the versions of an id the first one counts, which makes choices depend
-// on each other as the clauses of a formula do, and so do the alternatives of build plans. The search gives up on such orders
-// rather than never end. None is known in practice.
-
 // mostSteps is how many steps may be spent on one group of the order: elements walked over, modules judged, names of build plans
 // looked at. It stands for some seconds, and for more than a million candidates of ten modules. The largest groups of public
 // builders take some thousands.
@@ -78,6 +74,8 @@ const mostSteps = 30_000_000
 // candidates of any length.
 const mostChoices = 5000
 
+// errBound is why the search gives up: to find the first candidate that passes is NP-hard. Of the versions of an id the first one
+// counts, which makes choices depend on each other as the clauses of a formula do, and so do the alternatives of build plans.
 var errBound = errors.New("allows more combinations than can be tried. " +
 	"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives")
 
@@ -197,7 +195,7 @@ func (s *searcher) choose(n *node, st step, p path) (*Resolution, error) {
 	if p.choices++; p.choices > mostChoices {
 		return nil, errBound
 	}
-	for i := range st.count() {
+	for i := range st.order {
 		if found, err := s.enter(n.alternative(st.order, i), p); found != nil || err != nil {
 			return found, err
 		}

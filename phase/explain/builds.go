@@ -1,0 +1,82 @@
+package explain
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/phase/resolve"
+)
+
+// builds are what the groups of the order look for, each name once.
+func (w *why) builds() []Build {
+	var all []Build
+	for i, candidates := range w.candidates {
+		if len(candidates) == 0 {
+			continue
+		}
+		sorted := slices.Clone(candidates)
+		slices.SortStableFunc(sorted, func(a, b resolve.Candidate) int { return cmp.Compare(len(lacks(a)), len(lacks(b))) })
+		family, _, _ := strings.Cut(w.groupName(i, nil), ".") // of nodejs.runtime
+		b := Build{Name: family}
+		seen := map[buildpack.Ref]bool{}
+		for _, c := range sorted {
+			for _, m := range lacks(c) {
+				if ref := m.Module.Ref; !seen[ref] {
+					seen[ref] = true
+					b.Related = b.Related || slices.ContainsFunc(w.wants[ref], w.App.Has)
+					b.Words = appendNew(b.Words, w.saying(m).Words)
+					b.Files = append(b.Files, w.lookedFor(ref)...)
+				}
+			}
+		}
+		i := slices.IndexFunc(all, func(other Build) bool { return other.Name == b.Name })
+		if i < 0 {
+			all = append(all, b)
+			continue
+		}
+		all[i].Related = all[i].Related || b.Related
+		all[i].Files = append(all[i].Files, b.Files...)
+	}
+	return telling(all)
+}
+
+// telling leaves the files that tell groups apart: those that at most two of them look for, those first that the most
+// modules name.
+func telling(all []Build) []Build {
+	groups := map[string]int{}
+	for _, b := range all {
+		for _, name := range slices.Compact(slices.Sorted(slices.Values(b.Files))) {
+			groups[name]++
+		}
+	}
+	for i, b := range all {
+		modules := map[string]int{}
+		for _, name := range b.Files {
+			modules[name]++
+		}
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(modules)), func(name string) bool { return groups[name] > 2 })
+		slices.SortStableFunc(names, func(a, b string) int { return modules[b] - modules[a] })
+		all[i].Files = names
+	}
+	return all
+}
+
+// lookedFor are the names of files that a module looks for at the top.
+func (w *why) lookedFor(ref buildpack.Ref) (all []string) {
+	for _, want := range w.wants[ref] {
+		if !want.IsPattern() && !strings.Contains(want.Name, "/") {
+			all = append(all, want.Name)
+		}
+	}
+	return all
+}
+
+func appendNew[T comparable](all []T, one T) []T {
+	if slices.Contains(all, one) {
+		return all
+	}
+	return append(all, one)
+}
