@@ -1,28 +1,21 @@
 package explain
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
 // builds are what the groups of the order look for, each name once.
 func (w *why) builds() []Build {
 	var all []Build
 	for i, candidates := range w.candidates {
-		if len(candidates) == 0 {
-			continue
-		}
-		sorted := slices.Clone(candidates)
-		slices.SortStableFunc(sorted, func(a, b resolve.Candidate) int { return cmp.Compare(len(lacks(a)), len(lacks(b))) })
 		family, _, _ := strings.Cut(w.groupName(i, nil), ".") // of nodejs.runtime
 		b := Build{Name: family}
 		seen := map[buildpack.Ref]bool{}
-		for _, c := range sorted {
+		for _, c := range candidates {
 			for _, m := range lacks(c) {
 				if ref := m.Module.Ref; !seen[ref] {
 					seen[ref] = true

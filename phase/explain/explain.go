@@ -218,7 +218,7 @@ func (w *why) addClose(all []Close, c resolve.Candidate) []Close {
 	var recognised []Saying
 	for _, m := range c.Members {
 		if w.recognises(m) && m.Passed() {
-			recognised = append(recognised, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: lastNew(w.Contrasts[m.Module.Ref].New)})
+			recognised = append(recognised, Saying{By: []buildpack.Ref{m.Module.Ref}, Words: gist(w.Contrasts[m.Module.Ref].New)})
 		}
 	}
 	name := w.groupName(c.Group, recognised)
@@ -265,10 +265,9 @@ func (w *why) isNew(s Saying) bool { return len(w.Contrasts[s.By[0]].New) > 0 }
 
 // trueFirst compares two answers.
 func trueFirst(a, b bool) int {
-	switch {
-	case a == b:
+	if a == b {
 		return 0
-	case a:
+	} else if a {
 		return -1
 	}
 	return 1

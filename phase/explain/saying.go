@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -22,28 +23,20 @@ func (w *why) saying(m resolve.Member) Saying {
 	return Saying{By: []buildpack.Ref{m.Module.Ref}, Words: w.words(m)}
 }
 
-// words are the lines that are new against an empty directory, or the last line.
+// words are those that are new against an empty directory, or the last line.
 func (w *why) words(m resolve.Member) string {
 	d := m.Detection
 	if d.Cause != nil && d.ExitCode == buildpack.NoExitCode {
 		line, _, _ := strings.Cut(d.Cause.Error(), "\n")
 		return tidy.LastLine([]byte(line), longest)
 	}
-	lines := slices.DeleteFunc(slices.Clone(w.Contrasts[m.Module.Ref].New), isSetting)
-	if len(lines) == 0 {
-		lines = slices.DeleteFunc(baseline.Lines(d.Output), isSetting)
-		lines = lines[max(0, len(lines)-1):]
+	silent := "it printed nothing"
+	if d.Outcome != buildpack.Failed {
+		silent += fmt.Sprintf("; exit code %d", d.ExitCode)
 	}
-	text := complaint(lines)
-	switch {
-	case text == "" && len(lines) > 0:
-		text = lines[len(lines)-1]
-	case text == "" && d.Outcome == buildpack.Failed:
-		text = "it printed nothing"
-	case text == "":
-		text = fmt.Sprintf("it printed nothing; exit code %d", d.ExitCode)
-	}
-	return tidy.LastLine([]byte(text), longest)
+	lines := slices.DeleteFunc(baseline.Lines(d.Output), isSetting)
+	last := strings.Join(lines[max(0, len(lines)-1):], "")
+	return tidy.LastLine([]byte(cmp.Or(gist(w.Contrasts[m.Module.Ref].New), last, silent)), longest)
 }
 
 // isSetting reports whether a line is a row of a table of variables.
@@ -56,8 +49,8 @@ var (
 	warns     = regexp.MustCompile(`(?i)^(passed: *)?(warn(ing)?|debug|info)\b`)
 )
 
-// lastNew is what lines complain of, or the last one that is no warning and no row of a table.
-func lastNew(lines []string) string {
+// gist is what lines complain of, or the last one that is no warning and no row of a table.
+func gist(lines []string) string {
 	text := complaint(lines)
 	for _, line := range slices.Backward(lines) {
 		if text == "" && !warns.MatchString(line) && !isSetting(line) {

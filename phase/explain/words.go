@@ -75,15 +75,7 @@ func (e Explanation) closest() string {
 		names = appendNew(names, c.Name)
 	}
 	name := series(names, listed)
-	return fmt.Sprintf("  %s %s the closest of what this builder can build.", name, verb(name, "is", "are"))
-}
-
-// verb is the form of a verb for one name, or for several in a series.
-func verb(names, one, several string) string {
-	if strings.Contains(names, " and ") {
-		return several
-	}
-	return one
+	return fmt.Sprintf("  %s %s the closest of what this builder can build.", name, tidy.Plural(count(name), "is", "are"))
 }
 
 // lacking is about what the closest groups lack.
@@ -99,7 +91,7 @@ func (e Explanation) lacking() []string {
 			single = append(single, l[0])
 		}
 	}
-	needs := verb(c.Name, "needs", "need")
+	needs := tidy.Plural(count(c.Name), "needs", "need")
 	switch {
 	case len(single) == 1:
 		if len(single[0].By) > 1 {
@@ -147,9 +139,6 @@ func (e Explanation) recognised(c Close) string {
 			text += " (" + s.Words + ")"
 		}
 		parts = append(parts, text)
-	}
-	if len(parts) == 0 {
-		return e.closest()
 	}
 	return e.closest() + " The app was recognised by " + series(parts, listed) + "."
 }
@@ -356,6 +345,9 @@ func CandidateReason(c resolve.Candidate) string {
 	}
 	return strings.Join(reasons, "; ")
 }
+
+// count is 1 for one name, and more for a series.
+func count(names string) int { return 1 + strings.Count(names, " and ") }
 
 // series: a, b and c; or, beyond n: a, b, c and 4 more.
 func series(texts []string, n int) string {
