@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
 	"github.com/cnb-prelude/prelude/buildpack/store"
@@ -33,11 +31,9 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 	return NewRunContext(in, environ, analyzed, log)
 }
 
-// NewRunContext works out what modules get: above all the target of the run image, which is taken from
-// /etc/os-release where neither analyzed.toml nor, in layout mode, the image has it; that is said
-// once per run. An image in the layout directory that cannot be read is an error.
+// NewRunContext works out what modules get: above all the target of the run image, which is taken from /etc/os-release where
+// neither analyzed.toml nor, in layout mode, the image has it. An image in the layout directory that cannot be read is an error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
-	warnOfDotenv(in, log)
 	known, err := withLayoutTarget(in, analyzed, log)
 	if err != nil {
 		return RunContext{}, err
@@ -57,17 +53,6 @@ func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analy
 		Target: target, ExecEnv: in.ExecEnv, Environ: environ,
 		Debug: func(message string) { log.Debug(message) },
 	}.Remembering()}, nil
-}
-
-// warnOfDotenv is about files called .env where each variable is to be a file of its own.
-func warnOfDotenv(in platform.Inputs, log *slog.Logger) {
-	for _, dir := range []string{in.PlatformDir, in.BuildConfigDir} {
-		for _, path := range []string{filepath.Join(dir, "env", ".env"), filepath.Join(dir, ".env")} {
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				log.Warn(fmt.Sprintf("%s sets no variables: each variable is a file of its own below %s, named like the variable", path, filepath.Join(dir, "env")))
-			}
-		}
-	}
 }
 
 // JudgesTargets reports whether a Platform API leaves out modules that do not support the target of the run image.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
-	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/platform"
@@ -22,14 +21,6 @@ func CheckLayout(in platform.Inputs, log *slog.Logger) error {
 		return platform.WithHint(errors.New("OCI layouts need a layout directory"), "set CNB_LAYOUT_DIR or -layout-dir to the directory with the images")
 	}
 	return nil
-}
-
-// LayoutDir is where images lie as OCI layouts; empty without that mode.
-func LayoutDir(in platform.Inputs) string {
-	if !in.UseLayout {
-		return ""
-	}
-	return in.LayoutDir
 }
 
 // withLayoutTarget is what analyzed.toml says and, in layout mode where it does not say what the run image's target is,
@@ -51,23 +42,21 @@ func withLayoutTarget(in platform.Inputs, a platform.Analyzed, log *slog.Logger)
 // FindLayout finds the first of these images, names of the same one, that is in the layout directory. None is a warning, and
 // nil. A layout that cannot be read is an error.
 func FindLayout(dir string, log *slog.Logger, images ...string) (*platform.LayoutImage, error) {
-	var missing []error
-	for i, image := range images {
-		if image == "" || slices.Contains(images[:i], image) {
+	var missing *platform.NoLayoutError
+	for _, image := range images {
+		if image == "" {
 			continue
 		}
 		found, err := platform.ReadLayout(dir, image)
-		var none *platform.NoLayoutError
-		switch {
-		case err == nil:
+		if err == nil {
 			return &found, nil
-		case !errors.As(err, &none):
+		}
+		if !errors.As(err, &missing) {
 			return nil, err
 		}
-		missing = append(missing, err)
 	}
-	for _, err := range missing {
-		log.Warn(err.Error())
+	if missing != nil {
+		log.Warn(missing.Error())
 	}
 	return nil, nil
 }

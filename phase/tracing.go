@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -14,11 +13,10 @@ import (
 
 // Tracing writes the spans of a phase (RFC 0131, "build observability"): one for each executable of a module when it ends, and
 // one for the phase at the end. A phase that is killed leaves the former. Nothing in them names images, URLs, paths of the app or
-// people. A nil Tracing writes nothing.
+// people. A nil Tracing writes nothing. Ran may be called by several goroutines.
 type Tracing struct {
 	trace   *otlp.Trace
 	span    otlp.Span
-	lock    sync.Mutex
 	modules string
 }
 
@@ -33,7 +31,8 @@ func OpenTracing(in platform.Inputs, version string) (*Tracing, error) {
 		name = "generate"
 	}
 	dir := filepath.Join(in.LayersDir, "tracing")
-	trace, err := otlp.Open(filepath.Join(dir, "lifecycle", name+".jsonl"), in.TraceParent, "prelude", version, otlp.Attribute{Key: "cnb.platform_api", Value: in.PlatformAPI.String()})
+	api := otlp.Attribute{Key: "cnb.platform_api", Value: in.PlatformAPI.String()}
+	trace, err := otlp.Open(filepath.Join(dir, "lifecycle", name+".jsonl"), in.TraceParent, "prelude", version, api)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +41,8 @@ func OpenTracing(in platform.Inputs, version string) (*Tracing, error) {
 			return nil, errors.Join(err, trace.Close())
 		}
 	}
-	return &Tracing{trace: trace, span: otlp.Span{ID: otlp.NewSpanID(), Parent: trace.Parent, Name: name, Start: time.Now()}, modules: dir}, nil
+	span := otlp.Span{ID: otlp.NewSpanID(), Parent: trace.Parent, Name: name, Start: time.Now()}
+	return &Tracing{trace, span, dir}, nil
 }
 
 // ID is the id of the trace; empty if there is none.
@@ -61,7 +61,7 @@ func (t *Tracing) ForModules() string {
 	return t.modules
 }
 
-// Executable is what is told of one run of bin/detect or bin/generate.
+// Executable is one run of bin/detect or bin/generate.
 type Executable struct {
 	// Name is "bin/detect" or "bin/generate".
 	Name       string
@@ -91,8 +91,6 @@ func (t *Tracing) Event(name string, attributes ...otlp.Attribute) {
 	if t == nil {
 		return
 	}
-	t.lock.Lock()
-	defer t.lock.Unlock()
 	if len(t.span.Events) < mostEvents {
 		t.span.Events = append(t.span.Events, otlp.Event{Name: name, Time: time.Now(), Attributes: attributes})
 	}

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Trace is a file to which spans are appended. A nil Trace takes none. Its methods may be called by several goroutines.
+// Trace is a file to which spans are appended. Its methods may be called by several goroutines.
 type Trace struct {
 	// ID is the trace's id, and Parent the span that the platform's trace context names; empty if there is none.
 	ID, Parent string
@@ -26,8 +26,11 @@ type Trace struct {
 	file     *os.File
 	err      error
 	resource []Attribute
-	scope    scope
+	scope    object
 }
+
+// object is one of JSON.
+type object map[string]any
 
 // Span is a piece of work that has ended.
 type Span struct {
@@ -55,19 +58,14 @@ type Attribute struct {
 
 // MarshalJSON writes the attribute in OTLP's form.
 func (a Attribute) MarshalJSON() ([]byte, error) {
-	value := map[string]any{}
+	value := object{"stringValue": a.Value}
 	switch v := a.Value.(type) {
 	case int:
-		value["intValue"] = strconv.Itoa(v) // 64 bits are strings in the JSON of protobuf
+		value = object{"intValue": strconv.Itoa(v)} // 64 bits are strings in the JSON of protobuf
 	case bool:
-		value["boolValue"] = v
-	default:
-		value["stringValue"] = v
+		value = object{"boolValue": v}
 	}
-	return json.Marshal(struct {
-		Key   string         `json:"key"`
-		Value map[string]any `json:"value"`
-	}{a.Key, value})
+	return json.Marshal(object{"key": a.Key, "value": value})
 }
 
 // traceparent is the form of W3C's trace context, level 1.
@@ -84,7 +82,10 @@ func Open(path, parent, name, version string, resource ...Attribute) (*Trace, er
 	if err != nil {
 		return nil, err
 	}
-	t := &Trace{file: file, resource: append([]Attribute{{"service.name", name}, {"service.version", version}}, resource...), scope: scope{name, version}}
+	t := &Trace{
+		file: file, scope: object{"name": name, "version": version},
+		resource: append([]Attribute{{"service.name", name}, {"service.version", version}}, resource...),
+	}
 	if m := traceparent.FindStringSubmatch(parent); m != nil && m[1] != zeros && m[2] != zeros[:16] {
 		t.ID, t.Parent = m[1], m[2]
 	} else {
@@ -104,11 +105,8 @@ func random(bytes int) string {
 	return hex.EncodeToString(id)
 }
 
-// Write appends a span. Errors are told by Close.
+// Write appends a span. Close returns its errors.
 func (t *Trace) Write(s Span) {
-	if t == nil {
-		return
-	}
 	line, err := json.Marshal(t.line(s))
 	t.lock.Lock()
 	defer t.lock.Unlock()
@@ -118,38 +116,12 @@ func (t *Trace) Write(s Span) {
 	t.err = errors.Join(t.err, err)
 }
 
-// Close closes the file. Its error is the first of those of writing.
+// Close closes the file. Its error has those of writing.
 func (t *Trace) Close() error {
-	if t == nil {
-		return nil
-	}
 	return errors.Join(t.err, t.file.Close())
 }
 
-// The rest is the JSON of OTLP's message TracesData (opentelemetry-proto, trace/v1).
-type tracesData struct {
-	ResourceSpans []resourceSpans `json:"resourceSpans"`
-}
-
-type resourceSpans struct {
-	Resource   resource     `json:"resource"`
-	ScopeSpans []scopeSpans `json:"scopeSpans"`
-}
-
-type resource struct {
-	Attributes []Attribute `json:"attributes"`
-}
-
-type scopeSpans struct {
-	Scope scope  `json:"scope"`
-	Spans []span `json:"spans"`
-}
-
-type scope struct {
-	Name    string `json:"name"`
-	Version string `json:"version,omitempty"`
-}
-
+// span is the JSON of OTLP's message Span (opentelemetry-proto, trace/v1).
 type span struct {
 	TraceID      string      `json:"traceId"`
 	SpanID       string      `json:"spanId"`
@@ -160,7 +132,7 @@ type span struct {
 	End          string      `json:"endTimeUnixNano"`
 	Attributes   []Attribute `json:"attributes,omitempty"`
 	Events       []event     `json:"events,omitempty"`
-	Status       status      `json:"status"`
+	Status       object      `json:"status"`
 }
 
 type event struct {
@@ -169,29 +141,20 @@ type event struct {
 	Attributes []Attribute `json:"attributes,omitempty"`
 }
 
-type status struct {
-	Code    int    `json:"code,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
-// The kinds and codes of OTLP that are used.
-const (
-	kindInternal = 1
-	codeError    = 2
-)
-
-func (t *Trace) line(s Span) tracesData {
+// line is a message TracesData with one span.
+func (t *Trace) line(s Span) object {
 	out := span{
-		TraceID: t.ID, SpanID: s.ID, ParentSpanID: s.Parent, Name: s.Name, Kind: kindInternal,
-		Start: nanoseconds(s.Start), End: nanoseconds(s.End), Attributes: s.Attributes,
+		TraceID: t.ID, SpanID: s.ID, ParentSpanID: s.Parent, Name: s.Name, Kind: 1, // of the process itself
+		Start: nanoseconds(s.Start), End: nanoseconds(s.End), Attributes: s.Attributes, Status: object{},
 	}
 	for _, e := range s.Events {
 		out.Events = append(out.Events, event{nanoseconds(e.Time), e.Name, e.Attributes})
 	}
 	if s.Failed != "" {
-		out.Status = status{codeError, s.Failed}
+		out.Status = object{"code": 2, "message": s.Failed} // an error
 	}
-	return tracesData{[]resourceSpans{{resource{t.resource}, []scopeSpans{{t.scope, []span{out}}}}}}
+	scopeSpans := object{"scope": t.scope, "spans": []span{out}}
+	return object{"resourceSpans": []object{{"resource": object{"attributes": t.resource}, "scopeSpans": []object{scopeSpans}}}}
 }
 
 func nanoseconds(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }

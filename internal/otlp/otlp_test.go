@@ -63,12 +63,3 @@ func TestSpansAreAppended(t *testing.T) {
 		}
 	}
 }
-
-// A nil trace is one that is switched off.
-func TestNoTrace(t *testing.T) {
-	var trace *Trace
-	trace.Write(Span{})
-	if err := trace.Close(); err != nil {
-		t.Error(err)
-	}
-}

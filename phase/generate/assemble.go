@@ -67,8 +67,8 @@ func (g Generator) analyzed(result *Result) (platform.Analyzed, error) {
 		g.Log.Warn(fmt.Sprintf("new runtime base image '%s' not found in run metadata\nhint: run metadata is run.toml (%s): list the image there, or one that it is a mirror of", decision.Image, g.Inputs.RunPath))
 	}
 	a := decision.rewrite(before, at)
-	if dir := phase.LayoutDir(g.Inputs); dir != "" && replaces {
-		switch image, err := phase.FindLayout(dir, g.Log, decision.Image); {
+	if g.Inputs.UseLayout && replaces {
+		switch image, err := phase.FindLayout(g.Inputs.LayoutDir, g.Log, decision.Image); {
 		case err != nil:
 			return a, unreadable(err)
 		case image != nil:
