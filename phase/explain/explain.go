@@ -175,19 +175,14 @@ type closeness struct{ required, recognised, lacking int }
 
 func (w *why) closeness(c resolve.Candidate) closeness {
 	n := closeness{lacking: len(lacks(c))}
-	errors := 0
 	for _, m := range c.Members {
-		if !w.recognises(m) {
-			continue
+		if w.recognises(m) {
+			n.recognised++
 		}
-		n.recognised++
-		if !m.Optional && m.Passed() {
+		if w.recognises(m) && !m.Optional {
 			n.required++
-		} else if !m.Optional {
-			errors = 1 // more modules with the same error do not make a group closer
 		}
 	}
-	n.required += errors
 	return n
 }
 
@@ -227,22 +222,16 @@ func (w *why) addClose(all []Close, c resolve.Candidate) []Close {
 		i = len(all)
 		all = append(all, Close{Group: c.Group, Name: name, Members: c.Members, Recognised: recognised})
 	}
-	if lacking := w.sayings(lacks(c)); len(lacking) > 0 {
+	var lacking []Saying
+	for _, m := range lacks(c) {
+		lacking = append(lacking, w.saying(m))
+	}
+	if len(lacking) > 0 {
 		all[i].Lacks = addLacks(all[i].Lacks, lacking)
 		slices.SortStableFunc(all[i].Lacks, func(a, b []Saying) int { return trueFirst(w.isNew(a[0]), w.isNew(b[0])) })
 	} else if len(all[i].Plan) == 0 {
 		all[i].Plan = w.planFacts(c)
 	}
-	return all
-}
-
-// sayings are what members say; what they do not say of an empty directory comes first.
-func (w *why) sayings(members []resolve.Member) []Saying {
-	var all []Saying
-	for _, m := range members {
-		all = append(all, w.saying(m))
-	}
-	slices.SortStableFunc(all, func(a, b Saying) int { return trueFirst(w.isNew(a), w.isNew(b)) })
 	return all
 }
 

@@ -311,6 +311,14 @@ func TestWhy(t *testing.T) {
 			[]string{"node needs npm, which did not pass: no lock"},
 			"rows of a table of variables are no reason",
 		},
+		"a table of a module that passed": {
+			sketch{
+				order: []string{"node npm", "go"},
+				here:  map[string]string{"node": "pass: found package.json\nBuild Configuration:\n$NODE_X must be a version\nwarning: no engine", "npm": "no: no lock", "go": "no"}, empty: map[string]string{"node": "no"},
+			},
+			[]string{"node needs npm, which did not pass: no lock", "  node is the closest of what this builder can build. The app was recognised by node (found package.json)."},
+			"neither rows of such a table nor warnings say what it has recognised",
+		},
 		"silent": {
 			sketch{order: []string{"node npm", "go"}, here: map[string]string{"node": "pass", "npm": "no", "go": "no"}, empty: map[string]string{"node": "no"}},
 			[]string{"node needs npm, which did not pass: it printed nothing"},

@@ -622,6 +622,41 @@ func TestCompositesDoNotMultiply(t *testing.T) {
 	}
 }
 
+// TestSecondSearch: a search that takes too many steps because too little is known is repeated when all is known. What the first
+// one counted does not count.
+func TestSecondSearch(t *testing.T) {
+	k := sketch{
+		order:      []string{"c@1 d@1 " + each(40, "m#@1")}, // judging so many takes more than leaving them out
+		composites: lists{"c@1": {"e@1", "f@1"}, "d@1": {"g@1", "h@1", "i@1", "j@1"}},
+		detects:    strs{"e@1": "error", "g@1": "fail", "h@1": "fail", "i@1": "fail"},
+	}
+	w, order, _ := k.world(t)
+	search := func(limit int, known bool) (*searcher, string) {
+		w.run = nil
+		s := newSearcher(order, nil, Limits{}, w)
+		s.limit = limit
+		if known {
+			if err := s.ask(s.modules(), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := s.group(0)
+		if err != nil || found == nil {
+			t.Fatalf("%v, error %v", found, err)
+		}
+		return s, reported(&Answer{Resolution: found, Decided: s.decided}, nil)
+	}
+	known, want := search(mostSteps, true)
+	first, _ := search(mostSteps, false)
+	if first.steps >= known.steps {
+		t.Fatalf("%d and %d steps are left, so this shows nothing", first.steps, known.steps)
+	}
+	second, got := search(mostSteps-known.steps, false)
+	if got != want || second.judged != known.judged {
+		t.Errorf("%d candidates, %s\nwant %d, %s", second.judged, got, known.judged, want)
+	}
+}
+
 // nest makes n composites, each of which has the next one in both of its groups, with another module p or q after it or
 // before it. The last one has the module last.
 func nest(t testing.TB, n int, after bool, plan func(id string) buildpack.Detection) (*world, buildpack.Order) {
