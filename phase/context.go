@@ -32,7 +32,8 @@ func ReadRunContext(in platform.Inputs, environ []string, log *slog.Logger) (Run
 }
 
 // NewRunContext works out what modules get: above all the target of the run image, which is taken from /etc/os-release where
-// neither analyzed.toml nor, in layout mode, the image has it. An image in the layout directory that cannot be read is an error.
+// neither analyzed.toml nor, in layout mode, the image has it. An image in the layout directory that cannot be read is an
+// error.
 func NewRunContext(in platform.Inputs, environ []string, analyzed platform.Analyzed, log *slog.Logger) (RunContext, error) {
 	known, err := withLayoutTarget(in, analyzed, log)
 	if err != nil {

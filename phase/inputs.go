@@ -27,8 +27,8 @@ func CheckApp(in platform.Inputs) error {
 	return platform.WithHint(err, "give the directory of the app with -app or CNB_APP_DIR")
 }
 
-// TellInputs logs at debug level which inputs are in force and which variables the platform and the builder give, by their names. It
-// warns of inputs that have no effect.
+// TellInputs logs at debug level which inputs are in force and which variables the platform and the builder give, by their
+// names. It warns of inputs that have no effect.
 func TellInputs(in platform.Inputs, log *slog.Logger) {
 	log.Debug("======== Inputs ========")
 	for _, s := range in.Settings() {

@@ -12,16 +12,16 @@ import (
 )
 
 // Tracing writes the spans of a phase (RFC 0131, "build observability"): one for each executable of a module when it ends, and
-// one for the phase at the end. A phase that is killed leaves the former. Nothing in them names images, URLs, paths of the app or
-// people. A nil Tracing writes nothing. Ran may be called by several goroutines.
+// one for the phase at the end. A phase that is killed leaves the former. Nothing in them names images, URLs, paths of the app
+// or people. A nil Tracing writes nothing. Ran may be called by several goroutines.
 type Tracing struct {
 	trace   *otlp.Trace
 	span    otlp.Span
 	modules string
 }
 
-// OpenTracing opens the trace of a phase: <layers>/tracing/lifecycle/detect.jsonl or generate.jsonl. It returns nil if no trace is
-// asked for.
+// OpenTracing opens the trace of a phase: <layers>/tracing/lifecycle/detect.jsonl or generate.jsonl. It returns nil if no trace
+// is asked for.
 func OpenTracing(in platform.Inputs, version string) (*Tracing, error) {
 	if !in.Telemetry {
 		return nil, nil
@@ -32,7 +32,7 @@ func OpenTracing(in platform.Inputs, version string) (*Tracing, error) {
 	}
 	dir := filepath.Join(in.LayersDir, "tracing")
 	api := otlp.Attribute{Key: "cnb.platform_api", Value: in.PlatformAPI.String()}
-	trace, err := otlp.Open(filepath.Join(dir, "lifecycle", name+".jsonl"), in.TraceParent, "prelude", version, api)
+	trace, err := otlp.Open(filepath.Join(dir, "lifecycle", name+".jsonl"), in.TraceParent, version, api)
 	if err != nil {
 		return nil, err
 	}

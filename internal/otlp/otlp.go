@@ -1,7 +1,8 @@
-// Package otlp writes spans of a trace to a file, each as a line of JSON in the format of OpenTelemetry's file exporter. A line is
-// written when its span ends, so a process that is killed leaves the spans that had ended by then.
+// Package otlp writes spans of a trace to a file, each as a line of JSON in the format of OpenTelemetry's file exporter. A line
+// is written when its span ends, so a process that is killed leaves the spans that had ended by then.
 //
-// It uses encoding/json alone: the ids of OTLP's JSON are hexadecimal, while the JSON of its protobuf messages has them in base64.
+// It uses encoding/json alone: the ids of OTLP's JSON are hexadecimal, while the JSON of its protobuf messages has them in
+// base64.
 package otlp
 
 import (
@@ -71,10 +72,12 @@ func (a Attribute) MarshalJSON() ([]byte, error) {
 // traceparent is the form of W3C's trace context, level 1.
 var traceparent = regexp.MustCompile(`^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$`)
 
+// program is the name of what writes the spans.
+const program = "prelude"
+
 // Open opens the file of a trace and makes its directories, all of them readable for the group. parent is the platform's trace
-// context (a W3C traceparent); with none, or one that is malformed, the trace is one of its own. name and version are those of the
-// program.
-func Open(path, parent, name, version string, resource ...Attribute) (*Trace, error) {
+// context (a W3C traceparent); with none, or one that is malformed, the trace is one of its own. version is that of the program.
+func Open(path, parent, version string, resource ...Attribute) (*Trace, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o775); err != nil {
 		return nil, err
 	}
@@ -83,8 +86,8 @@ func Open(path, parent, name, version string, resource ...Attribute) (*Trace, er
 		return nil, err
 	}
 	t := &Trace{
-		file: file, scope: object{"name": name, "version": version},
-		resource: append([]Attribute{{"service.name", name}, {"service.version", version}}, resource...),
+		file: file, scope: object{"name": program, "version": version},
+		resource: append([]Attribute{{"service.name", program}, {"service.version", version}}, resource...),
 	}
 	if m := traceparent.FindStringSubmatch(parent); m != nil && m[1] != zeros && m[2] != zeros[:16] {
 		t.ID, t.Parent = m[1], m[2]

@@ -19,7 +19,7 @@ func TestOpenJoinsThePlatformsTrace(t *testing.T) {
 		{"upper case, which W3C does not allow", strings.ToUpper(parent), "", ""},
 		{"an id of zeros, which stands for none", "00-" + zeros + "-00f067aa0ba902b7-01", "", ""},
 	} {
-		trace, err := Open(filepath.Join(t.TempDir(), "tracing/lifecycle/detect.jsonl"), test.parent, "prelude", "1")
+		trace, err := Open(filepath.Join(t.TempDir(), "tracing/lifecycle/detect.jsonl"), test.parent, "1")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +38,7 @@ func TestSpansAreAppended(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{}\n"), 0o664); err != nil {
 		t.Fatal(err)
 	}
-	trace, err := Open(path, parent, "prelude", "1", Attribute{"cnb.platform_api", "0.15"})
+	trace, err := Open(path, parent, "1", Attribute{"cnb.platform_api", "0.15"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -94,8 +94,8 @@ type Hint struct {
 	Exact  bool // false if only patterns fit
 }
 
-// Hints are where the app has what modules look for: names at the top that nearly are a wanted one first, then directories; those
-// of tests last.
+// Hints are where the app has what modules look for: names at the top that nearly are a wanted one first, then directories;
+// those of tests last.
 func (a App) Hints(wants []Want) []Hint {
 	missing := slices.DeleteFunc(slices.Clone(wants), func(w Want) bool { return a.Has(w) || strings.Contains(w.Name, "/") })
 	var hints []Hint
@@ -134,8 +134,8 @@ func misspelt(name string, wants []Want) Hint {
 	return h
 }
 
-// elsewhere are the hints about directories. A name that modules spell out hides what patterns find in the same directory. Patterns
-// count only one level below the top: source files lie deep in many apps that modules do not look for.
+// elsewhere are the hints about directories. A name that modules spell out hides what patterns find in the same directory.
+// Patterns count only one level below the top: source files lie deep in many apps that modules do not look for.
 func (a App) elsewhere(wants []Want) []Hint {
 	var hints []Hint
 	for _, dir := range a.dirs[min(1, len(a.dirs)):] {
@@ -163,8 +163,8 @@ func (a App) elsewhere(wants []Want) []Hint {
 	return hints
 }
 
-// nearly reports whether a name differs from a wanted one by case, by one edit of the name or of its ending, or by .txt behind it,
-// which editors add.
+// nearly reports whether a name differs from a wanted one by case, by one edit of the name or of its ending, or by .txt behind
+// it, which editors add.
 func nearly(name, wanted string) bool {
 	if strings.EqualFold(name, wanted) || name == wanted+".txt" {
 		return true
@@ -174,8 +174,8 @@ func nearly(name, wanted string) bool {
 	return x == y && oneEdit(name, wanted) || name == wanted && oneEdit(strings.TrimPrefix(x, "."), strings.TrimPrefix(y, "."))
 }
 
-// oneEdit reports whether two names with the same first letter differ by one letter that is inserted, deleted or replaced, or by two
-// that are swapped. Short ones that differ by another letter are two words: app and api.
+// oneEdit reports whether two names with the same first letter differ by one letter that is inserted, deleted or replaced, or
+// by two that are swapped. Short ones that differ by another letter are two words: app and api.
 func oneEdit(a, b string) bool {
 	short := min(len(a), len(b))
 	if short < 3 || a[0] != b[0] || len(a) == len(b) && short < 5 {

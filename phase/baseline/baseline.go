@@ -1,6 +1,6 @@
 // Package baseline finds out what an app has to do with the answers of modules. It runs bin/detect once more in an empty
-// directory (baseline.go), compares both answers (contrast.go), and looks up in the app the names of files that modules speak of
-// (names.go, app.go).
+// directory (baseline.go), compares both answers (contrast.go), and looks up in the app the names of files that modules speak
+// of (names.go, app.go).
 package baseline
 
 import (

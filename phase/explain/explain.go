@@ -170,7 +170,8 @@ func (w *why) recognises(m resolve.Member) bool {
 	return said && w.Contrasts[m.Module.Ref].Differs && (len(w.Order) < 3 || 2*w.groups[m.Module.Ref] <= len(w.Order))
 }
 
-// closeness is what makes a candidate close: how many modules recognise the app, the required ones and all, and how few it lacks.
+// closeness is what makes a candidate close: how many modules recognise the app, the required ones and all, and how few it
+// lacks.
 type closeness struct{ required, recognised, lacking int }
 
 func (w *why) closeness(c resolve.Candidate) closeness {
@@ -190,8 +191,8 @@ func (n closeness) compare(o closeness) int {
 	return cmp.Or(cmp.Compare(n.required, o.required), cmp.Compare(n.recognised, o.recognised), cmp.Compare(o.lacking, n.lacking))
 }
 
-// closest are the candidates that recognised the most, and of these the ones that lack the fewest modules. An optional module alone
-// recognises nothing: one that looks for .git does so for every language.
+// closest are the candidates that recognised the most, and of these the ones that lack the fewest modules. An optional module
+// alone recognises nothing: one that looks for .git does so for every language.
 func (w *why) closest() []resolve.Candidate {
 	var best []resolve.Candidate
 	var most closeness

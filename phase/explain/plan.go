@@ -64,8 +64,8 @@ func (p *plan) struck(m int) bool {
 	return !slices.ContainsFunc(p.reasons[m], func(unmet []resolve.Unmet) bool { return len(unmet) == 0 })
 }
 
-// unmet is the name that matters of a struck module: of its alternatives the one struck out last is the one that nearly worked, and
-// what it requires comes before what it provides.
+// unmet is the name that matters of a struck module: of its alternatives the one struck out last is the one that nearly worked,
+// and what it requires comes before what it provides.
 func (p *plan) unmet(m int) resolve.Unmet {
 	all := slices.Concat(p.reasons[m]...)
 	return slices.MinFunc(all, func(a, b resolve.Unmet) int {

@@ -30,14 +30,16 @@ func (e Explanation) Lines() []string {
 		lines = e.unrecognised()
 	}
 	for _, s := range e.Mismatched[:min(3, len(e.Mismatched))] {
-		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), tidy.Plural(len(s.By), "does", "do"), s.Words))
+		does := tidy.Plural(len(s.By), "does", "do")
+		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), does, s.Words))
 	}
 	if len(e.Builder) > 0 {
-		fails := tidy.Plural(len(e.Builder), "fails", "fail")
-		lines = append(lines, fmt.Sprintf("%s %s with every app, even an empty one. That is a fault of the builder, not of this app.", e.names.list(e.Builder), fails))
+		lines = append(lines, fmt.Sprintf("%s %s with every app, even an empty one. That is a fault of the builder, not of this app.",
+			e.names.list(e.Builder), tidy.Plural(len(e.Builder), "fails", "fail")))
 	}
 	if e.Unanswered > 0 {
-		lines = append(lines, fmt.Sprintf("There was no time to run %s in an empty directory, so what the app has to do with the result is not known.", tidy.Count(e.Unanswered, "module")))
+		lines = append(lines, fmt.Sprintf("There was no time to run %s in an empty directory, so what the app has to do with the result "+
+			"is not known.", tidy.Count(e.Unanswered, "module")))
 	}
 	return lines
 }

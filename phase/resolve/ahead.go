@@ -29,8 +29,8 @@ type lookahead struct {
 // mostLooks is how many nodes are looked at, at the most: composites that are nested in each other make many.
 const mostLooks = 16_384
 
-// walk proposes the modules from n on. Each node is visited once. It reports whether to go on: not if there are enough proposals,
-// or the search itself would end here.
+// walk proposes the modules from n on. Each node is visited once. It reports whether to go on: not if there are enough
+// proposals, or the search itself would end here.
 func (l *lookahead) walk(n *node) bool {
 	for ; n != nil && !l.visited[n]; n = n.next {
 		l.visited[n] = true
@@ -70,8 +70,8 @@ func (l *lookahead) walk(n *node) bool {
 	return true
 }
 
-// complete reports whether the modules that come after in the first candidate that goes on at n can be looked up: no module of a
-// candidate runs before all of them were found.
+// complete reports whether the modules that come after in the first candidate that goes on at n can be looked up: no module of
+// a candidate runs before all of them were found.
 func (l *lookahead) complete(n *node) bool {
 	for n != nil {
 		st, err := l.step(n, path{})

@@ -30,8 +30,8 @@ func (a *Answer) Candidates(group, most int) (all []Candidate) {
 	return all
 }
 
-// PassedOver are the elements that are left out of candidates of the order, each reason once. Of each group of the order, so many
-// candidates are looked at.
+// PassedOver are the elements that are left out of candidates of the order, each reason once. Of each group of the order, so
+// many candidates are looked at.
 func (a *Answer) PassedOver(most int) (all []PassedOver) {
 	for i := range a.search.roots {
 		for _, c := range a.Candidates(i, most) {

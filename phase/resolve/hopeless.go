@@ -59,8 +59,8 @@ type scope struct {
 	composites map[id]bool
 }
 
-// present is the scope of the present group. It also looks up modules that the walk has not reached; if that fails, the error comes
-// when the walk gets there.
+// present is the scope of the present group. It also looks up modules that the walk has not reached; if that fails, the error
+// comes when the walk gets there.
 func (s *searcher) present() *scope {
 	if s.scope == nil {
 		s.scope = &scope{forms: map[id][]occurrence{}, broken: map[id]bool{}, composites: map[id]bool{}}
@@ -135,9 +135,9 @@ func (s *searcher) modules() (all []Member) {
 // tryUnion is after how many candidates that failed by the build plan alone the whole group is looked at.
 const tryUnion = 256
 
-// strikeOut finds the modules that no build plan of the present group can have: it strikes out what is unmet as for one candidate,
-// but for all modules of the group at once, each of which may stand anywhere. It detects all of them, so it waits until many
-// candidates have failed.
+// strikeOut finds the modules that no build plan of the present group can have: it strikes out what is unmet as for one
+// candidate, but for all modules of the group at once, each of which may stand anywhere. It detects all of them, so it waits
+// until many candidates have failed.
 func (s *searcher) strikeOut() error {
 	if s.unplanned++; s.unplanned != tryUnion {
 		return nil
@@ -170,8 +170,8 @@ type visit struct {
 // visitSteps is how many steps it is worth to remember a visit.
 const visitSteps = 20
 
-// isVisited reports whether the candidates that go on at n after the members of a path have no module that was not reached yet, and
-// no error. It notes that the walk goes there now.
+// isVisited reports whether the candidates that go on at n after the members of a path have no module that was not reached yet,
+// and no error. It notes that the walk goes there now.
 func (s *searcher) isVisited(n *node, p path) (bool, error) {
 	if n == nil {
 		return true, nil
@@ -197,8 +197,8 @@ func (s *searcher) isVisited(n *node, p path) (bool, error) {
 	return false, s.spend(visitSteps + before.Len())
 }
 
-// matters reports whether it makes a difference to what is reached that a module with an id stands before: one of the same id was
-// not reached yet, cannot be looked up, or is a composite.
+// matters reports whether it makes a difference to what is reached that a module with an id stands before: one of the same id
+// was not reached yet, cannot be looked up, or is a composite.
 func (s *searcher) matters(at id) bool {
 	forms := s.scope.forms[at]
 	return s.scope.broken[at] || len(forms) > 0 && s.scope.composites[at] ||

@@ -120,8 +120,8 @@ type PassedOver struct {
 	Only    []string
 }
 
-// excluded is the element, if the execution environment takes it out of every candidate: by its own list in the order, or by that
-// of the module. A composite takes all its groups with it.
+// excluded is the element, if the execution environment takes it out of every candidate: by its own list in the order, or by
+// that of the module. A composite takes all its groups with it.
 func (l Limits) excluded(element buildpack.Element, module *buildpack.Module) *PassedOver {
 	if l.ExecEnv == "" {
 		return nil

@@ -6,8 +6,8 @@ import "github.com/cnb-prelude/prelude/buildpack"
 // required, in the order in which the names are first required; in it, the providers and the requirements in the order
 // of the group. Each provider is listed once, requirements are repeated as often as they are written.
 //
-// In a passing trial each provided name is required at or after its provider, and each required one is provided at or before. So
-// every provider counts, and no entry is without one.
+// In a passing trial each provided name is required at or after its provider, and each required one is provided at or before.
+// So every provider counts, and no entry is without one.
 func planEntries(taking []Member, chosen []int) []buildpack.PlanEntry {
 	var entries []buildpack.PlanEntry
 	index := map[string]int{}

@@ -113,17 +113,17 @@ func (m Member) Errored() bool {
 	return m.Detection.Outcome == buildpack.Errored || m.Detection.Outcome == buildpack.Mismatched && !m.Optional
 }
 
-// saidNo reports whether the member is required, and is known not to want to take part or not to support the target. A candidate
-// ends early with such a member; not with one that errored, so that which errors are reported does not depend on which module ends
-// first.
+// saidNo reports whether the member is required, and is known not to want to take part or not to support the target. A
+// candidate ends early with such a member; not with one that errored, so that which errors are reported does not depend on
+// which module ends first.
 func (m Member) saidNo() bool {
 	return !m.Optional && (m.Detection.Outcome == buildpack.Failed || m.Detection.Outcome == buildpack.Mismatched)
 }
 
-// Search tries the groups of the order, each with each group of the extensions' order before it and last with none, and
-// answers with the first candidate that has a valid build plan. The answer is that of judging every candidate and every trial in
-// turn. Errors are those of Source, and one that says that a composite contains itself or that a group of the order
-// allows more combinations than can be tried.
+// Search tries the groups of the order, each with each group of the extensions' order before it and last with none, and answers
+// with the first candidate that has a valid build plan. The answer is that of judging every candidate and every trial in turn.
+// Errors are those of Source, and one that says that a composite contains itself or that a group of the order allows more
+// combinations than can be tried.
 func Search(order, extensions buildpack.Order, limits Limits, source Source) (*Answer, error) {
 	s := newSearcher(order, extensions, limits, source)
 	var found *Resolution

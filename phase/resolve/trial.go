@@ -14,8 +14,8 @@ type trial struct {
 	kept []bool
 }
 
-// solve returns the first passing trial of members whose detection passed, from left to right, where the alternatives of the last
-// one change first; nil if none passes. It also returns how many steps it took, and gives up beyond most.
+// solve returns the first passing trial of members whose detection passed, from left to right, where the alternatives of the
+// last one change first; nil if none passes. It also returns how many steps it took, and gives up beyond most.
 func solve(passing []Member, most int) (*trial, int) {
 	if len(passing) == 0 {
 		return nil, 0
@@ -42,8 +42,8 @@ type Unmet struct {
 	Round int
 }
 
-// StrikeOut returns, for each of some members whose detection passed and each of their alternatives, the names because of which the
-// alternative was struck out before any is picked; none if it was not.
+// StrikeOut returns, for each of some members whose detection passed and each of their alternatives, the names because of which
+// the alternative was struck out before any is picked; none if it was not.
 func StrikeOut(passing []Member) [][][]Unmet {
 	p := newProblem(passing)
 	reasons := make([][]Unmet, len(p.alternatives))
@@ -179,8 +179,8 @@ func (p *problem) anyAlive(alive []bool, m int) bool {
 	return slices.Contains(alive[p.from[m]:p.from[m+1]], true)
 }
 
-// strike strikes out the alternatives with a name that is not met by those that are left, until there are no more. It calls struck,
-// unless that is nil, with each of them, and reports whether the steps sufficed.
+// strike strikes out the alternatives with a name that is not met by those that are left, until there are no more. It calls
+// struck, unless that is nil, with each of them, and reports whether the steps sufficed.
 func (p *problem) strike(alive []bool, struck func(alternative int, because []Unmet)) bool {
 	for round, found := 1, true; found && p.steps <= p.most; round++ {
 		found = false

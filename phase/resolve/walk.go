@@ -42,7 +42,8 @@ type groupSearch struct {
 	// part in any of its build plans.
 	unplanned int
 	struck    map[buildpack.Ref]bool
-	// scope is what it can bring; nil until that is needed. pending are those of its occurrences that were perhaps not reached yet.
+	// scope is what it can bring; nil until that is needed. pending are those of its occurrences that were perhaps not reached
+	// yet.
 	scope   *scope
 	pending []occurrence
 	// visited are the nodes from which nothing new is reached, and done the modules that bring nothing new.
@@ -65,17 +66,18 @@ func newSearcher(order, extensions buildpack.Order, limits Limits, source Source
 	return s
 }
 
-// mostSteps is how many steps may be spent on one group of the order: elements walked over, modules judged, names of build plans
-// looked at. It stands for some seconds, and for more than a million candidates of ten modules. The largest groups of public
-// builders take some thousands.
+// mostSteps is how many steps may be spent on one group of the order: elements walked over, modules judged, names of build
+// plans looked at. It stands for some seconds, and for more than a million candidates of ten modules. The largest groups of
+// public builders take some thousands.
 const mostSteps = 30_000_000
 
 // mostChoices is how many choices one candidate may take; composites that are nested and name each other twice make
 // candidates of any length.
 const mostChoices = 5000
 
-// errBound is why the search gives up: to find the first candidate that passes is NP-hard. Of the versions of an id the first one
-// counts, which makes choices depend on each other as the clauses of a formula do, and so do the alternatives of build plans.
+// errBound is why the search gives up: to find the first candidate that passes is NP-hard. Of the versions of an id the first
+// one counts, which makes choices depend on each other as the clauses of a formula do, and so do the alternatives of build
+// plans.
 var errBound = errors.New("allows more combinations than can be tried. " +
 	"Give its composite buildpacks fewer groups, or the build plans of its modules fewer alternatives")
 
@@ -312,8 +314,8 @@ func (s *searcher) fill(members []Member) {
 	}
 }
 
-// ask fills in the detections of members, each of another module, and has the source detect what is not known yet. With early, a
-// required module that said no is answer enough.
+// ask fills in the detections of members, each of another module, and has the source detect what is not known yet. With early,
+// a required module that said no is answer enough.
 func (s *searcher) ask(members []Member, early bool) error {
 	if s.fill(members); early && slices.ContainsFunc(members, Member.saidNo) {
 		return nil
