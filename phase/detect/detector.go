@@ -74,7 +74,7 @@ type Run struct {
 
 func judgesExecEnvs(at api.Version) bool { return at.AtLeast(api.V(0, 15)) }
 func hasExtensions(at api.Version) bool  { return at.AtLeast(api.V(0, 10)) }
-func isExperimental(at api.Version) bool { return hasExtensions(at) && at.LessThan(api.V(0, 13)) }
+func isExperimental(at api.Version) bool { return hasExtensions(at) && !at.AtLeast(api.V(0, 13)) }
 func mergesSystem(at api.Version) bool   { return at.AtLeast(api.V(0, 15)) }
 
 // ReadOrder is the order to resolve: order.toml with the system buildpacks around each group, and without extensions
