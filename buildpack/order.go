@@ -84,39 +84,22 @@ func ParseSystem(data []byte) (System, []tomlconfig.Warning, error) {
 	return System{Pre: groups[0], Post: groups[1]}, warnings, nil
 }
 
-// Around returns the order with the system buildpacks before and after each group. Those whose id a group already has
-// are left out there (docs/reference.md, "The order").
-func (s System) Around(o Order) Order {
-	merged := make(Order, len(o))
-	for i, group := range o {
-		added := s.For(group)
-		merged[i] = append(append(added.Pre, group...), added.Post...)
-	}
-	return merged
-}
-
 // For returns the system buildpacks that a group gets: those whose ids it does not have.
 func (s System) For(group Group) System {
-	return System{Pre: s.Pre.without(group), Post: s.Post.without(group)}
+	added := func(list Group) Group {
+		return slices.DeleteFunc(slices.Clone(list), func(e Element) bool { return group.Find(e.ID) != nil })
+	}
+	return System{Pre: added(s.Pre), Post: added(s.Post)}
 }
 
-func (g Group) without(others Group) Group {
-	var rest Group
-	for _, e := range g {
-		if !others.hasID(e.ID) {
-			rest = append(rest, e)
+// Find returns the first element with an id; nil if there is none.
+func (g Group) Find(id string) *Element {
+	for i := range g {
+		if g[i].ID == id {
+			return &g[i]
 		}
 	}
-	return rest
-}
-
-func (g Group) hasID(id string) bool {
-	for _, e := range g {
-		if e.ID == id {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
 func order(tables []groupTable, kind Kind) (Order, error) {
