@@ -2,8 +2,11 @@ module github.com/cnb-prelude/prelude
 
 go 1.26.3
 
-// GOMAXPROCS is read once, at the start.
-godebug updatemaxprocs=0
+// Detector reads the quota of CPU time itself (phase/detect/cpus.go). Go's runtime would keep two descriptors open for it.
+godebug (
+	containermaxprocs=0
+	updatemaxprocs=0
+)
 
 require (
 	github.com/BurntSushi/toml v1.6.0

@@ -25,7 +25,7 @@ func explained(c process.Command, err error) error {
 	var exit *process.ExitError
 	switch {
 	case errors.As(err, &start):
-		return notStarted(c, start.Err)
+		return notStarted(c, start.Unwrap())
 	case errors.As(err, &exit) && exit.Code != 100: // 100 is an answer of bin/detect
 		return &exitError{exit, likelyCause(c.Path, exit)}
 	}

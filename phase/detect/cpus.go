@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -13,6 +14,24 @@ import (
 // slotsPerCPU is how many bin/detect run at the same time for each CPU. Most are scripts that wait much more than they
 // compute.
 const slotsPerCPU = 16
+
+// availableCPUs returns how many CPUs this process may use: those that the scheduler grants, or the quota of its control group,
+// of version 2 or 1, if that is less. (Go's runtime would keep descriptors open for the quota; see go.mod.)
+func availableCPUs() int {
+	cpus := runtime.GOMAXPROCS(0)
+	for _, files := range [][]string{{"cpu.max"}, {"cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"}} {
+		var text []byte
+		for _, name := range files {
+			data, _ := os.ReadFile("/sys/fs/cgroup/" + name)
+			text = append(text, data...)
+		}
+		var quota, period float64
+		if fmt.Sscan(string(text), &quota, &period); quota > 0 && period > 0 { //nolint:errcheck // "max 100000" is no quota
+			return max(1, min(cpus, int(math.Ceil(quota/period))))
+		}
+	}
+	return cpus
+}
 
 // recheckChildren is how often the processes of this phase are looked at, at the most: that takes time.
 const recheckChildren = 10 * time.Millisecond

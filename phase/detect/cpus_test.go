@@ -1,6 +1,16 @@
 package detect
 
-import "testing"
+import (
+	"runtime"
+	"testing"
+)
+
+// However small the quota is, there is at least one CPU, and no more than the scheduler grants.
+func TestAvailableCPUs(t *testing.T) {
+	if n := availableCPUs(); n < 1 || n > runtime.GOMAXPROCS(0) {
+		t.Errorf("%d", n)
+	}
+}
 
 func TestRunnable(t *testing.T) {
 	for line, want := range map[string]int{"0.20 0.18 0.12 1/80 11206\n": 1, "9.1 9.0 8.0 17/880 1": 17, "": 0, "a b c d e": 0} {

@@ -52,21 +52,23 @@ func (l *detectLog) success(result *Result) {
 	}
 }
 
-// leftOut logs which modules of the group do not take part. Those that the execution environment or the build plan leaves out
-// as intended are for the debug level.
+// leftOut logs which modules of the order and of the group do not take part. Those that the execution environment or the
+// build plan leaves out as intended are for the debug level.
 func (l *detectLog) leftOut(result *Result) {
-	level := func(matters bool) slog.Level {
-		if matters {
-			return slog.LevelInfo
-		}
-		return slog.LevelDebug
-	}
 	r := result.Answer.Resolution
 	for _, over := range r.PassedOver {
-		l.log.Log(context.Background(), level(over.ExecEnv == ""), "left out: "+over.String())
+		if over.ExecEnv != "" {
+			l.log.Debug(over.String())
+		} else {
+			l.log.Info("left out: " + over.String())
+		}
 	}
 	for _, left := range result.LeftOut {
-		l.log.Log(context.Background(), level(left.Matters()), "left out: "+left.String())
+		level := slog.LevelDebug
+		if left.Matters() {
+			level = slog.LevelInfo
+		}
+		l.log.Log(context.Background(), level, "left out: "+left.String())
 	}
 	if len(r.Taking) < len(r.Members) {
 		l.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Taking), len(r.Members)))

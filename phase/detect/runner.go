@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -68,15 +67,16 @@ type runner struct {
 // newRunner returns a runner for parallel modules at the same time. 0 means as many as are good for this machine, and 1
 // strictly one after the other, none before it is needed.
 func newRunner(ctx context.Context, detect runDetect, parallel int) *runner {
+	cpus := availableCPUs()
 	r := &runner{
-		detect: detect, burst: 2 * runtime.GOMAXPROCS(0),
+		detect: detect, burst: 2 * cpus,
 		say: func(string) {}, patience: 30 * time.Second, interval: time.Minute,
 		runs: map[buildpack.Ref]*Run{},
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	var ahead bool
-	if r.slots, ahead = slots(parallel, runtime.GOMAXPROCS(0), process.MaxConcurrent()); ahead {
-		r.idle = idleMachine(runtime.GOMAXPROCS(0))
+	if r.slots, ahead = slots(parallel, cpus, process.MaxConcurrent()); ahead {
+		r.idle = idleMachine(cpus)
 	}
 	r.done = make(chan Run, 2*r.slots)
 	return r
