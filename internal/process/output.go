@@ -21,7 +21,7 @@ type outputPump struct {
 	// end is the read end of the pipe, and file as well once copying has begun.
 	end  int
 	file *os.File
-	// later begins to copy.
+	// later begins to copy; nil if that has begun at once.
 	later         *time.Timer
 	begun, copied chan struct{}
 }
@@ -37,16 +37,17 @@ func newOutputPump(to io.Writer) (p *outputPump, theirs int, err error) {
 }
 
 func (p *outputPump) begin(live bool) {
-	delay := pumpDelay
-	if live {
-		delay = 0
-	}
-	p.later = time.AfterFunc(delay, func() {
+	pump := func() {
 		defer close(p.copied)
 		p.file = os.NewFile(uintptr(p.end), "output") // reading it keeps no thread waiting
 		close(p.begun)
 		p.copy(p.file.Read, math.MaxInt)
-	})
+	}
+	if live {
+		go pump()
+	} else {
+		p.later = time.AfterFunc(pumpDelay, pump)
+	}
 }
 
 // buffers hold what executables print, on its way.
@@ -69,7 +70,7 @@ func (p *outputPump) copy(read func([]byte) (int, error), times int) {
 // finish copies what is still in the pipe when the executable has ended. It does not wait for a descendant that keeps the
 // pipe open or, once the context is done, for a writer that blocks.
 func (p *outputPump) finish(ctx context.Context) {
-	if !p.later.Stop() {
+	if p.later == nil || !p.later.Stop() {
 		<-p.begun
 		p.file.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // usually all writers have gone, and the end is near
 		select {
