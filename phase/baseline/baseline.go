@@ -57,6 +57,5 @@ func runEmpty(ctx context.Context, e invoke.Environment, m *buildpack.Module, di
 			return buildpack.Detection{}, err
 		}
 	}
-	e.ReadFilesAgain()
-	return e.RunDetect(ctx, m, 0), nil
+	return e.Remembering().RunDetect(ctx, m, 0), nil
 }
