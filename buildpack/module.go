@@ -3,7 +3,6 @@
 package buildpack
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,15 +30,10 @@ type Ref struct {
 // String is "<id>@<version>", the form of every message.
 func (r Ref) String() string { return r.ID + "@" + r.Version }
 
-// Compare orders refs by kind, id and version.
-func (r Ref) Compare(o Ref) int {
-	return cmp.Or(strings.Compare(string(r.Kind), string(o.Kind)), strings.Compare(r.ID, o.ID), strings.Compare(r.Version, o.Version))
-}
-
 // Escaped is the id as the name of a directory: with "_" for "/".
 func (r Ref) Escaped() string { return strings.ReplaceAll(r.ID, "/", "_") }
 
-// Check refuses an id or a version that is missing or could leave its directory (docs/reference.md, "The order"; B21).
+// Check refuses an id or a version that is missing or could leave its directory.
 func (r Ref) Check() error {
 	switch {
 	case r.ID == "":
@@ -80,7 +74,7 @@ type Module struct {
 	Dir string
 	// Descriptor is what buildpack.toml or extension.toml says.
 	Descriptor Descriptor
-	// Targets are those declared or, where none are, those inferred (docs/reference.md, "The order").
+	// Targets are those declared or, where none are, those inferred.
 	Targets []Target
 	// Warnings are worth saying: unknown keys of the descriptor.
 	Warnings []string

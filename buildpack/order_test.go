@@ -55,19 +55,14 @@ func TestParseOrderWarnsAndRefuses(t *testing.T) {
 	}
 }
 
-// No app passes an order without groups: what is to be written depends on what is there.
+// No app passes an order without groups.
 func TestParseOrderWithoutGroups(t *testing.T) {
 	const group = "[[order-extensions]]\n[[order-extensions.group]]\nid = 'e'\n"
-	for text, hint := range map[string]string{
-		"":            "begin a group with [[order]]",
-		"# nothing\n": "begin a group with [[order]]",
-		group:         "begin a group with [[order]]",
-		"a = 1\n[[groups]]\nlabels = []\n[[groups.buildpacks]]\nid = 'a'\n": "line 2: write [[order]] for [[groups]]",
-	} {
+	for _, text := range []string{"", "# nothing\n", group} {
 		_, _, err := ParseOrder([]byte(text))
 		var none *NoGroupError
-		if !errors.As(err, &none) || !strings.HasPrefix(none.Hint(), hint) {
-			t.Errorf("%q: %v, want the hint %q", text, err, hint)
+		if !errors.As(err, &none) || !strings.HasPrefix(none.Hint(), "begin a group with [[order]]") {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -38,10 +38,10 @@ func (v Version) AtLeast(o Version) bool {
 // Supported is a range of versions, both ends included.
 type Supported struct{ Oldest, Newest Version }
 
-// PlatformAPIs are the versions of the Platform API that detector and generator speak (docs/reference.md, "Inputs").
+// PlatformAPIs are the versions of the Platform API that detector and generator speak.
 func PlatformAPIs() Supported { return Supported{V(0, 7), V(0, 15)} }
 
-// BuildpackAPIs are the versions of the Buildpack API that a module may declare (docs/reference.md, "Inputs").
+// BuildpackAPIs are the versions of the Buildpack API that a module may declare.
 func BuildpackAPIs() Supported { return Supported{V(0, 7), V(0, 12)} }
 
 // Has reports whether v lies in the range.
