@@ -49,7 +49,7 @@ type tracker struct {
 // start starts an executable that prints to a descriptor, with a lifetime pipe, and returns its process number.
 func (t *tracker) start(c Command, output int) (pid int, pipe *lifetimePipe, err error) {
 	t.prepared.Do(func() { t.prepare(c) })
-	if pipe, err = newLifetimePipe(t.pipeNumber); err != nil {
+	if pipe, err = newLifetimePipe(); err != nil {
 		return 0, nil, err
 	}
 	t.mu.Lock()
@@ -184,10 +184,7 @@ func ended(which, id, options int) (pid int, err error) {
 // readStat returns from a stat file below /proc the letter of the state of a process or a thread, and the number of its
 // parent. Both are 0 if it has ended.
 func readStat(path string) (state byte, parent int) {
-	stat, err := os.ReadFile(path)
-	if err != nil {
-		return 0, 0
-	}
+	stat, _ := os.ReadFile(path)
 	// The name, in brackets, may have anything in it: "12 (a b) c) S 1 …".
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeNumber is the number of the lifetime pipe in executables, if so many descriptors are allowed: above those that scripts
-// use, and within the table that every process has anyway.
+// pipeNumber is the number of the lifetime pipe in executables, if so many descriptors are allowed: scripts use lower ones, and
+// every process has a table of 64.
 const pipeNumber = 60
 
 // lifetimePipe is a pipe that is never written to. This process holds its write end; the executable gets the read end, which
@@ -22,17 +22,15 @@ const pipeNumber = 60
 type lifetimePipe struct {
 	writeEnd int
 	readEnd  int    // -1 once only the executable has it
-	number   int    // of the read end in the executable
 	name     string // of both ends in /proc
 }
 
-// newLifetimePipe makes a pipe whose read end gets a number in the executable.
-func newLifetimePipe(number int) (*lifetimePipe, error) {
+func newLifetimePipe() (*lifetimePipe, error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, withLimit(os.NewSyscallError("pipe2", err))
+		return nil, os.NewSyscallError("pipe2", err)
 	}
-	l := &lifetimePipe{readEnd: ends[0], writeEnd: ends[1], number: number}
+	l := &lifetimePipe{readEnd: ends[0], writeEnd: ends[1]}
 	var stat unix.Stat_t
 	if err := unix.Fstat(l.readEnd, &stat); err != nil {
 		l.close()

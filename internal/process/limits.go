@@ -2,7 +2,6 @@ package process
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -36,12 +35,10 @@ const (
 func CheckDescriptors() error {
 	for range leastDescriptors {
 		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
-		if isDescriptorLimit(err) || errors.Is(err, unix.EINVAL) { // no number above 2 is allowed
-			return fmt.Errorf("too few file descriptors: %s, and %d are needed besides those that it has open", allowed(), leastDescriptors)
+		if err != nil {
+			return fmt.Errorf("too few file descriptors: this process may have %d (ulimit -n), and %d are needed besides those that it has open", maxDescriptors(), leastDescriptors)
 		}
-		if err == nil {
-			defer unix.Close(fd)
-		}
+		defer unix.Close(fd)
 	}
 	return nil
 }
@@ -91,21 +88,4 @@ func maxDescriptors() int {
 		return 1 << 10 // what most systems allow at least
 	}
 	return int(min(limit.Cur, 1<<30))
-}
-
-func allowed() string {
-	return fmt.Sprintf("this process may have %d (ulimit -n)", maxDescriptors())
-}
-
-// isDescriptorLimit reports whether there is no descriptor left, or none with the wanted number.
-func isDescriptorLimit(err error) bool {
-	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.EBADF)
-}
-
-// withLimit adds to an error that there are too few descriptors how many are allowed.
-func withLimit(err error) error {
-	if isDescriptorLimit(err) {
-		return fmt.Errorf("%w: %s", err, allowed())
-	}
-	return err
 }

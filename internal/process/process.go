@@ -75,7 +75,7 @@ func (c Command) Run(ctx context.Context) error {
 	}
 	output, theirs, err := newOutputPump(c.Output)
 	if err != nil {
-		return &StartError{withLimit(err)}
+		return &StartError{err}
 	}
 	defer output.close()
 	pid, pipe, err := c.start(ctx, theirs)

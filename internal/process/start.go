@@ -60,7 +60,7 @@ func (t *tracker) fork(c Command, output int, pipe *lifetimePipe) (pid int, err 
 		return 0, &fs.PathError{Op: "open", Path: os.DevNull, Err: t.noNull}
 	}
 	files := []uintptr{uintptr(t.null), uintptr(output), uintptr(output)}
-	for len(files) < pipe.number {
+	for len(files) < t.pipeNumber {
 		files = append(files, ^uintptr(0)) // none
 	}
 	attributes := &syscall.SysProcAttr{Setsid: t.hasTerminal, Setpgid: !t.hasTerminal}
@@ -78,7 +78,7 @@ func (t *tracker) fork(c Command, output int, pipe *lifetimePipe) (pid int, err 
 		}
 	}
 	if err != nil {
-		return 0, &fs.PathError{Op: "fork/exec", Path: c.Path, Err: withLimit(err)}
+		return 0, &fs.PathError{Op: "fork/exec", Path: c.Path, Err: err}
 	}
 	pipe.arm(pid)
 	return pid, nil
