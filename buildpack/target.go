@@ -112,7 +112,8 @@ func (d Descriptor) InferTargets(kind Kind, declared api.Version, hasBin func(na
 			targets = append(targets, Target{})
 		}
 	}
-	if len(targets) == 0 && (kind == KindBuildpack && hasBin("build") || kind == KindExtension && (hasBin("detect") || hasBin("generate"))) {
+	executables := map[Kind][]string{KindBuildpack: {"build"}, KindExtension: {"detect", "generate"}}
+	if len(targets) == 0 && slices.ContainsFunc(executables[kind], hasBin) {
 		return []Target{{OS: "linux"}}
 	}
 	return targets

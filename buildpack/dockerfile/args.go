@@ -55,7 +55,8 @@ func ArgNotes(config buildpack.ExtendConfig, kind buildpack.DockerfileKind, d *D
 		if declared[arg.Name] || provided().MatchString(arg.Name) || notes.full() {
 			continue
 		}
-		note := Note{Text: fmt.Sprintf("extend-config.toml: %s%s.args sets %s, which no ARG below FROM in %s declares", lines[i], kind, quoted(arg.Name), kind.File())}
+		note := Note{Text: fmt.Sprintf("extend-config.toml: %s%s.args sets %s, which no ARG below FROM in %s declares",
+			lines[i], kind, quoted(arg.Name), kind.File())}
 		if near, found := similar.Closest(arg.Name, open); found {
 			note.Text += fmt.Sprintf(" (did you mean %s?)", quoted(near))
 		} else {

@@ -85,15 +85,17 @@ func (s source) userNotes(d Dockerfile, notes *notebook) {
 // unsetUser notes the variables of a USER that have no value there.
 func (s source) unsetUser(d Dockerfile, user *instructions.UserCommand, set map[string]bool, notes *notebook) {
 	_, variables, _ := s.expand(user.User)
+	line := lineOf(user)
 	for _, name := range variables {
 		switch {
 		case set[name], strings.Contains(user.User, "${"+name+":-"), strings.Contains(user.User, "${"+name+"-"):
 		case name == "user_id" || name == "group_id":
-			notes.add(Note{Text: s.note("uses "+name+", which no ARG after FROM declares", lineOf(user)), Hint: fmt.Sprintf(hintDeclared, name)})
+			hint := fmt.Sprintf(hintDeclared, name)
+			notes.add(Note{Text: s.note("uses "+name+", which no ARG after FROM declares", line), Hint: hint})
 		case s.kind == buildpack.BuildDockerfile && (name == "CNB_USER_ID" || name == "CNB_GROUP_ID"): // every build image has them
 		case d.Switches() && !strings.HasPrefix(name, "CNB_"): // its author knows the environment of that image
 		default:
-			notes.add(Note{Text: s.note(fmt.Sprintf("uses %s, which no ARG or ENV after FROM sets", short(name)), lineOf(user)), Hint: hintUser})
+			notes.add(Note{Text: s.note("uses "+short(name)+", which no ARG or ENV after FROM sets", line), Hint: hintUser})
 		}
 	}
 }

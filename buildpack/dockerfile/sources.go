@@ -58,7 +58,8 @@ func (d Dockerfile) Missing(context, own string, has, beside func(path string) b
 		if has(s.Path) {
 			continue
 		}
-		note := Note{Text: fmt.Sprintf("%s copies %s, which %s does not have: line %d: %s", d.Kind.File(), short(s.Path), context, s.Line, s.Text)}
+		note := Note{Text: fmt.Sprintf("%s copies %s, which %s does not have: line %d: %s",
+			d.Kind.File(), short(s.Path), context, s.Line, s.Text)}
 		if beside(s.Path) {
 			note.Hint = fmt.Sprintf("move it to %s/ in the output: what lies beside the Dockerfile is not copied", own)
 		}

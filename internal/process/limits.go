@@ -36,7 +36,8 @@ func CheckDescriptors() error {
 	for range leastDescriptors {
 		fd, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
 		if err != nil {
-			return fmt.Errorf("too few file descriptors: this process may have %d (ulimit -n), and %d are needed besides those that it has open", maxDescriptors(), leastDescriptors)
+			return fmt.Errorf("too few file descriptors: this process may have %d (ulimit -n), and %d are needed besides those that "+
+				"it has open", maxDescriptors(), leastDescriptors)
 		}
 		defer unix.Close(fd)
 	}

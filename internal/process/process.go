@@ -33,7 +33,7 @@ type Command struct {
 	// Output takes stdout and stderr in the order in which they are written; without delay if Live is true.
 	Output io.Writer
 	Live   bool
-	// Kill cuts the time of [Grace] short once it is closed; nil if nothing does.
+	// Kill cuts [Grace] short once it is closed; nil if nothing does.
 	Kill <-chan struct{}
 	// Debug takes messages about what the system refuses; it may be nil.
 	Debug func(message string)

@@ -67,7 +67,8 @@ func (s *scanner) excess(most int) string {
 	case most != unlimited && s.values > most:
 		return fmt.Sprintf("more than %d keys, tables and values, the limit for such a file", most)
 	case most != unlimited && s.keyBytes > mostKeyBytes:
-		return fmt.Sprintf("the keys, each with the names of the tables around it, have more than %d MiB, the limit for such a file", mostKeyBytes>>20)
+		return fmt.Sprintf("the keys, each with the names of the tables around it, have more than %d MiB, the limit for such a file",
+			mostKeyBytes>>20)
 	}
 	return ""
 }
