@@ -11,7 +11,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
 // How large a file may be.
@@ -135,6 +138,28 @@ func SizeLimit() string {
 		return "the file system has a limit, or the process was started with one (ulimit -f)"
 	}
 	return fmt.Sprintf("the limit is %d bytes; raise it where the process is started (ulimit -f, or the container's RLIMIT_FSIZE)", limit.Cur)
+}
+
+// Similar returns the name of an entry beside a missing path that was probably meant to be it, such as "detect.sh" or
+// "Detect" for "detect"; empty if there is none.
+func Similar(path string) string {
+	entries, _ := os.ReadDir(filepath.Dir(path)) // a directory that cannot be read has no names to offer
+	names := map[string]string{}
+	var stems []string
+	for _, entry := range entries {
+		if s := stem(entry.Name()); s != "" && names[s] == "" { // hidden files have no stem
+			names[s] = entry.Name()
+			stems = append(stems, s)
+		}
+	}
+	found, _ := similar.Closest(stem(path), stems)
+	return names[found]
+}
+
+// stem returns the name at the end of a path, without its suffix.
+func stem(path string) string {
+	name := filepath.Base(path)
+	return strings.TrimSuffix(name, filepath.Ext(name))
 }
 
 // Remove removes a path and all below it, also directories of this process's user without permissions. A path that does not

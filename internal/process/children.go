@@ -163,11 +163,10 @@ func childNumbers() []int {
 
 // reapOne reaps a child that has ended.
 func reapOne(pid int) (status unix.WaitStatus, err error) {
-	for {
-		if _, err = unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
-			return status, os.NewSyscallError("wait4", err)
-		}
+	for err = unix.EINTR; err == unix.EINTR; {
+		_, err = unix.Wait4(pid, &status, 0, nil)
 	}
+	return status, os.NewSyscallError("wait4", err)
 }
 
 // ended returns the number of a child that waits to be reaped, 0 if none does. It is an error if there are no such children.

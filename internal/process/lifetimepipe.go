@@ -61,12 +61,11 @@ func (l *lifetimePipe) close() {
 // held reports whether a process has the read end.
 func (l *lifetimePipe) held() bool {
 	fds := []unix.PollFd{{Fd: int32(l.writeEnd)}}
-	for {
-		_, err := unix.Poll(fds, 0)
-		if err != unix.EINTR {
-			return err == nil && fds[0].Revents&unix.POLLERR == 0
-		}
+	err := error(unix.EINTR)
+	for err == unix.EINTR {
+		_, err = unix.Poll(fds, 0)
 	}
+	return err == nil && fds[0].Revents&unix.POLLERR == 0
 }
 
 // killHolders kills every process that holds the pipe, until none does or the time is over: some may be another user's, or

@@ -162,13 +162,11 @@ func (l *detectLog) failure(result *Result) *platform.Exit {
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
 }
 
-// mostVariants is how many candidates of each group are searched for what was left out of them.
-const mostVariants = 512
-
 // why returns why no group passed, and what was left out of the groups.
 func (r *Result) why() []string {
 	lines := r.Explanation.Lines()
-	for _, over := range r.Answer.PassedOver(mostVariants) {
+	const most = 512 // candidates of each group
+	for _, over := range r.Answer.PassedOver(most) {
 		text := over.String()
 		if over.ExecEnv == "" {
 			text = "Left out: " + text
