@@ -9,16 +9,42 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
+// Require is one requirement of a build plan: a dependency by name, with whatever its provider should know.
+type Require struct {
+	Name string `toml:"name"`
+	// Metadata keeps the TOML types of the file that it was read from; nil if there was none.
+	Metadata map[string]any `toml:"metadata"`
+}
+
+// Alternative is one way in which a module can take part: what it provides and what it requires.
+type Alternative struct {
+	Provides []string
+	Requires []Require
+}
+
+// Provider is a module that provides an entry of the build plan.
+type Provider struct {
+	ID        string `toml:"id"`
+	Version   string `toml:"version"`
+	Extension bool   `toml:"extension,omitempty"`
+}
+
+// PlanEntry is one dependency of the resolved build plan: its providers, and what is required of them.
+type PlanEntry struct {
+	Providers []Provider `toml:"providers"`
+	Requires  []Require  `toml:"requires"`
+}
+
 // File shapes: what stands at the top level of a build plan stands again in each [[or]].
 type (
 	planFile struct {
-		Provides []planProvide  `toml:"provides"`
-		Requires []planRequire  `toml:"requires"`
-		Or       []planSections `toml:"or"`
+		Provides []planProvide  `toml:"provides,omitempty"`
+		Requires []planRequire  `toml:"requires,omitempty"`
+		Or       []planSections `toml:"or,omitempty"`
 	}
 	planSections struct {
-		Provides []planProvide `toml:"provides"`
-		Requires []planRequire `toml:"requires"`
+		Provides []planProvide `toml:"provides,omitempty"`
+		Requires []planRequire `toml:"requires,omitempty"`
 	}
 	planProvide struct {
 		Name string `toml:"name"`
@@ -31,8 +57,8 @@ type (
 	}
 )
 
-// ParseBuildPlan reads what a module's bin/detect left in its build plan file (docs/reference.md, "Files" and "How a module is run"). Unknown
-// keys are warnings. It returns at least one alternative: the top level of the file, then each "or".
+// ParseBuildPlan reads the build plan that a module's bin/detect left. Unknown keys are warnings. It returns at least one
+// alternative: the top level of the file, then each "or".
 func ParseBuildPlan(module Ref, data []byte) ([]Alternative, []tomlconfig.Warning, error) {
 	var file planFile
 	warnings, err := tomlconfig.Decode(data, &file)
@@ -53,29 +79,23 @@ func ParseBuildPlan(module Ref, data []byte) ([]Alternative, []tomlconfig.Warnin
 // EncodeBuildPlan writes the alternatives of a build plan as a module would: the first one at the top level, then each "or".
 // A plan that says nothing is empty.
 func EncodeBuildPlan(alternatives []Alternative) ([]byte, error) {
-	type sections struct {
-		Provides []planProvide `toml:"provides,omitempty"`
-		Requires []planRequire `toml:"requires,omitempty"`
-	}
-	var all []sections
-	for _, a := range alternatives {
-		var s sections
+	var file planFile
+	for i, a := range alternatives {
+		var s planSections
 		for _, name := range a.Provides {
 			s.Provides = append(s.Provides, planProvide{name})
 		}
 		for _, r := range a.Requires {
 			s.Requires = append(s.Requires, planRequire{Name: r.Name, Metadata: r.Metadata})
 		}
-		all = append(all, s)
-	}
-	if len(all) == 0 {
-		return nil, nil
+		if i == 0 {
+			file.Provides, file.Requires = s.Provides, s.Requires
+		} else {
+			file.Or = append(file.Or, s)
+		}
 	}
 	var text bytes.Buffer
-	err := toml.NewEncoder(&text).Encode(struct {
-		sections
-		Or []sections `toml:"or,omitempty"`
-	}{all[0], all[1:]})
+	err := toml.NewEncoder(&text).Encode(file)
 	return text.Bytes(), err
 }
 
@@ -88,20 +108,13 @@ func (s planSections) alternative(module Ref) (Alternative, error) {
 		return Alternative{}, fmt.Errorf(`extension %s outputs "requires" which is not allowed`, module.ID)
 	}
 	for _, r := range s.Requires {
-		if err := r.check(module); err != nil {
-			return Alternative{}, err
+		if _, both := r.Metadata["version"]; both && r.Version != "" {
+			return Alternative{}, fmt.Errorf(`%s %s has a "version" key and a "metadata.version" which cannot be specified together. "metadata.version" should be used instead`, module.Kind, module.ID)
+		}
+		if r.Version != "" {
+			return Alternative{}, fmt.Errorf(`%s %s has a "version" key which is not supported. "metadata.version" should be used instead`, module.Kind, module.ID)
 		}
 		a.Requires = append(a.Requires, Require{Name: r.Name, Metadata: r.Metadata})
 	}
 	return a, nil
-}
-
-func (r planRequire) check(module Ref) error {
-	if r.Version == "" {
-		return nil
-	}
-	if _, both := r.Metadata["version"]; both {
-		return fmt.Errorf(`%s %s has a "version" key and a "metadata.version" which cannot be specified together. "metadata.version" should be used instead`, module.Kind, module.ID)
-	}
-	return fmt.Errorf(`%s %s has a "version" key which is not supported. "metadata.version" should be used instead`, module.Kind, module.ID)
 }

@@ -1,13 +1,15 @@
 package buildpack
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// Descriptor is what a buildpack.toml or an extension.toml says, as far as detection and generation care.
+// Descriptor is what detection and generation use of a buildpack.toml or an extension.toml.
 type Descriptor struct {
 	// API is the declared Buildpack API, as written.
 	API      string
@@ -25,7 +27,7 @@ type Descriptor struct {
 	Stacks  []string
 }
 
-// File shapes. Keys that concern other phases only are there so that they are known.
+// File shapes. Fields of type any are for other phases, and known.
 type (
 	descriptorFile struct {
 		API       string        `toml:"api"`
@@ -63,15 +65,11 @@ type (
 		ExecEnv  any    `toml:"exec-env"`
 	}
 	targetTable struct {
-		OS          string        `toml:"os"`
-		Arch        string        `toml:"arch"`
-		Variant     string        `toml:"variant"`
-		ArchVariant string        `toml:"arch-variant"`
-		Distros     []distroTable `toml:"distros"`
-	}
-	distroTable struct {
-		Name    string `toml:"name"`
-		Version string `toml:"version"`
+		OS          string   `toml:"os"`
+		Arch        string   `toml:"arch"`
+		Variant     string   `toml:"variant"`
+		ArchVariant string   `toml:"arch-variant"`
+		Distros     []Distro `toml:"distros"`
 	}
 	stackTable struct {
 		ID     string `toml:"id"`
@@ -79,71 +77,59 @@ type (
 	}
 )
 
-// ParseDescriptor reads a buildpack.toml or an extension.toml (docs/reference.md, "Files"). Unknown keys are warnings.
+// ParseDescriptor reads a buildpack.toml or an extension.toml. Unknown keys are warnings.
 func ParseDescriptor(kind Kind, data []byte) (Descriptor, []tomlconfig.Warning, error) {
-	if kind == KindExtension {
-		var file extensionFile
-		warnings, err := tomlconfig.Decode(data, &file)
-		if err != nil {
-			return Descriptor{}, nil, err
-		}
-		d, err := descriptor(file.API, file.Extension, file.Targets)
-		return d, warnings, err
-	}
 	var file descriptorFile
-	warnings, err := tomlconfig.Decode(data, &file)
+	var warnings []tomlconfig.Warning
+	var err error
+	if kind == KindExtension {
+		var extension extensionFile
+		warnings, err = tomlconfig.Decode(data, &extension)
+		file = descriptorFile{API: extension.API, Buildpack: extension.Extension, Targets: extension.Targets}
+	} else {
+		warnings, err = tomlconfig.Decode(data, &file)
+	}
 	if err != nil {
 		return Descriptor{}, nil, err
 	}
-	d, err := descriptor(file.API, file.Buildpack, file.Targets)
-	if err != nil {
-		return Descriptor{}, nil, err
+	table := file.Buildpack
+	d := Descriptor{
+		API: file.API, ID: table.ID, Version: table.Version, Name: table.Name, Homepage: table.Homepage,
+		ClearEnv: table.ClearEnv,
+	}
+	for _, t := range file.Targets {
+		variant := cmp.Or(t.Variant, t.ArchVariant) // of the specification, and of the reference
+		d.Targets = append(d.Targets, Target{OS: t.OS, Arch: t.Arch, Variant: variant, Distros: t.Distros})
 	}
 	for _, stack := range file.Stacks {
 		d.Stacks = append(d.Stacks, stack.ID)
 	}
-	d.Order, err = order(file.Order, KindBuildpack)
+	if d.ExecEnv, err = execEnvs(table.ExecEnv); err == nil {
+		d.Order, err = order(file.Order, KindBuildpack)
+	}
 	return d, warnings, err
 }
 
-// At is what the descriptor says to a Buildpack API: before 0.12 there are no execution environments, so neither the
-// module's own list nor those in a composite's order count (docs/reference.md, "Which modules take part"; B26).
+// At returns what the descriptor says to a Buildpack API: before 0.12 there are no execution environments, neither the module's
+// own nor those of a composite's order.
 func (d Descriptor) At(declared api.Version) Descriptor {
 	if declared.AtLeast(api.V(0, 12)) {
 		return d
 	}
 	d.ExecEnv = nil
-	d.Order = d.Order.everywhere()
+	var everywhere Order
+	for _, group := range d.Order {
+		group = slices.Clone(group)
+		for i := range group {
+			group[i].ExecEnv = nil
+		}
+		everywhere = append(everywhere, group)
+	}
+	d.Order = everywhere
 	return d
 }
 
-func descriptor(declared string, table moduleTable, targets []targetTable) (Descriptor, error) {
-	execEnv, err := execEnvs(table.ExecEnv)
-	if err != nil {
-		return Descriptor{}, err
-	}
-	return Descriptor{
-		API: declared, ID: table.ID, Version: table.Version, Name: table.Name, Homepage: table.Homepage,
-		ClearEnv: table.ClearEnv, ExecEnv: execEnv, Targets: targetsOf(targets),
-	}, nil
-}
-
-func targetsOf(tables []targetTable) []Target {
-	var targets []Target
-	for _, t := range tables {
-		target := Target{OS: t.OS, Arch: t.Arch, Variant: t.Variant}
-		if target.Variant == "" { // the specification says variant, the reference reads arch-variant (B17)
-			target.Variant = t.ArchVariant
-		}
-		for _, d := range t.Distros {
-			target.Distros = append(target.Distros, Distro(d))
-		}
-		targets = append(targets, target)
-	}
-	return targets
-}
-
-// execEnvs accepts both notations: an array of strings, and the specification's tables with a name (B18).
+// execEnvs accepts both notations: an array of strings, and the specification's tables with a name.
 func execEnvs(value any) ([]string, error) {
 	var list []any
 	switch value := value.(type) {

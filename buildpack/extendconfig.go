@@ -27,29 +27,11 @@ type Arg struct {
 	Value string `toml:"value"`
 }
 
-// ExtendConfig is an extension's extend-config.toml: build arguments for its Dockerfiles.
-type ExtendConfig struct{ Build, Run []Arg }
+// ExtendConfig is an extension's extend-config.toml: build arguments for each kind of Dockerfile.
+type ExtendConfig map[DockerfileKind][]Arg
 
-// For returns the arguments for one kind of Dockerfile.
-func (c ExtendConfig) For(kind DockerfileKind) []Arg {
-	if kind == RunDockerfile {
-		return c.Run
-	}
-	return c.Build
-}
-
-// Lines returns the lines of an extend-config.toml, counted from 1, on which the names of a kind's arguments stand, in their order; nil
-// where that cannot be found out. The text is the one that the arguments were read from.
-func (c ExtendConfig) Lines(kind DockerfileKind, text []byte) []int {
-	lines := tomlconfig.Lines(text, string(kind), "args", "name")
-	if len(lines) != len(c.For(kind)) {
-		return nil
-	}
-	return lines
-}
-
-// ParseExtendConfig reads an extend-config.toml (docs/reference.md, "Files"). Unknown keys are warnings; an argument that only
-// the extend step may set is an error (B19).
+// ParseExtendConfig reads an extend-config.toml. Unknown keys are warnings; an argument that only the extend step may set is an
+// error.
 func ParseExtendConfig(data []byte) (ExtendConfig, []tomlconfig.Warning, error) {
 	type table struct {
 		Args []Arg `toml:"args"`
@@ -60,27 +42,30 @@ func ParseExtendConfig(data []byte) (ExtendConfig, []tomlconfig.Warning, error) 
 	}
 	warnings, err := tomlconfig.Decode(data, &file)
 	if err != nil {
-		return ExtendConfig{}, nil, err
+		return nil, nil, err
 	}
-	config := ExtendConfig{Build: file.Build.Args, Run: file.Run.Args}
+	config := ExtendConfig{BuildDockerfile: file.Build.Args, RunDockerfile: file.Run.Args}
 	for _, kind := range DockerfileKinds() {
-		for i, arg := range config.For(kind) {
+		for i, arg := range config[kind] {
 			switch arg.Name {
 			case "":
-				return ExtendConfig{}, nil, fmt.Errorf("one of the %s.args has the value %q and no name", kind, arg.Value)
+				return nil, nil, fmt.Errorf("one of the %s.args has the value %q and no name", kind, arg.Value)
 			case "base_image", "build_id", "user_id", "group_id":
-				return ExtendConfig{}, nil, fmt.Errorf("%sarg %q is not allowed: the extend step sets it", config.line(kind, i, data), arg.Name)
+				return nil, nil, fmt.Errorf("%sarg %q is not allowed: the extend step sets it", config.Lines(kind, data)[i], arg.Name)
 			}
 		}
 	}
 	return config, warnings, nil
 }
 
-// line is "line 2: ", where the name of an argument stands; empty where that cannot be found out.
-func (c ExtendConfig) line(kind DockerfileKind, i int, text []byte) string {
-	lines := c.Lines(kind, text)
-	if lines == nil {
-		return ""
+// Lines returns, for each argument of a kind, "line 2: " for the line of the text on which its name stands; empty if that is not
+// known. The text is the one that the arguments were read from.
+func (c ExtendConfig) Lines(kind DockerfileKind, text []byte) []string {
+	prefixes := make([]string, len(c[kind]))
+	if lines := tomlconfig.Lines(text, string(kind), "args", "name"); len(lines) == len(prefixes) {
+		for i, line := range lines {
+			prefixes[i] = fmt.Sprintf("line %d: ", line)
+		}
 	}
-	return fmt.Sprintf("line %d: ", lines[i])
+	return prefixes
 }

@@ -9,7 +9,7 @@ import (
 
 func TestExtendConfig(t *testing.T) {
 	config, warnings, err := ParseExtendConfig([]byte("[[build.args]]\nname = \"A\"\nvalue = \"1\"\n[[run.args]]\nname = \"A\"\nvalue = \"2\"\n[[run.args]]\nname = \"B\"\nvalue = \"\"\n[[run.arg]]\n"))
-	if err != nil || len(config.For(BuildDockerfile)) != 1 || len(config.For(RunDockerfile)) != 2 || config.For(RunDockerfile)[0] != (Arg{Name: "A", Value: "2"}) {
+	if err != nil || len(config[BuildDockerfile]) != 1 || len(config[RunDockerfile]) != 2 || config[RunDockerfile][0] != (Arg{Name: "A", Value: "2"}) {
 		t.Errorf("got %+v, %v", config, err)
 	}
 	if len(warnings) != 1 || warnings[0].String() != `line 10: unknown key "run.arg" (did you mean "args"?)` {
@@ -47,7 +47,7 @@ func FuzzParseExtendConfig(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, arg := range slices.Concat(config.For(BuildDockerfile), config.For(RunDockerfile)) {
+		for _, arg := range slices.Concat(config[BuildDockerfile], config[RunDockerfile]) {
 			if slices.Contains([]string{"", "build_id", "user_id", "group_id", "base_image"}, arg.Name) {
 				t.Fatalf("%q is let through", arg.Name)
 			}

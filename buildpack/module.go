@@ -3,7 +3,6 @@
 package buildpack
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,15 +30,10 @@ type Ref struct {
 // String is "<id>@<version>", the form of every message.
 func (r Ref) String() string { return r.ID + "@" + r.Version }
 
-// Compare orders refs by kind, id and version.
-func (r Ref) Compare(o Ref) int {
-	return cmp.Or(strings.Compare(string(r.Kind), string(o.Kind)), strings.Compare(r.ID, o.ID), strings.Compare(r.Version, o.Version))
-}
-
 // Escaped is the id as the name of a directory: with "_" for "/".
 func (r Ref) Escaped() string { return strings.ReplaceAll(r.ID, "/", "_") }
 
-// Check refuses an id or a version that is missing or could leave its directory (docs/reference.md, "The order"; B21).
+// Check refuses an id or a version that is missing or could leave its directory.
 func (r Ref) Check() error {
 	switch {
 	case r.ID == "":
@@ -80,7 +74,7 @@ type Module struct {
 	Dir string
 	// Descriptor is what buildpack.toml or extension.toml says.
 	Descriptor Descriptor
-	// Targets are those declared or, where none are, those inferred (docs/reference.md, "The order").
+	// Targets are those declared or, where none are, those inferred.
 	Targets []Target
 	// Warnings are worth saying: unknown keys of the descriptor.
 	Warnings []string
@@ -91,3 +85,36 @@ func (m *Module) IsComposite() bool { return len(m.Descriptor.Order) > 0 }
 
 // IsExtension reports whether the module is an image extension.
 func (m *Module) IsExtension() bool { return m.Kind == KindExtension }
+
+// Outcome is how a module answered detection.
+type Outcome string
+
+// The outcomes of detection.
+const (
+	// Passed: exit code 0 and a valid build plan.
+	Passed Outcome = "pass"
+	// Failed: exit code 100, the module does not want to take part.
+	Failed Outcome = "fail"
+	// Errored: any other exit code, or it could not be started, timed out or left a bad build plan.
+	Errored Outcome = "err"
+	// Mismatched: it was not run, because it does not support the run image's target.
+	Mismatched Outcome = "mismatch"
+)
+
+// NoExitCode stands for the exit code of a module that did not exit by itself.
+const NoExitCode = -1
+
+// Detection is what became of one module's bin/detect, once and for all.
+type Detection struct {
+	Outcome Outcome
+	// ExitCode of bin/detect; NoExitCode if it was not run, not started or ended by a signal.
+	ExitCode int
+	// Alternatives of its build plan, at least one if it passed: the top level of the file first, then each "or".
+	Alternatives []Alternative
+	// Output is all that it printed, stdout and stderr as they came.
+	Output []byte
+	// Cause says what went wrong if it errored or mismatched; nil otherwise.
+	Cause error
+	// Warnings are worth saying: unknown keys of the build plan.
+	Warnings []string
+}

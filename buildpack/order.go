@@ -1,7 +1,6 @@
 package buildpack
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
@@ -11,22 +10,16 @@ import (
 type OrderFile struct{ Buildpacks, Extensions Order }
 
 // NoGroupError is an order.toml that has no group of buildpacks, so that no app can pass.
-type NoGroupError struct {
-	// old is the line with [[groups]], which had the meaning of [[order]] before there were stable APIs; 0 if there is none.
-	old int
-}
+type NoGroupError struct{}
 
-func (e *NoGroupError) Error() string { return "it has no group of buildpacks" }
+func (*NoGroupError) Error() string { return "it has no group of buildpacks" }
 
-// Hint is what to write.
-func (e *NoGroupError) Hint() string {
-	if e.old > 0 {
-		return fmt.Sprintf("line %d: write [[order]] for [[groups]], and [[order.group]] for [[groups.buildpacks]]", e.old)
-	}
+// Hint returns what to write.
+func (*NoGroupError) Hint() string {
 	return "begin a group with [[order]], and name each of its buildpacks in an [[order.group]] with id and version"
 }
 
-// ParseOrder reads an order.toml (docs/reference.md, "Files"). Unknown keys are warnings. An order without groups is a *NoGroupError.
+// ParseOrder reads an order.toml. Unknown keys are warnings. An order without groups is a *NoGroupError.
 func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 	var file struct {
 		Order      []groupTable `toml:"order"`
@@ -41,12 +34,12 @@ func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 		return OrderFile{}, nil, err
 	}
 	if o.Extensions, err = order(file.Extensions, KindExtension); err == nil && len(o.Buildpacks) == 0 {
-		err = &NoGroupError{old: append(tomlconfig.Lines(data, "groups"), 0)[0]}
+		err = &NoGroupError{}
 	}
 	return o, warnings, err
 }
 
-// EmptyGroups are the lines, in an order.toml, of groups without modules, which are skipped.
+// EmptyGroups returns the lines, in an order.toml, of groups without modules, which are skipped.
 func (o OrderFile) EmptyGroups(data []byte) []int {
 	var empty []int
 	for key, order := range map[string]Order{"order": o.Buildpacks, "order-extensions": o.Extensions} {
@@ -62,7 +55,7 @@ func (o OrderFile) EmptyGroups(data []byte) []int {
 // System is what a system.toml puts around every group of the order.
 type System struct{ Pre, Post Group }
 
-// ParseSystem reads a system.toml (docs/reference.md, "Files"; B14). Unknown keys are warnings.
+// ParseSystem reads a system.toml. Unknown keys are warnings.
 func ParseSystem(data []byte) (System, []tomlconfig.Warning, error) {
 	type list struct {
 		Buildpacks []elementTable `toml:"buildpacks"`
@@ -84,39 +77,22 @@ func ParseSystem(data []byte) (System, []tomlconfig.Warning, error) {
 	return System{Pre: groups[0], Post: groups[1]}, warnings, nil
 }
 
-// Around returns the order with the system buildpacks before and after each group. Those whose id a group already has
-// are left out there (docs/reference.md, "The order").
-func (s System) Around(o Order) Order {
-	merged := make(Order, len(o))
-	for i, group := range o {
-		added := s.For(group)
-		merged[i] = append(append(added.Pre, group...), added.Post...)
-	}
-	return merged
-}
-
 // For returns the system buildpacks that a group gets: those whose ids it does not have.
 func (s System) For(group Group) System {
-	return System{Pre: s.Pre.without(group), Post: s.Post.without(group)}
+	added := func(list Group) Group {
+		return slices.DeleteFunc(slices.Clone(list), func(e Element) bool { return group.Find(e.ID) != nil })
+	}
+	return System{Pre: added(s.Pre), Post: added(s.Post)}
 }
 
-func (g Group) without(others Group) Group {
-	var rest Group
-	for _, e := range g {
-		if !others.hasID(e.ID) {
-			rest = append(rest, e)
+// Find returns the first element with an id; nil if there is none.
+func (g Group) Find(id string) *Element {
+	for i := range g {
+		if g[i].ID == id {
+			return &g[i]
 		}
 	}
-	return rest
-}
-
-func (g Group) hasID(id string) bool {
-	for _, e := range g {
-		if e.ID == id {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
 func order(tables []groupTable, kind Kind) (Order, error) {
@@ -124,35 +100,14 @@ func order(tables []groupTable, kind Kind) (Order, error) {
 	for _, table := range tables {
 		group := make(Group, 0, len(table.Group))
 		for _, e := range table.Group {
-			element, err := e.element(kind)
+			execEnv, err := execEnvs(e.ExecEnv)
 			if err != nil {
 				return nil, err
 			}
-			group = append(group, element)
+			ref := Ref{Kind: kind, ID: e.ID, Version: e.Version}
+			group = append(group, Element{Ref: ref, Optional: e.Optional || kind == KindExtension, ExecEnv: execEnv})
 		}
 		o = append(o, group)
 	}
 	return o, nil
-}
-
-func (e elementTable) element(kind Kind) (Element, error) {
-	execEnv, err := execEnvs(e.ExecEnv)
-	return Element{
-		Ref:      Ref{Kind: kind, ID: e.ID, Version: e.Version},
-		Optional: e.Optional || kind == KindExtension,
-		ExecEnv:  execEnv,
-	}, err
-}
-
-// everywhere is the order without the lists of execution environments of its elements.
-func (o Order) everywhere() Order {
-	var all Order
-	for _, group := range o {
-		group = slices.Clone(group)
-		for i := range group {
-			group[i].ExecEnv = nil
-		}
-		all = append(all, group)
-	}
-	return all
 }

@@ -147,7 +147,7 @@ func TestMismatchNamesTheRightName(t *testing.T) {
 		{"AMD64", "amd64", "wants arch AMD64, found amd64 (which is how AMD64 has to be written)"},
 		{"aarch64", "amd64", "wants arch aarch64, found amd64"},
 	} {
-		if got := (Mismatch{Field: "arch", Want: test.want, Found: test.found}).String(); got != test.text {
+		if got := mismatch("arch", test.want, test.found); got != test.text {
 			t.Errorf("%s, %s: %q", test.want, test.found, got)
 		}
 	}

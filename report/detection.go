@@ -6,6 +6,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/phase/detect"
 	"github.com/cnb-prelude/prelude/phase/explain"
 	"github.com/cnb-prelude/prelude/phase/resolve"
@@ -104,7 +105,7 @@ func (r *Record) members() []resolve.Member {
 	if a := r.Detection.Answer; a != nil {
 		return slices.DeleteFunc(slices.Clone(a.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
 	}
-	return each(r.Detection.Runs, func(run detect.Run) resolve.Member {
+	return each(r.Detection.Runs, func(run *detect.Run) resolve.Member {
 		return resolve.Member{Module: run.Module, Detection: run.Detection}
 	})
 }
@@ -160,7 +161,7 @@ func shorten(text []byte) string { return tidy.Shorten(text, shown/2) }
 // verdict reports whether a module supports the run image, as detection has judged it.
 func (r *Record) verdict(m resolve.Member) Verdict {
 	switch {
-	case !r.Detection.TargetsJudged:
+	case !phase.JudgesTargets(r.in.PlatformAPI):
 		return Verdict{Verdict: "not judged"}
 	case m.Detection.Outcome == buildpack.Mismatched:
 		return Verdict{Verdict: "mismatch", Reason: m.Detection.Cause.Error()}

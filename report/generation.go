@@ -66,7 +66,7 @@ func (r *Record) extension(e generate.Extension) Extension {
 func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerfile {
 	report := Dockerfile{
 		Kind: string(d.Kind), Digest: d.Digest, From: d.From, Instructions: d.Instructions,
-		Args: each(e.Config.For(d.Kind), func(a buildpack.Arg) Setting { return Setting(a) }),
+		Args: each(e.Config[d.Kind], func(a buildpack.Arg) Setting { return Setting(a) }),
 		Text: shorten(bytes.TrimSuffix(d.Text, []byte("\n"))),
 	}
 	done := r.Generation.Generation

@@ -17,25 +17,25 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// Dockerfile is a generated Dockerfile that passed its checks, as far as generation has to know it.
+// Dockerfile is what generation needs to know of a generated Dockerfile that passed its checks.
 type Dockerfile struct {
 	Kind buildpack.DockerfileKind
 	// From is the image after FROM if the Dockerfile switches the run image; empty if it extends the base_image argument.
 	From string
 	// Instructions is the number of instructions after FROM.
 	Instructions int
-	// Args are declared below FROM.
-	Args []DeclaredArg
+	// Args are the names that ARGs below FROM declare.
+	Args []string
 	// Sources have to be in the build context.
 	Sources []Source
-	// Notes are worth saying, but nothing is wrong enough to stop.
+	// Notes are warnings and advice.
 	Notes []Note
 }
 
 // Switches reports whether the Dockerfile switches the run image.
 func (d Dockerfile) Switches() bool { return d.From != "" }
 
-// Error says what is wrong with a Dockerfile, and where.
+// Error is what is wrong with a Dockerfile.
 type Error struct {
 	// Line is counted from 1; 0 if there is no line to blame.
 	Line int
@@ -85,8 +85,7 @@ type source struct {
 	stage  instructions.Stage
 }
 
-// Parse checks a generated Dockerfile (docs/reference.md, "Generation") and returns what generation has to know of it. Its errors
-// are *Error.
+// Parse checks a generated Dockerfile. Its errors are *Error.
 func Parse(kind buildpack.DockerfileKind, data []byte) (Dockerfile, error) {
 	s, err := readDockerfile(kind, data)
 	if err != nil {
@@ -230,8 +229,7 @@ func (s source) expand(word string) (text string, variables []string, err error)
 	return expanded.Result, variables, nil
 }
 
-// baseImageArg is the base_image argument as it is: $base_image, ${base_image}, ${base_image:-default} (B37). What else
-// a shell can do to a variable would make another value of it.
+// baseImageArg matches the base_image argument unchanged: $base_image, ${base_image}, ${base_image:-default}.
 var baseImageArg = pattern(`^\$(?:base_image|\{base_image(?::?[-?][^{}$]*)?\})$`)
 
 func isBaseImage(from string) bool {
@@ -256,7 +254,7 @@ func (s source) lineAt(at []parser.Range) (line int, text string) {
 	return line, tomlconfig.Shown(s.lines[line-1])
 }
 
-// malformed adds the line and its text to an error of the parser (B40).
+// malformed adds the line and its text to an error of the parser.
 func (s source) malformed(err error) error {
 	e := &Error{Message: tomlconfig.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
 	var at *parser.LocationError

@@ -22,33 +22,25 @@ const hintLarge = "put files and scripts that the image needs into the build con
 
 // checkSize refuses a Dockerfile that would take more than a second or 64 MiB to read.
 func checkSize(kind buildpack.DockerfileKind, data []byte) error {
-	limits := []struct {
-		what       string
-		most       int
-		has        func() int
-		onlyInHere bool
-	}{
-		{"bytes", MaxBytes, func() int { return len(data) }, false},
-		{"lines", MaxLines, func() int { return bytes.Count(data, []byte("\n")) }, false},
-		{"words", maxWords, func() int { return countAny(data, " \t=,") }, false},
-		{"bytes and here-documents (<<)", maxHereBytes, func() int { return len(data) }, true},
-		{"variables ${…} and here-documents (<<)", maxHereVariables, func() int { return bytes.Count(data, []byte("${")) }, true},
+	type limit struct {
+		what      string
+		has, most int
 	}
-	for _, limit := range limits {
-		if limit.onlyInHere && !bytes.Contains(data, []byte("<<")) {
-			break
-		}
-		if has := limit.has(); has > limit.most {
-			return &Error{Message: fmt.Sprintf("%s has %d %s, and at most %d are read", kind.File(), has, limit.what, limit.most), hint: hintLarge}
+	count := func(text string) int { return bytes.Count(data, []byte(text)) }
+	limits := []limit{
+		{"bytes", len(data), MaxBytes},
+		{"lines", count("\n"), MaxLines},
+		{"words", count(" ") + count("\t") + count("=") + count(","), maxWords},
+	}
+	if count("<<") > 0 {
+		limits = append(limits,
+			limit{"bytes and here-documents (<<)", len(data), maxHereBytes},
+			limit{"variables ${…} and here-documents (<<)", count("${"), maxHereVariables})
+	}
+	for _, l := range limits {
+		if l.has > l.most {
+			return &Error{Message: fmt.Sprintf("%s has %d %s, and at most %d are read", kind.File(), l.has, l.what, l.most), hint: hintLarge}
 		}
 	}
 	return nil
-}
-
-func countAny(data []byte, chars string) int {
-	n := 0
-	for _, c := range []byte(chars) {
-		n += bytes.Count(data, []byte{c})
-	}
-	return n
 }

@@ -20,18 +20,25 @@ type Note struct {
 // MostNotes is how many notes there are about one file; then one more says how many others there would be.
 const MostNotes = 20
 
-// notebook collects notes about a file. Those beyond the first ones are counted and not made.
+// notebook collects notes about a file. Those beyond the first ones are only counted.
 type notebook struct {
 	notes []Note
 	more  int
 }
 
-func (b *notebook) add(note func() Note) {
-	if len(b.notes) == MostNotes {
-		b.more++
-		return
+func (b *notebook) add(note Note) {
+	if !b.full() {
+		b.notes = append(b.notes, note)
 	}
-	b.notes = append(b.notes, note())
+}
+
+// full reports whether there are enough notes, and counts one more then.
+func (b *notebook) full() bool {
+	if len(b.notes) < MostNotes {
+		return false
+	}
+	b.more++
+	return true
 }
 
 // all returns the notes, with a last one for those that were only counted.
@@ -45,7 +52,7 @@ func (b *notebook) all(file string) []Note {
 // longest is how many bytes of a name are shown.
 const longest = 100
 
-// short is a name as a message shows it: not the whole of a very long one, and nothing that a terminal would obey.
+// short returns a name as a message shows it: shortened, and without what a terminal would obey.
 func short(name string) string {
 	if len(name) > longest {
 		name = name[:longest] + "…"
@@ -53,5 +60,5 @@ func short(name string) string {
 	return tidy.Text(strings.ToValidUTF8(name, "\uFFFD"))
 }
 
-// quoted is a name in quotes, as a message shows it.
+// quoted returns a name in quotes, as a message shows it.
 func quoted(name string) string { return strconv.Quote(short(name)) }

@@ -18,14 +18,12 @@ const (
 	rebasable    = "io.buildpacks.rebasable"
 )
 
-// notes are about the mistakes that a parser does not notice.
+// notes returns notes about mistakes that a parser does not notice.
 func (s source) notes(d Dockerfile) []Note {
 	var notes notebook
 	s.notRecommended(&notes)
 	if s.kind == buildpack.RunDockerfile && !d.Switches() && !slices.ContainsFunc(s.args, declaresBase) {
-		notes.add(func() Note {
-			return Note{Text: s.note("uses base_image in FROM, but no ARG declares it", s.stage.Location[0].Start.Line), Hint: hintBaseArg}
-		})
+		notes.add(Note{Text: s.note("uses base_image in FROM, but no ARG declares it", s.stage.Location[0].Start.Line), Hint: hintBaseArg})
 	}
 	s.early(&notes)
 	s.userNotes(d, &notes)
@@ -51,16 +49,14 @@ func (s source) notRecommended(notes *notebook) {
 		switch name := strings.ToUpper(command.Name()); name {
 		case "FROM", "ADD", "ARG", "COPY", "ENV", "LABEL", "RUN", "SHELL", "USER", "WORKDIR":
 		default:
-			notes.add(func() Note {
-				return Note{Text: fmt.Sprintf("%s command %s on line %d is not recommended", s.kind.File(), name, lineOf(command))}
-			})
+			notes.add(Note{Text: fmt.Sprintf("%s command %s on line %d is not recommended", s.kind.File(), name, lineOf(command))})
 		}
 	}
 }
 
 func lineOf(command instructions.Command) int { return command.Location()[0].Start.Line }
 
-// userNotes are about the variables of each USER, and about the last one, which is the image's user from then on.
+// userNotes notes variables of USER that have no value, and root as the last USER, which is the image's from then on.
 func (s source) userNotes(d Dockerfile, notes *notebook) {
 	var last *instructions.UserCommand
 	set := map[string]bool{}
@@ -80,30 +76,26 @@ func (s source) userNotes(d Dockerfile, notes *notebook) {
 	}
 	switch name, _, _ := strings.Cut(user, ":"); name {
 	case "":
-		notes.add(func() Note { return Note{Text: s.note("names no user", lineOf(last)), Hint: hintExpanded} })
+		notes.add(Note{Text: s.note("names no user", lineOf(last)), Hint: hintExpanded})
 	case "root", "0":
-		notes.add(func() Note {
-			return Note{Text: s.note("leaves root as the user of the image", lineOf(last)), Hint: hintUser}
-		})
+		notes.add(Note{Text: s.note("leaves root as the user of the image", lineOf(last)), Hint: hintUser})
 	}
 }
 
-// unsetUser is about the variables of a USER that have no value there.
+// unsetUser notes the variables of a USER that have no value there.
 func (s source) unsetUser(d Dockerfile, user *instructions.UserCommand, set map[string]bool, notes *notebook) {
 	_, variables, _ := s.expand(user.User)
+	line := lineOf(user)
 	for _, name := range variables {
 		switch {
 		case set[name], strings.Contains(user.User, "${"+name+":-"), strings.Contains(user.User, "${"+name+"-"):
 		case name == "user_id" || name == "group_id":
-			notes.add(func() Note {
-				return Note{Text: s.note("uses "+name+", which no ARG after FROM declares", lineOf(user)), Hint: fmt.Sprintf(hintDeclared, name)}
-			})
+			hint := fmt.Sprintf(hintDeclared, name)
+			notes.add(Note{Text: s.note("uses "+name+", which no ARG after FROM declares", line), Hint: hint})
 		case s.kind == buildpack.BuildDockerfile && (name == "CNB_USER_ID" || name == "CNB_GROUP_ID"): // every build image has them
 		case d.Switches() && !strings.HasPrefix(name, "CNB_"): // its author knows the environment of that image
 		default:
-			notes.add(func() Note {
-				return Note{Text: s.note(fmt.Sprintf("uses %s, which no ARG or ENV after FROM sets", short(name)), lineOf(user)), Hint: hintUser}
-			})
+			notes.add(Note{Text: s.note("uses "+short(name)+", which no ARG or ENV after FROM sets", line), Hint: hintUser})
 		}
 	}
 }
@@ -113,18 +105,12 @@ func declaresBase(command instructions.ArgCommand) bool {
 }
 
 func (s source) setsRebasable() bool {
-	for _, command := range s.stage.Commands {
+	return slices.ContainsFunc(s.stage.Commands, func(command instructions.Command) bool {
 		label, ok := command.(*instructions.LabelCommand)
-		if !ok {
-			continue
-		}
-		for _, pair := range label.Labels {
-			if unquoted(pair.Key) == rebasable && unquoted(pair.Value) == "true" {
-				return true
-			}
-		}
-	}
-	return false
+		return ok && slices.ContainsFunc(label.Labels, func(pair instructions.KeyValuePair) bool {
+			return unquoted(pair.Key) == rebasable && unquoted(pair.Value) == "true"
+		})
+	})
 }
 
 func unquoted(text string) string { return strings.Trim(text, `"'`) }

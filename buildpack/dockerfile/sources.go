@@ -20,7 +20,7 @@ type Source struct {
 // mostSources is how many sources of a Dockerfile are looked for.
 const mostSources = 1000
 
-// sources returns what has to be in the build context: neither patterns, URLs and variables nor what comes from another image.
+// sources returns what has to be in the build context: no patterns, URLs, variables, or files of other images.
 func (s source) sources() []Source {
 	var sources []Source
 	seen := map[string]bool{}
@@ -50,21 +50,20 @@ func (s source) sources() []Source {
 	return sources
 }
 
-// Missing are about sources of COPY and ADD that the build context does not have. context is what to call it; has reports whether a path is
-// in it, and beside whether a path lies beside the Dockerfile instead. own is the context directory that the extension has or could have.
+// Missing returns notes about sources of COPY and ADD that the build context does not have. Messages call it context; has
+// reports whether a path is in it, and beside whether one lies beside the Dockerfile. own is the extension's context directory.
 func (d Dockerfile) Missing(context, own string, has, beside func(path string) bool) []Note {
 	var notes notebook
 	for _, s := range d.Sources {
 		if has(s.Path) {
 			continue
 		}
-		notes.add(func() Note {
-			n := Note{Text: fmt.Sprintf("%s copies %s, which %s does not have: line %d: %s", d.Kind.File(), short(s.Path), context, s.Line, s.Text)}
-			if beside(s.Path) {
-				n.Hint = fmt.Sprintf("move it to %s/ in the output: what lies beside the Dockerfile is not copied", own)
-			}
-			return n
-		})
+		note := Note{Text: fmt.Sprintf("%s copies %s, which %s does not have: line %d: %s",
+			d.Kind.File(), short(s.Path), context, s.Line, s.Text)}
+		if beside(s.Path) {
+			note.Hint = fmt.Sprintf("move it to %s/ in the output: what lies beside the Dockerfile is not copied", own)
+		}
+		notes.add(note)
 	}
 	return notes.all(d.Kind.File())
 }

@@ -1,6 +1,7 @@
 package invoke
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -24,35 +25,27 @@ type Environment struct {
 	ExecEnv string
 	// Tracing is the directory below which modules may write traces; empty if no trace is written.
 	Tracing string
-	// Environ is the environment of this process, "NAME=value" each; modules get only the variables that they may see.
+	// Environ is the environment of this process, "NAME=value" each, of which modules get only some variables.
 	Environ []string
 	// Kill cuts short the time that executables have to end, once it is closed; nil if nothing does.
 	Kill <-chan struct{}
 	// Debug takes messages for the debug level, from several goroutines; it may be nil.
 	Debug func(message string)
 
-	// once holds the variables that were read for all modules; nil if each module reads them.
-	once *[2]inherited
+	// remembered are the functions behind [Environment.inherited], for modules without and with clear-env; nil if each module
+	// reads the files.
+	remembered [2]func() (map[string]string, error)
 }
 
 // Remembering returns the same environment, which reads the files with variables only for the first module that needs them.
 func (e Environment) Remembering() Environment {
-	e.once = new([2]inherited)
+	for i := range e.remembered {
+		e.remembered[i] = sync.OnceValues(func() (map[string]string, error) { return e.readInherited(i == 1) })
+	}
 	return e
 }
 
-// ReadFilesAgain makes the environment read its files with variables anew: it was given other directories.
-func (e *Environment) ReadFilesAgain() { e.once = nil }
-
-// inherited are the variables that do not depend on the module, except on whether it wants those of the platform.
-type inherited struct {
-	read      sync.Once
-	variables map[string]string
-	err       error
-}
-
-// handedOn reports whether modules see a variable of this process's environment. Everything else stays out, above all
-// registry credentials.
+// handedOn reports whether modules see a variable of this process's environment. Others stay out, above all credentials.
 func handedOn(name string) bool {
 	switch name {
 	case "CNB_STACK_ID", "CNB_OTEL_TRACEPARENT", "HOSTNAME", "HOME",
@@ -62,7 +55,7 @@ func handedOn(name string) bool {
 	return isPathList(name)
 }
 
-// isPathList reports whether the variable is one of the five whose values are lists of paths.
+// isPathList reports whether the value of a variable is a list of paths.
 func isPathList(name string) bool {
 	switch name {
 	case "PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "PKG_CONFIG_PATH":
@@ -71,16 +64,16 @@ func isPathList(name string) bool {
 	return false
 }
 
-// variables returns the environment variables of a module's executable: those of this process, of <platform>/env and of
-// <build-config>/env, and then those that the specification sets. An unreadable file is an error.
+// variables returns the environment of a module's executable, "NAME=value" each: variables of this process, of
+// <platform>/env and of <build-config>/env, and then those of the specification, of which specified are particular to the
+// executable. An unreadable file is an error.
 func (e Environment) variables(m *buildpack.Module, specified map[string]string) ([]string, error) {
 	shared, err := e.inherited(m.Descriptor.ClearEnv)
 	if err != nil {
 		return nil, err
 	}
-	own := map[string]string{}
-	e.specify(own, m, specified)
-	if own, err = assignments(own); err != nil {
+	own, err := assignments(e.specify(m, specified))
+	if err != nil {
 		return nil, err
 	}
 	all := maps.Clone(shared)
@@ -88,7 +81,7 @@ func (e Environment) variables(m *buildpack.Module, specified map[string]string)
 	return slices.Sorted(maps.Values(all)), nil
 }
 
-// assignments are variables as the system takes them, "NAME=value" each.
+// assignments returns variables as the system takes them, "NAME=value" each.
 func assignments(env map[string]string) (map[string]string, error) {
 	assigned := make(map[string]string, len(env))
 	for name, value := range env {
@@ -102,15 +95,14 @@ func assignments(env map[string]string) (map[string]string, error) {
 
 // inherited returns assignments that all modules share; the caller must not change them.
 func (e Environment) inherited(clearEnv bool) (map[string]string, error) {
-	if e.once == nil {
+	i := 0
+	if clearEnv {
+		i = 1
+	}
+	if e.remembered[i] == nil {
 		return e.readInherited(clearEnv)
 	}
-	i := &e.once[0]
-	if clearEnv {
-		i = &e.once[1]
-	}
-	i.read.Do(func() { i.variables, i.err = e.readInherited(clearEnv) })
-	return i.variables, i.err
+	return e.remembered[i]()
 }
 
 func (e Environment) readInherited(clearEnv bool) (map[string]string, error) {
@@ -121,7 +113,13 @@ func (e Environment) readInherited(clearEnv bool) (map[string]string, error) {
 		}
 	}
 	if !clearEnv {
-		if err := eachFile(filepath.Join(e.Platform, "env"), func(name, value string) { addPlatform(env, name, value) }); err != nil {
+		err := eachFile(filepath.Join(e.Platform, "env"), func(name, value string) {
+			if isPathList(name) && env[name] != "" {
+				value += ":" + env[name]
+			}
+			env[name] = value
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -133,16 +131,10 @@ func (e Environment) readInherited(clearEnv bool) (map[string]string, error) {
 	return assignments(env)
 }
 
-// specify sets the variables of the specification: those that both bin/detect and bin/generate get, and those particular to one.
-func (e Environment) specify(env map[string]string, m *buildpack.Module, particular map[string]string) {
-	dir := "CNB_BUILDPACK_DIR"
-	if m.IsExtension() {
-		dir = "CNB_EXTENSION_DIR"
-	}
-	env[dir] = m.Dir
-	for name, value := range particular {
-		env[name] = value
-	}
+// specify returns the variables of the specification.
+func (e Environment) specify(m *buildpack.Module, specified map[string]string) map[string]string {
+	env := map[string]string{"CNB_" + strings.ToUpper(string(m.Kind)) + "_DIR": m.Dir}
+	maps.Copy(env, specified)
 	if m.API.AtLeast(api.V(0, 10)) {
 		env["CNB_TARGET_OS"], env["CNB_TARGET_ARCH"] = e.Target.OS, e.Target.Arch
 		setIfKnown(env, "CNB_TARGET_ARCH_VARIANT", e.Target.Variant)
@@ -154,9 +146,10 @@ func (e Environment) specify(env map[string]string, m *buildpack.Module, particu
 	if m.API.AtLeast(api.V(0, 12)) {
 		env["CNB_EXEC_ENV"] = e.ExecEnv
 	}
+	return env
 }
 
-// trace is the variable with the file to which an executable of a module may write its trace; none if no trace is written.
+// trace adds the variable with the file to which an executable of a module may write its trace.
 func (e Environment) trace(m *buildpack.Module, executable string, env map[string]string) {
 	if e.Tracing != "" {
 		env["CNB_OTEL_LOG_PATH"] = filepath.Join(e.Tracing, string(m.Kind)+"s", m.Escaped()+"@"+m.Version+"-"+executable+".jsonl")
@@ -169,65 +162,46 @@ func setIfKnown(env map[string]string, name, value string) {
 	}
 }
 
-func addPlatform(env map[string]string, name, value string) {
-	if isPathList(name) && env[name] != "" {
-		value += ":" + env[name]
-	}
-	env[name] = value
-}
-
-// addBuildConfig modifies the environment by the files of <build-config>/env, whose suffixes say how.
+// addBuildConfig modifies the environment by the files of <build-config>/env, whose suffixes say how. An unknown suffix does
+// nothing.
 func addBuildConfig(env map[string]string, dir string) error {
-	delimiters := map[string]string{}
+	type change struct{ name, suffix, value string }
 	var changes []change
+	delimiters := map[string]string{}
 	err := eachFile(dir, func(file, value string) {
-		name, action, _ := strings.Cut(file, ".")
+		name, suffix, _ := strings.Cut(file, ".")
 		switch {
 		case name == "": // a hidden file is no variable
-			return
-		case action == "delim":
+		case suffix == "delim":
 			delimiters[name] = value
-			return
+		default:
+			changes = append(changes, change{name, suffix, value})
 		}
-		changes = append(changes, change{name, action, value})
 	})
 	for _, c := range changes {
-		c.apply(env, delimiters[c.name])
+		old, delimiter := env[c.name], delimiters[c.name]
+		if old == "" {
+			delimiter = ""
+		}
+		switch c.suffix {
+		case "override":
+			env[c.name] = c.value
+		case "append":
+			env[c.name] = old + delimiter + c.value
+		case "prepend":
+			env[c.name] = c.value + delimiter + old
+		case "", "default":
+			env[c.name] = cmp.Or(old, c.value)
+		}
 	}
 	return err
 }
 
-// change is what one file of <build-config>/env does to a variable.
-type change struct{ name, action, value string }
-
-// apply changes the variable; an unknown action does nothing.
-func (c change) apply(env map[string]string, delimiter string) {
-	old := env[c.name]
-	switch c.action {
-	case "override":
-		env[c.name] = c.value
-	case "append":
-		if old != "" {
-			old += delimiter
-		}
-		env[c.name] = old + c.value
-	case "prepend":
-		if old != "" {
-			old = delimiter + old
-		}
-		env[c.name] = c.value + old
-	case "", "default":
-		if old == "" {
-			env[c.name] = c.value
-		}
-	}
-}
-
-// mostVariables is how many bytes Linux takes as arguments and variables, however large the stack may be.
+// mostVariables is how many bytes Linux takes as arguments and variables.
 const mostVariables = 6 << 20
 
-// eachFile calls each for every file in a directory, in the order of their names. Directories are skipped, links are
-// followed; a missing directory has no files. What cannot be given to an executable is an error.
+// eachFile calls each for every file in a directory, by name. Directories are skipped, links are followed; a missing
+// directory has no files. Values that are too large for an executable are an error.
 func eachFile(dir string, each func(name, contents string)) error {
 	entries, err := os.ReadDir(dir)
 	if os.IsNotExist(err) {

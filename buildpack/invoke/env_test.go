@@ -203,7 +203,7 @@ func TestEnvironmentIsReadOnce(t *testing.T) {
 	remembers := forgets.Remembering()
 	see := func(w Environment, clear bool, want ...string) {
 		t.Helper()
-		env, err := w.variables(&buildpack.Module{Dir: "/bp", Descriptor: buildpack.Descriptor{ClearEnv: clear}}, map[string]string{"OWN": "1"})
+		env, err := w.variables(&buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindBuildpack}, Dir: "/bp", Descriptor: buildpack.Descriptor{ClearEnv: clear}}, map[string]string{"OWN": "1"})
 		check(t, err)
 		if diff := cmp.Diff(append(want, "CNB_BUILDPACK_DIR=/bp", "OWN=1"), env); diff != "" {
 			t.Error(diff)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,29 +20,26 @@ import (
 	"github.com/cnb-prelude/prelude/internal/process"
 )
 
-// explained returns the error of a command with what is known of its cause.
+// explained adds to the error of a command what is known of its cause.
 func explained(c process.Command, err error) error {
 	var start *process.StartError
 	var exit *process.ExitError
 	switch {
 	case errors.As(err, &start):
-		return notStarted(c, start.Err)
+		return notStarted(c, start.Unwrap())
 	case errors.As(err, &exit) && exit.Code != 100: // 100 is an answer of bin/detect
 		return &exitError{exit, likelyCause(c.Path, exit)}
 	}
 	return err
 }
 
-// exitError is how an executable ended, with a likely cause.
+// exitError is how an executable ended, with a likely cause; empty if none is known.
 type exitError struct {
 	*process.ExitError
 	hint string
 }
 
-// Hint returns the cause; empty if none is known.
-func (e *exitError) Hint() string { return e.hint }
-
-// Unwrap returns the exit without its cause.
+func (e *exitError) Hint() string  { return e.hint }
 func (e *exitError) Unwrap() error { return e.ExitError }
 
 // likelyCause explains the end of an executable. A shell whose child is ended by a signal exits with 128 and the signal.
@@ -52,20 +50,17 @@ func likelyCause(path string, exit *process.ExitError) string {
 	case syscall.SIGKILL:
 		return "unless it was killed on purpose, the system ran out of memory"
 	}
-	head, _ := head(path)
-	return windowsLine(shebang(head))
+	line, _ := firstLine(path)
+	return windowsLine(line)
 }
 
-// startError is why an executable could not be started.
+// startError is why an executable could not be started. It names the executable once.
 type startError struct {
 	path, reason string
 	err          error
 }
 
-// Error names the executable once.
 func (e *startError) Error() string { return fmt.Sprintf("could not start %s: %s", e.path, e.reason) }
-
-// Unwrap returns the system's error.
 func (e *startError) Unwrap() error { return e.err }
 
 // notStarted explains why an executable could not be started. The system's error names the executable even if the working
@@ -78,7 +73,7 @@ func notStarted(c process.Command, err error) error {
 	return &startError{c.Path, cmp.Or(obstacle(c, err), err.Error()), err}
 }
 
-// obstacle returns what keeps the system from running an executable; empty if its error is clear.
+// obstacle explains why the system does not run an executable; empty if its error is clear.
 func obstacle(c process.Command, err error) string {
 	if info, dirErr := os.Stat(c.Dir); c.Dir != "" && (dirErr != nil || !info.IsDir()) {
 		return fmt.Sprintf("its working directory %s, the application's, cannot be used: %s", c.Dir, err)
@@ -94,17 +89,16 @@ func obstacle(c process.Command, err error) string {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ENOEXEC), errors.Is(err, syscall.ELIBBAD):
 		return unrunnable(c.Path, err)
 	case errors.Is(err, syscall.E2BIG):
-		name, size := largest(c.Env)
-		return fmt.Sprintf("%s: its environment is too large, and the largest variable is %s with %d bytes", err, name, size)
+		largest := slices.MaxFunc(c.Env, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+		name, _, _ := strings.Cut(largest, "=")
+		return fmt.Sprintf("%s: its environment is too large, and the largest variable is %s with %d bytes", err, name, len(largest))
 	case errors.Is(err, syscall.EAGAIN):
 		return fmt.Sprintf("%s: process limit reached: that of the user (ulimit -u) or of the container (pids.max)", err)
-	case errors.Is(err, syscall.ETXTBSY):
-		return fmt.Sprintf("%s: it is still open for writing", err)
 	}
 	return ""
 }
 
-// missing returns what is in the place of an executable that is missing.
+// missing explains that an executable is missing.
 func missing(path string) string {
 	if target, err := os.Readlink(path); err == nil {
 		return fmt.Sprintf("it is a link to %s, which is not there", target)
@@ -115,10 +109,9 @@ func missing(path string) string {
 	return "there is no such file"
 }
 
-// unrunnable explains from the beginning of a file why the system does not run it.
+// unrunnable explains why the system does not run a file; empty if that is not known.
 func unrunnable(path string, err error) string {
-	head, _ := head(path)
-	line := shebang(head)
+	line, head := firstLine(path)
 	switch {
 	case len(head) == 0:
 		return "it is empty"
@@ -126,7 +119,7 @@ func unrunnable(path string, err error) string {
 		return windowsLine(line)
 	case strings.HasPrefix(line, "#!"):
 		return fmt.Sprintf("its first line is %q: %s", line, interpreter(line, err))
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf#!")):
+	case strings.HasPrefix(line, "\xef\xbb\xbf#!"):
 		return "it begins with a byte order mark, so that its #! line does not count: save the file without one"
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("%s: it needs an interpreter or a loader that is missing in this image; link it statically, or against the libraries of this image", err)
@@ -138,24 +131,19 @@ func unrunnable(path string, err error) string {
 	return fmt.Sprintf("its first line is %q, not one that names an interpreter: a script begins with #!, for instance #!/bin/sh", line)
 }
 
-// head returns the beginning of a file: enough for a #! line.
-func head(path string) ([]byte, error) {
+// firstLine returns the first line of a file, and the beginning of the file: enough for a #! line.
+func firstLine(path string) (line string, head []byte) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return "", nil
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, 256)) // the system reads no more either
+	head, _ = io.ReadAll(io.LimitReader(f, 256)) // the system reads no more either
+	line, _, _ = strings.Cut(string(head), "\n")
+	return line, head
 }
 
-// shebang returns the first line of a file.
-func shebang(head []byte) string {
-	line, _, _ := bytes.Cut(head, []byte("\n"))
-	return string(line)
-}
-
-// windowsLine explains a #! line with a Windows line ending; empty if it has none. The system takes the carriage return as a
-// part of the interpreter's name or argument.
+// windowsLine explains a #! line with a Windows line ending; empty if it has none.
 func windowsLine(line string) string {
 	if !strings.HasPrefix(line, "#!") || !strings.HasSuffix(line, "\r") {
 		return ""
@@ -179,15 +167,4 @@ func interpreter(line string, err error) string {
 		return fmt.Sprintf("there is no interpreter %s in this image", shown)
 	}
 	return fmt.Sprintf("that interpreter cannot be started: %s", err)
-}
-
-// largest returns the longest of the variables, "NAME=value" each.
-func largest(env []string) (name string, size int) {
-	for _, variable := range env {
-		if len(variable) > size {
-			name, _, _ = strings.Cut(variable, "=")
-			size = len(variable)
-		}
-	}
-	return name, size
 }

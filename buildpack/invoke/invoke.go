@@ -31,7 +31,7 @@ const keep = 1 << 20
 func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout time.Duration) (d buildpack.Detection) {
 	executable := filepath.Join(m.Dir, "bin", "detect")
 	if m.IsExtension() && isMissing(executable) {
-		return staticDetection(m, executable)
+		return staticDetection(m)
 	}
 	dir, err := os.MkdirTemp("", "prelude-detect-")
 	if err != nil {
@@ -66,25 +66,28 @@ func (e Environment) RunDetect(ctx context.Context, m *buildpack.Module, timeout
 	return errored(buildpack.NoExitCode, output.Bytes(), err)
 }
 
-// staticDetection is that of an extension without bin/detect.
-func staticDetection(m *buildpack.Module, executable string) buildpack.Detection {
+// staticDetection returns the detection of an extension without bin/detect.
+func staticDetection(m *buildpack.Module) buildpack.Detection {
 	plan := filepath.Join(m.Dir, "detect", "plan.toml")
 	d := planned(m, plan, nil)
 	if !isMissing(plan) {
 		return d
 	}
-	d.Warnings = append(d.Warnings, misplacedInRoot(m)...)
-	for _, path := range []string{executable, plan} {
-		if other := files.Similar(path); other != "" {
-			directory := filepath.Base(filepath.Dir(path))
-			d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s has no %s, but %s, which nothing uses: rename it",
-				m.Kind, m.Ref, filepath.Join(directory, filepath.Base(path)), filepath.Join(directory, other)))
+	warn := func(name, found, fix string) {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s has no %s, but %s, which nothing uses: %s", m.Kind, m.Ref, name, found, fix))
+	}
+	for _, name := range []string{"bin/detect", "detect/plan.toml"} {
+		dir, base := filepath.Split(name)
+		if info, err := os.Stat(filepath.Join(m.Dir, base)); err == nil && info.Mode().IsRegular() {
+			warn(name, base, "move it to "+name)
+		} else if other := files.Similar(filepath.Join(m.Dir, name)); other != "" {
+			warn(name, dir+other, "rename it")
 		}
 	}
 	return d
 }
 
-// makeEmpty makes an empty file, with fewer system calls than os.WriteFile: every module gets one.
+// makeEmpty makes an empty file. Every module gets one, so it takes fewer system calls than os.WriteFile.
 func makeEmpty(path string) error {
 	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -93,7 +96,7 @@ func makeEmpty(path string) error {
 	return os.NewSyscallError("close", unix.Close(fd))
 }
 
-// discard removes the plan and its directory, with fewer system calls than files.Remove if there is nothing else in it.
+// discard removes the plan and its directory; with fewer system calls than files.Remove if nothing else is in it.
 func discard(dir, plan string) {
 	if unix.Unlink(plan) != nil || unix.Rmdir(dir) != nil {
 		files.Remove(dir) //nolint:errcheck // as much as can be removed
@@ -115,7 +118,7 @@ func errored(code int, output []byte, cause error) buildpack.Detection {
 	return buildpack.Detection{Outcome: buildpack.Errored, ExitCode: code, Output: output, Cause: cause}
 }
 
-// planned is the detection of a module that passed, if its plan is valid. A missing plan file counts as an empty one.
+// planned returns the detection of a module that passed, if its plan is valid. A missing plan file counts as an empty one.
 func planned(m *buildpack.Module, path string, output []byte) buildpack.Detection {
 	var data []byte
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() || info.Size() > 0 { // most write none
@@ -138,14 +141,41 @@ func planned(m *buildpack.Module, path string, output []byte) buildpack.Detectio
 	return d
 }
 
-// printsPlan reports whether an output has a line that begins a part of a build plan.
+// printsPlan reports whether an output has a line that begins a table of a build plan.
 func printsPlan(output []byte) bool {
-	for _, line := range []string{"[[provides]]\n", "[[requires]]\n"} {
-		if text := []byte(line); bytes.HasPrefix(output, text) || bytes.Contains(output, append([]byte("\n"), text...)) {
-			return true
-		}
+	text := append([]byte("\n"), output...)
+	return bytes.Contains(text, []byte("\n[[provides]]\n")) || bytes.Contains(text, []byte("\n[[requires]]\n"))
+}
+
+// longestScript is how many bytes a script may have that is looked at.
+const longestScript = 256 << 10
+
+// ErrorHint returns what to try about an executable of a module that has ended with an error; see [buildpack.ErrorHint].
+func ErrorHint(m *buildpack.Module, name string) string {
+	script, _ := files.Read(filepath.Join(m.Dir, name), longestScript) // then there is no hint
+	return buildpack.ErrorHint(name, script)
+}
+
+// withHints adds to a detection what its author may have got wrong, from how the script is written.
+func withHints(m *buildpack.Module, d buildpack.Detection) buildpack.Detection {
+	failed := d.Outcome == buildpack.Errored && d.ExitCode > 0
+	if !failed && !(d.Outcome == buildpack.Passed && plansNothing(d)) {
+		return d
 	}
-	return false
+	script, _ := files.Read(filepath.Join(m.Dir, "bin", "detect"), longestScript) // then there is no hint
+	hint := buildpack.PlanHint(script, d.Output)
+	if failed && hint == "" {
+		hint = buildpack.ErrorHint("bin/detect", script)
+	}
+	if hint != "" {
+		d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s: %s", m.Kind, m.Ref, hint))
+	}
+	return d
+}
+
+// plansNothing reports whether a module has left an empty build plan.
+func plansNothing(d buildpack.Detection) bool {
+	return len(d.Alternatives) == 1 && len(d.Alternatives[0].Provides) == 0 && len(d.Alternatives[0].Requires) == 0
 }
 
 // isMissing reports whether nothing has that name. A link that leads nowhere and what may not be looked at are not missing:

@@ -1,55 +1,41 @@
 package files
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // CopyTree copies the contents of a directory into another that exists: files and directories with their modes, links as
 // they are. Anything else is an error that names it.
 func CopyTree(from, to string) error {
-	type directory struct {
-		path string
-		mode fs.FileMode
+	entries, err := os.ReadDir(from)
+	for _, entry := range entries {
+		if err == nil {
+			err = copyOne(filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name()))
+		}
 	}
-	var directories []directory
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || path == from {
-			return err
-		}
-		relative, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if info.IsDir() {
-			directories = append(directories, directory{filepath.Join(to, relative), modeOf(info)})
-		}
-		return copyOne(path, filepath.Join(to, relative), info)
-	})
+	return err
+}
+
+func copyOne(from, to string) error {
+	info, err := os.Lstat(from)
 	if err != nil {
 		return err
 	}
-	// A directory without write permission could not have been filled.
-	for _, dir := range slices.Backward(directories) {
-		if err := os.Chmod(dir.path, dir.mode); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func copyOne(from, to string, info fs.FileInfo) error {
+	mode := info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky) // what chmod can set
 	switch {
 	case info.IsDir():
-		return os.Mkdir(to, 0o700)
+		if err := os.Mkdir(to, 0o700); err != nil {
+			return err
+		}
+		if err := CopyTree(from, to); err != nil {
+			return err
+		}
+		return os.Chmod(to, mode) // last: without write permission it could not have been filled
 	case info.Mode()&fs.ModeSymlink != 0:
 		target, err := os.Readlink(from)
 		if err != nil {
@@ -57,14 +43,9 @@ func copyOne(from, to string, info fs.FileInfo) error {
 		}
 		return os.Symlink(target, to)
 	case info.Mode().IsRegular():
-		return CopyFile(from, to, modeOf(info))
+		return CopyFile(from, to, mode)
 	}
 	return fmt.Errorf("%s is neither a file, a directory nor a link", from)
-}
-
-// modeOf returns the part of a mode that chmod can set.
-func modeOf(info fs.FileInfo) fs.FileMode {
-	return info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
 }
 
 // CopyFile copies a file to a new one of the given mode.
@@ -78,12 +59,6 @@ func CopyFile(from, to string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(target, source); err != nil {
-		target.Close()
-		return err
-	}
-	if err := target.Close(); err != nil {
-		return err
-	}
-	return os.Chmod(to, mode)
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Chmod(mode), target.Close())
 }

@@ -3,6 +3,7 @@
 package files
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,17 +11,19 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/cnb-prelude/prelude/internal/similar"
 )
 
 // How large a file may be.
 const (
-	// Config is for files that people and modules write: order, descriptors, build plans, configuration, what extensions leave;
-	// and for analyzed.toml and group.toml.
+	// Config is for files that people and modules write, analyzed.toml and group.toml.
 	Config = 1 << 20
-	// Variable is for a file with the value of an environment variable: with its name, the kernel takes 128 KiB.
+	// Variable is for the value of an environment variable: the kernel takes 128 KiB.
 	Variable = 128 << 10
-	// Result is for files that a phase makes from many of those: plan.toml and generated.toml.
+	// Result is for plan.toml and generated.toml.
 	Result = 64 << 20
 )
 
@@ -28,10 +31,9 @@ const (
 // what it is; /dev/null is an empty file. A file that may not be read is an error that names its owner, and the user of this
 // process.
 func Read(path string, limit int64) ([]byte, error) {
-	// Looking first keeps devices from being opened at all, which can have effects. Then the file that was opened is
-	// looked at, which may be another one.
+	// Looking first keeps devices from being opened at all, which can have effects. The file that is opened may be another one.
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return notRegular(path, info)
+		return nil, notRegular(path, info)
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -43,56 +45,30 @@ func Read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return notRegular(path, info)
+		return nil, notRegular(path, info)
 	}
-	if info.Size() > limit {
-		return nil, tooLarge(path, limit)
+	var data bytes.Buffer
+	data.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
+	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
+		return nil, err
 	}
-	return readAll(f, path, info.Size(), limit)
-}
-
-// readAll reads to the end, which may be further away than the size says: the file grows, or is none on a disk.
-func readAll(r io.Reader, path string, size, limit int64) ([]byte, error) {
-	data := make([]byte, 0, size+1)
-	for {
-		n, err := r.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		switch {
-		case int64(len(data)) > limit:
-			return nil, tooLarge(path, limit)
-		case err == io.EOF:
-			return data, nil
-		case err != nil:
-			return nil, err
-		case len(data) == cap(data):
-			data = append(data, 0)[:len(data)]
+	if int64(data.Len()) > limit {
+		most := fmt.Sprintf("%d KiB", limit>>10)
+		if limit >= 1<<20 {
+			most = fmt.Sprintf("%d MiB", limit>>20)
 		}
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %s, the limit for such a file", most)}
 	}
+	return data.Bytes(), nil
 }
 
-func tooLarge(path string, limit int64) error {
-	return &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %s, the limit for such a file", inUnits(limit))}
-}
-
-// inUnits is a number of bytes in the largest unit that fits.
-func inUnits(n int64) string {
-	if n%(1<<20) == 0 {
-		return fmt.Sprintf("%d MiB", n>>20)
-	}
-	return fmt.Sprintf("%d KiB", n>>10)
-}
-
-func notRegular(path string, info fs.FileInfo) ([]byte, error) {
-	if isNull(info) {
-		return []byte{}, nil
-	}
-	return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, not a regular file", TypeOf(info.Mode()))}
-}
-
-// isNull reports whether it is /dev/null, under whatever name.
-func isNull(info fs.FileInfo) bool {
+// notRegular returns nil for /dev/null, under whatever name, and an error for anything else.
+func notRegular(path string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == 1<<8|3
+	if ok && info.Mode()&fs.ModeCharDevice != 0 && stat.Rdev == 1<<8|3 {
+		return nil
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, not a regular file", TypeOf(info.Mode()))}
 }
 
 // TypeOf names the type of a file.
@@ -112,16 +88,15 @@ func TypeOf(mode fs.FileMode) string {
 	return "device"
 }
 
-// Explain adds to an error about a path what its own text leaves out: where permission is missing, the owner and mode of the file
-// – or of the directory on the way that may not be searched – and the user of this process; for a link that leads nowhere,
-// where it leads.
+// Explain adds to an error about a path what its own text leaves out: where permission is missing, what [Whose] returns for the
+// file or the directory on the way that may not be searched; for a link that leads nowhere, where it leads.
 func Explain(err error) error {
 	var about *fs.PathError
 	switch {
 	case !errors.As(err, &about):
 		return err
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w (%s)", err, Whose(stopper(about.Path)))
+		return fmt.Errorf("%w (%s)", err, Whose(closed(about.Path)))
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
 		if target, notLink := os.Readlink(about.Path); notLink == nil {
 			return fmt.Errorf("%w (it is a link to %s)", err, target)
@@ -130,16 +105,14 @@ func Explain(err error) error {
 	return err
 }
 
-// stopper is the first directory on the way to a path that may not be searched, or else the path itself.
-func stopper(path string) string {
-	way := []string{path}
-	for dir := filepath.Dir(path); dir != way[len(way)-1]; dir = filepath.Dir(dir) {
-		way = append(way, dir)
+// closed returns the first directory on the way to a path that may not be searched, or else the path itself.
+func closed(path string) string {
+	dir := filepath.Dir(path)
+	if dir == path {
+		return path
 	}
-	for i := len(way) - 1; i > 0; i-- {
-		if syscall.Access(way[i], 1) == syscall.EACCES {
-			return way[i]
-		}
+	if first := closed(dir); first != dir || syscall.Access(dir, 1) == syscall.EACCES {
+		return first
 	}
 	return path
 }
@@ -158,7 +131,7 @@ func Whose(path string) string {
 	return fmt.Sprintf("%s %s belongs to uid %d, gid %d with mode %s; %s", TypeOf(info.Mode()), path, stat.Uid, stat.Gid, info.Mode(), self)
 }
 
-// SizeLimit says how large a file may become that this process or one that it has started writes, and what to do about it.
+// SizeLimit returns a sentence on how large a file that this process writes may become, and what to do about it.
 func SizeLimit() string {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit) != nil || limit.Cur == math.MaxUint64 {
@@ -167,71 +140,39 @@ func SizeLimit() string {
 	return fmt.Sprintf("the limit is %d bytes; raise it where the process is started (ulimit -f, or the container's RLIMIT_FSIZE)", limit.Cur)
 }
 
-// Remove removes a path and all below it, also directories of this process's user without permissions. However deep they lie within each
-// other, it needs few descriptors. A path that is not there is fine. Links are not followed.
+// Similar returns the name of an entry beside a missing path that was probably meant to be it, such as "detect.sh" or
+// "Detect" for "detect"; empty if there is none.
+func Similar(path string) string {
+	entries, _ := os.ReadDir(filepath.Dir(path)) // a directory that cannot be read has no names to offer
+	names := map[string]string{}
+	var stems []string
+	for _, entry := range entries {
+		if s := stem(entry.Name()); s != "" && names[s] == "" { // hidden files have no stem
+			names[s] = entry.Name()
+			stems = append(stems, s)
+		}
+	}
+	found, _ := similar.Closest(stem(path), stems)
+	return names[found]
+}
+
+// stem returns the name at the end of a path, without its suffix.
+func stem(path string) string {
+	name := filepath.Base(path)
+	return strings.TrimSuffix(name, filepath.Ext(name))
+}
+
+// Remove removes a path and all below it, also directories of this process's user without permissions. A path that does not
+// exist is fine. Links are not followed.
 func Remove(path string) error {
-	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
-		return ignoreMissing(os.Remove(path))
-	}
-	os.Chmod(path, 0o700) //nolint:errcheck // what cannot be removed is said below
-	root, err := os.OpenRoot(path)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := flatten(root); err != nil {
-		return err
-	}
-	return ignoreMissing(os.Remove(path))
-}
-
-// flatten empties a directory. Directories below it are moved up one by one, so that none lies deeper than the second level.
-func flatten(root *os.Root) error {
-	waiting, moved := []string{"."}, 0
-	for len(waiting) > 0 {
-		dir := waiting[len(waiting)-1]
-		waiting = waiting[:len(waiting)-1]
-		entries, err := fs.ReadDir(root.FS(), dir)
-		if err = ignoreMissing(err); err != nil {
-			return err
-		}
-		for _, entry := range entries {
-			name := filepath.Join(dir, entry.Name())
-			if !entry.IsDir() {
-				err = root.Remove(name)
-			} else if root.Chmod(name, 0o700); dir != "." { //nolint:errcheck // what cannot be removed is said below
-				name, err = moveUp(root, name, &moved)
-			}
-			if err = ignoreMissing(err); err != nil {
-				return err
-			}
-			if entry.IsDir() {
-				waiting = append(waiting, name)
-			}
-		}
-		if dir != "." {
-			if err := ignoreMissing(root.Remove(dir)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// moveUp gives a directory a free name in the root.
-func moveUp(root *os.Root, name string, moved *int) (string, error) {
-	for {
-		*moved++
-		up := fmt.Sprintf(".removed-%d", *moved)
-		if err := root.Rename(name, up); !errors.Is(err, fs.ErrExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return up, err
-		}
-	}
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if os.RemoveAll(path) == nil {
 		return nil
 	}
-	return err
+	filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error { //nolint:errcheck // see below
+		if err == nil && entry.IsDir() {
+			os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(path) // its error names what cannot be removed
 }

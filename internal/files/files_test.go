@@ -1,21 +1,15 @@
 package files
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math/rand"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"testing/iotest"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestRead(t *testing.T) {
@@ -134,72 +128,4 @@ func TestRemove(t *testing.T) {
 	if info, err := os.Stat(outside); err != nil || info.Mode().Perm() != 0o500 {
 		t.Errorf("what a link leads to was touched: %v, %v", info, err)
 	}
-}
-
-// However deep directories lie within each other, few descriptors are needed; names that are in the way do not stop it.
-func TestRemoveDeep(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "dir")
-	for _, taken := range []string{".removed-1/full", ".removed-2"} {
-		if err := os.MkdirAll(filepath.Join(dir, taken), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	at, err := unix.Open(dir, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	for range 3000 {
-		if err == nil {
-			err = unix.Mkdirat(at, "d", 0o755)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		below, openErr := unix.Openat(at, "d", unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		unix.Close(at)
-		at, err = below, openErr
-	}
-	unix.Close(at)
-	var limit, low unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	low = limit
-	low.Cur = 64
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) //nolint:errcheck // it was so before
-	if err := Remove(dir); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Lstat(dir); !os.IsNotExist(err) {
-		t.Errorf("still there: %v", err)
-	}
-}
-
-// FuzzReadAll compares with io.ReadAll and a look at the length, for sizes that say too little or too much and for
-// readers that hand out their bytes in odd pieces.
-func FuzzReadAll(f *testing.F) {
-	f.Add(100, int64(0), int64(1000), uint8(0))
-	f.Add(1000, int64(1000), int64(1000), uint8(1))
-	f.Add(1001, int64(5), int64(1000), uint8(2))
-	f.Fuzz(func(t *testing.T, length int, size, limit int64, style uint8) {
-		if length < 0 || length > 1<<20 || size < 0 || size > limit || limit > 1<<20 {
-			t.Skip("not sizes that a file and its limit can have here")
-		}
-		text := make([]byte, length)
-		rand.New(rand.NewSource(int64(length))).Read(text)
-		var r io.Reader = bytes.NewReader(text)
-		switch style % 3 {
-		case 1:
-			r = iotest.OneByteReader(r)
-		case 2:
-			r = iotest.DataErrReader(r)
-		}
-		data, err := readAll(r, "file", size, limit)
-		switch {
-		case int64(length) > limit && err == nil:
-			t.Errorf("%d bytes read, the limit is %d", len(data), limit)
-		case int64(length) <= limit && (err != nil || !bytes.Equal(data, text)):
-			t.Errorf("read %d bytes of %d: %v", len(data), length, err)
-		}
-	})
 }

@@ -11,35 +11,29 @@ import (
 	"syscall"
 )
 
-// Tree is a directory that is changed in place. Each change notes how it is undone, and what stood in the way is set aside until [Tree.Keep] or
-// [Tree.Discard] is called. Paths are relative to the directory.
+// Tree is a directory that is changed in place until [Tree.Keep] or [Tree.Discard] is called. Paths are relative to it.
 type Tree struct {
 	Dir string
 
 	// undo takes the changes back, from last to first.
 	undo []func() error
-	// backup is the directory with the paths that were set aside; empty until one is. It lies within Dir, so that moving is
-	// renaming.
+	// backup has what was set aside; empty until needed. It lies within Dir, so that moving is renaming.
 	backup string
-	// emptied are directories that may have nothing left in them, because something was set aside from there.
+	// emptied are the directories from which something was set aside.
 	emptied []string
 	// temp is a directory elsewhere; empty until needed.
 	temp string
 }
 
 // Temp returns a directory elsewhere that is removed with the end of the changes.
-func (t *Tree) Temp(pattern string) (string, error) {
+func (t *Tree) Temp(pattern string) (dir string, err error) {
 	if t.temp == "" {
-		temp, err := os.MkdirTemp("", pattern)
-		if err != nil {
-			return "", err
-		}
-		t.temp = temp
+		t.temp, err = os.MkdirTemp("", pattern)
 	}
-	return t.temp, nil
+	return t.temp, err
 }
 
-// SetAside moves what of these paths is there out of the way.
+// SetAside moves those of the paths that exist out of the way.
 func (t *Tree) SetAside(paths ...string) error {
 	for _, path := range paths {
 		if err := t.setAsideOne(path); err != nil {
@@ -49,42 +43,31 @@ func (t *Tree) SetAside(paths ...string) error {
 	return nil
 }
 
-// setAsideOne moves a path below the directory into the backup, if it is there.
 func (t *Tree) setAsideOne(path string) error {
-	if err := t.checkParent(path); err != nil {
-		return err
+	parent := filepath.Dir(path)
+	info, err := os.Lstat(filepath.Join(t.Dir, parent))
+	if parent != "." && err == nil && info.Mode()&fs.ModeSymlink != 0 { // it may lead out of the directory
+		return fmt.Errorf("%s in the generated directory is a link; it must be a directory", parent)
 	}
 	here := filepath.Join(t.Dir, path)
 	if _, err := os.Lstat(here); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if t.backup == "" {
-		backup, err := os.MkdirTemp(t.Dir, ".earlier-")
-		if err != nil {
+		if t.backup, err = os.MkdirTemp(t.Dir, ".earlier-"); err != nil {
 			return err
 		}
-		t.backup = backup
 	}
 	kept := filepath.Join(t.backup, strconv.Itoa(len(t.undo)))
 	if err := move(here, kept); err != nil {
 		return err
 	}
 	t.undo = append(t.undo, func() error { return move(kept, here) })
-	t.emptied = append(t.emptied, filepath.Dir(path))
+	t.emptied = append(t.emptied, parent)
 	return nil
 }
 
-// checkParent refuses to go through a link: what is beyond it is not below the directory.
-func (t *Tree) checkParent(path string) error {
-	parent := filepath.Dir(path)
-	info, err := os.Lstat(filepath.Join(t.Dir, parent))
-	if parent != "." && err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return fmt.Errorf("%s in the generated directory is a link; it must be a directory", parent)
-	}
-	return nil
-}
-
-// NewDir makes an empty directory, in place of whatever is there.
+// NewDir makes an empty directory and returns its path; what had that name is set aside.
 func (t *Tree) NewDir(path string) (string, error) {
 	if err := t.setAsideOne(path); err != nil {
 		return "", err
@@ -100,7 +83,7 @@ func (t *Tree) NewDir(path string) (string, error) {
 	return dir, nil
 }
 
-// makeParents makes a directory and those above it that are missing.
+// makeParents makes a directory, and those above it that are missing.
 func (t *Tree) makeParents(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
@@ -118,36 +101,31 @@ func (t *Tree) makeParents(dir string) error {
 	return nil
 }
 
-// Keep makes the new tree final.
+// Keep makes the changes final.
 func (t *Tree) Keep() error {
 	for _, parent := range t.emptied {
 		if parent != "." {
 			os.Remove(filepath.Join(t.Dir, parent)) // unless there is something in it
 		}
 	}
-	t.undo, t.emptied = nil, nil
-	return errors.Join(t.clear(&t.backup), t.clear(&t.temp))
+	return t.end()
 }
 
-// Discard puts back what was there before.
+// Discard takes the changes back. What cannot be put back stays in the backup.
 func (t *Tree) Discard() error {
-	var errs []error
+	var err error
 	for _, undo := range slices.Backward(t.undo) {
-		errs = append(errs, undo())
+		err = errors.Join(err, undo())
 	}
-	t.undo, t.emptied = nil, nil
-	if err := errors.Join(errs...); err != nil {
-		return errors.Join(err, t.clear(&t.temp)) // what could not be put back stays in the backup
+	if err != nil {
+		t.backup = ""
 	}
-	return errors.Join(t.clear(&t.backup), t.clear(&t.temp))
+	return errors.Join(err, t.end())
 }
 
-func (t *Tree) clear(dir *string) error {
-	if *dir == "" {
-		return nil
-	}
-	err := Remove(*dir)
-	*dir = ""
+func (t *Tree) end() error {
+	err := errors.Join(Remove(t.backup), Remove(t.temp))
+	*t = Tree{Dir: t.Dir}
 	return err
 }
 

@@ -16,28 +16,22 @@ import (
 // children are the child processes of this process, which has one set of them.
 var children tracker
 
-// tracker starts executables and knows which children of this process they are. The others are orphans: this process is the
-// "child subreaper" of all that it starts, so it adopts processes whose parents have ended.
-//
-// An orphan that has ended is reaped. One that is alive holds no lifetime pipe, or it would have been ended with its
-// executable; which executable that was is unknown, so it is ended when no executable runs or is about to. Orphans that may
-// not descend from an executable are never ended: if this process is process 1, which adopts unrelated ones, and if it had
-// children before it started any, from the program that it was before exec.
+// tracker starts executables and knows which children of this process they are. The others are orphans: as the "child
+// subreaper", this process adopts descendants whose parents have ended. An orphan that has ended is reaped. One that is alive
+// holds no lifetime pipe, so its executable is unknown, and it is ended when no executable runs or is about to.
 type tracker struct {
 	prepared sync.Once
-	// hasTerminal is true if this process has a terminal. Executables then get a session of their own, so that they cannot
-	// ask at the terminal for a password; else a process group, which costs less.
+	// hasTerminal is true if this process has a terminal. Executables then get a session, so that they cannot ask there for a
+	// password; else a process group, which costs less.
 	hasTerminal bool
 	// null is the descriptor of /dev/null, the input of executables; noNull is why there is none.
 	null   int
 	noNull error
 	// pipeNumber is the number of the lifetime pipe in executables.
 	pipeNumber    int
-	noProc        bool
 	noDeathSignal atomic.Bool
-	// work goes to the threads that start executables; threads counts them, and attempts to have more.
-	work    chan func()
-	threads atomic.Int32
+	// work goes to the threads that start executables.
+	work chan func()
 
 	// starting is held for reading while an executable is started, when the new process holds all descriptors of this one
 	// and is not in running. It is locked to look for orphans and for holders of a pipe, before mu if both are needed.
@@ -47,45 +41,37 @@ type tracker struct {
 	// coming counts the executables that are about to run; running has those that do, until they are reaped.
 	coming  int
 	running map[int]bool
-	// ours is true if this tracker has started all children of the process.
+	// ours is true if all orphans descend from an executable. Process 1 adopts unrelated ones, and a process that had children
+	// before it started any has them from the program that it was before exec.
 	ours bool
 }
 
 // start starts an executable that prints to a descriptor, with a lifetime pipe, and returns its process number.
 func (t *tracker) start(c Command, output int) (pid int, pipe *lifetimePipe, err error) {
-	t.prepared.Do(func() { t.prepare(c.Debug) })
-	if pipe, err = newLifetimePipe(t.pipeNumber); err != nil {
+	t.prepared.Do(func() { t.prepare(c) })
+	if pipe, err = newLifetimePipe(); err != nil {
 		return 0, nil, err
 	}
 	t.mu.Lock()
 	t.coming++
 	t.mu.Unlock()
-	started := make(chan struct{})
 	t.onThread(func() {
-		defer close(started)
-		pid, err = t.startOnThread(c, output, pipe)
+		t.starting.RLock()
+		defer t.starting.RUnlock()
+		pid, err = t.fork(c, output, pipe)
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.coming--
+		if err == nil {
+			t.running[pid] = true
+		}
 	})
-	<-started
 	if err != nil {
 		pipe.close()
 		t.clean(c.Kill) // no other start or end may follow that does
 		return 0, nil, err
 	}
 	return pid, pipe, nil
-}
-
-// startOnThread starts an executable and adds it to those that run before anything else can reap it.
-func (t *tracker) startOnThread(c Command, output int, pipe *lifetimePipe) (pid int, err error) {
-	t.starting.RLock()
-	defer t.starting.RUnlock()
-	pid, err = t.fork(c, output, pipe)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.coming--
-	if err == nil {
-		t.running[pid] = true
-	}
-	return pid, err
 }
 
 // reap reaps an executable that has ended, and orphans that have; after the last executable it ends those that have not.
@@ -119,7 +105,7 @@ func (t *tracker) clean(kill <-chan struct{}) {
 	for pid := t.orphan(); pid != 0; pid = t.orphan() {
 		reapOne(pid)
 	}
-	if t.idle() && t.ours && !t.noProc && !endOrphans(Grace, kill, unix.SIGTERM, unix.SIGCONT) {
+	if t.idle() && t.ours && !endOrphans(Grace, kill, unix.SIGTERM, unix.SIGCONT) {
 		endOrphans(killTimeout, nil, unix.SIGKILL)
 	}
 }
@@ -177,11 +163,10 @@ func childNumbers() []int {
 
 // reapOne reaps a child that has ended.
 func reapOne(pid int) (status unix.WaitStatus, err error) {
-	for {
-		if _, err = unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
-			return status, os.NewSyscallError("wait4", err)
-		}
+	for err = unix.EINTR; err == unix.EINTR; {
+		_, err = unix.Wait4(pid, &status, 0, nil)
 	}
+	return status, os.NewSyscallError("wait4", err)
 }
 
 // ended returns the number of a child that waits to be reaped, 0 if none does. It is an error if there are no such children.
@@ -198,10 +183,7 @@ func ended(which, id, options int) (pid int, err error) {
 // readStat returns from a stat file below /proc the letter of the state of a process or a thread, and the number of its
 // parent. Both are 0 if it has ended.
 func readStat(path string) (state byte, parent int) {
-	stat, err := os.ReadFile(path)
-	if err != nil {
-		return 0, 0
-	}
+	stat, _ := os.ReadFile(path)
 	// The name, in brackets, may have anything in it: "12 (a b) c) S 1 …".
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	if len(fields) < 2 {

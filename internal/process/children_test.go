@@ -55,7 +55,7 @@ func TestStartedSideBySide(t *testing.T) {
 
 // A process that has a lifetime pipe only because it is just being started is spared, until it has been.
 func TestLifetimePipeSparesWhatIsBeingStarted(t *testing.T) {
-	l, err := newLifetimePipe(pipeNumber)
+	l, err := newLifetimePipe()
 	check(t, err)
 	defer l.close()
 	cmd := exec.Command("sleep", "60")

@@ -11,7 +11,7 @@ import (
 // Computing counts, up to limit, the threads of all executables and their descendants that are running or waiting for a CPU.
 // known is false where the kernel does not list the children of a thread.
 func Computing(limit int) (n int, known bool) {
-	if _, err := os.Stat("/proc/self/task/" + strconv.Itoa(os.Getpid()) + "/children"); err != nil {
+	if _, err := os.Stat("/proc/thread-self/children"); err != nil {
 		return 0, false
 	}
 	children.mu.Lock()

@@ -4,38 +4,33 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// pipeNumber is the number of the lifetime pipe in executables, if so many descriptors are allowed: above those that scripts
-// use, and within the table that every process has anyway.
+// pipeNumber is the number of the lifetime pipe in executables, if so many descriptors are allowed: scripts use lower ones, and
+// every process has a table of 64.
 const pipeNumber = 60
 
 // lifetimePipe is a pipe that is never written to. This process holds its write end; the executable gets the read end, which
-// its descendants inherit. That tells two things that nothing else does:
-//
-//   - To the kernel, when this process ends: it then sends SIGKILL to the executable's process group, even if SIGKILL ended
-//     this process. The parent-death signal ends the executable alone, not what it has started.
-//   - To this process, which descendants are left that have moved to another group or session.
-//
-// A descendant that closes the descriptor is found as an orphan; see [tracker].
+// its descendants inherit. When this process ends, even by SIGKILL, the kernel sends SIGKILL to the executable's process group;
+// the parent-death signal ends the executable alone. The pipe also shows this process which descendants are left that have
+// moved to another group or session. One that closes it is found as an orphan; see [tracker].
 type lifetimePipe struct {
 	writeEnd int
 	readEnd  int    // -1 once only the executable has it
-	number   int    // of the read end in the executable
 	name     string // of both ends in /proc
 }
 
-// newLifetimePipe makes a pipe whose read end gets a number in the executable.
-func newLifetimePipe(number int) (*lifetimePipe, error) {
+func newLifetimePipe() (*lifetimePipe, error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		return nil, withLimit(os.NewSyscallError("pipe2", err))
+		return nil, os.NewSyscallError("pipe2", err)
 	}
-	l := &lifetimePipe{readEnd: ends[0], writeEnd: ends[1], number: number}
+	l := &lifetimePipe{readEnd: ends[0], writeEnd: ends[1]}
 	var stat unix.Stat_t
 	if err := unix.Fstat(l.readEnd, &stat); err != nil {
 		l.close()
@@ -63,18 +58,14 @@ func (l *lifetimePipe) close() {
 	}
 }
 
-// held reports whether a process has the read end. Without /proc it is always false, because no holder could be found.
+// held reports whether a process has the read end.
 func (l *lifetimePipe) held() bool {
-	if children.noProc {
-		return false
-	}
 	fds := []unix.PollFd{{Fd: int32(l.writeEnd)}}
-	for {
-		_, err := unix.Poll(fds, 0)
-		if err != unix.EINTR {
-			return err == nil && fds[0].Revents&unix.POLLERR == 0
-		}
+	err := error(unix.EINTR)
+	for err == unix.EINTR {
+		_, err = unix.Poll(fds, 0)
 	}
+	return err == nil && fds[0].Revents&unix.POLLERR == 0
 }
 
 // killHolders kills every process that holds the pipe, until none does or the time is over: some may be another user's, or
@@ -114,28 +105,18 @@ func (l *lifetimePipe) signal(chosen func(pid int) bool, signals ...unix.Signal)
 
 func (l *lifetimePipe) isHolder(pid int) bool {
 	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
-	if target, _ := os.Readlink(filepath.Join(dir, strconv.Itoa(l.number))); target == l.name {
-		return true
-	}
 	descriptors, _ := os.ReadDir(dir) // none if it has ended or is another user's
-	for _, descriptor := range descriptors {
-		if target, _ := os.Readlink(filepath.Join(dir, descriptor.Name())); target == l.name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(descriptors, func(d os.DirEntry) bool {
+		target, _ := os.Readlink(filepath.Join(dir, d.Name()))
+		return target == l.name
+	})
 }
 
 // processes returns the numbers of all processes that this one can see.
 func processes() (pids []int) {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil {
 			pids = append(pids, pid)
 		}
 	}

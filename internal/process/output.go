@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ type outputPump struct {
 	// end is the read end of the pipe, and file as well once copying has begun.
 	end  int
 	file *os.File
-	// later begins copying; nil if it has begun at once.
+	// later begins to copy; nil if that has begun at once.
 	later         *time.Timer
 	begun, copied chan struct{}
 }
@@ -36,31 +37,34 @@ func newOutputPump(to io.Writer) (p *outputPump, theirs int, err error) {
 }
 
 func (p *outputPump) begin(live bool) {
-	if live {
-		go p.copy()
-		return
+	pump := func() {
+		defer close(p.copied)
+		p.file = os.NewFile(uintptr(p.end), "output") // reading it keeps no thread waiting
+		close(p.begun)
+		p.copy(p.file.Read, math.MaxInt)
 	}
-	p.later = time.AfterFunc(pumpDelay, p.copy)
+	if live {
+		go pump()
+	} else {
+		p.later = time.AfterFunc(pumpDelay, pump)
+	}
 }
 
 // buffers hold what executables print, on its way.
 var buffers = sync.Pool{New: func() any { return new([4 << 10]byte) }}
 
-func (p *outputPump) copy() {
-	defer close(p.copied)
-	p.file = os.NewFile(uintptr(p.end), "output") // reading it keeps no thread waiting
-	close(p.begun)
+// copy copies until read has nothing more, at most so many times. Errors of the writer do not count: an executable does not
+// wait for a reader that has gone, or for room on a disk.
+func (p *outputPump) copy(read func([]byte) (int, error), times int) {
 	buffer := buffers.Get().(*[4 << 10]byte)
 	defer buffers.Put(buffer)
-	io.CopyBuffer(lossyWriter{p.to}, struct{ io.Reader }{p.file}, buffer[:]) //nolint:errcheck // the executable has ended, or is being ended
-}
-
-// lossyWriter hides the errors of a writer: an executable does not wait for a reader that has gone, or for room on a disk.
-type lossyWriter struct{ io.Writer }
-
-func (w lossyWriter) Write(p []byte) (int, error) {
-	w.Writer.Write(p) //nolint:errcheck // see above
-	return len(p), nil
+	for range times {
+		n, err := read(buffer[:])
+		if n <= 0 || err != nil {
+			return
+		}
+		p.to.Write(buffer[:n]) //nolint:errcheck // see above
+	}
 }
 
 // finish copies what is still in the pipe when the executable has ended. It does not wait for a descendant that keeps the
@@ -68,45 +72,19 @@ func (w lossyWriter) Write(p []byte) (int, error) {
 func (p *outputPump) finish(ctx context.Context) {
 	if p.later == nil || !p.later.Stop() {
 		<-p.begun
-		if !p.stop(ctx) {
-			return
+		p.file.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // usually all writers have gone, and the end is near
+		select {
+		case <-p.copied:
+		case <-ctx.Done():
+			select {
+			case <-p.copied:
+			case <-time.After(killTimeout):
+				return
+			}
 		}
 	}
-	p.drain()
-}
-
-// stop ends copying and reports whether it has ended.
-func (p *outputPump) stop(ctx context.Context) bool {
-	select {
-	case <-p.copied:
-		return true
-	case <-time.After(50 * time.Millisecond): // usually all writers are gone, and the end of the pipe is near
-	}
-	p.file.SetReadDeadline(time.Now())
-	select {
-	case <-p.copied:
-		return true
-	case <-ctx.Done():
-	}
-	select {
-	case <-p.copied:
-		return true
-	case <-time.After(killTimeout):
-		return false
-	}
-}
-
-// drain copies what is in the pipe now, at most a MiB: a descendant may go on printing.
-func (p *outputPump) drain() {
-	buffer := buffers.Get().(*[4 << 10]byte)
-	defer buffers.Put(buffer)
-	for range 1 << 20 / len(buffer) {
-		n, err := unix.Read(p.end, buffer[:])
-		if n <= 0 || err != nil {
-			return
-		}
-		p.to.Write(buffer[:n]) //nolint:errcheck // as in lossyWriter
-	}
+	const most = 1 << 20 // bytes: a descendant may go on printing
+	p.copy(func(buffer []byte) (int, error) { return unix.Read(p.end, buffer) }, most/len([4 << 10]byte{}))
 }
 
 func (p *outputPump) close() {

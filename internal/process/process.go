@@ -33,19 +33,23 @@ type Command struct {
 	// Output takes stdout and stderr in the order in which they are written; without delay if Live is true.
 	Output io.Writer
 	Live   bool
-	// Kill cuts the time of [Grace] short once it is closed; nil if nothing does.
+	// Kill cuts [Grace] short once it is closed; nil if nothing does.
 	Kill <-chan struct{}
 	// Debug takes messages about what the system refuses; it may be nil.
 	Debug func(message string)
 }
 
-// StartError is the error of an executable that could not be started.
-type StartError struct{ Err error }
+func (c Command) debug(message string) {
+	if c.Debug != nil {
+		c.Debug(message)
+	}
+}
 
-func (e *StartError) Error() string { return e.Err.Error() }
+// StartError is the system's error about an executable that could not be started.
+type StartError struct{ error }
 
 // Unwrap returns the system's error.
-func (e *StartError) Unwrap() error { return e.Err }
+func (e *StartError) Unwrap() error { return e.error }
 
 // ExitError is the end of an executable other than with exit code 0.
 type ExitError struct {
@@ -71,7 +75,7 @@ func (c Command) Run(ctx context.Context) error {
 	}
 	output, theirs, err := newOutputPump(c.Output)
 	if err != nil {
-		return &StartError{withLimit(err)}
+		return &StartError{err}
 	}
 	defer output.close()
 	pid, pipe, err := c.start(ctx, theirs)
@@ -137,14 +141,14 @@ func end(group int, pipe *lifetimePipe, kill <-chan struct{}) {
 	if anyLeft(group, pipe) {
 		terminate(group, pipe, kill)
 	}
-	syscall.Kill(-group, syscall.SIGKILL)
+	unix.Kill(-group, unix.SIGKILL)
 	pipe.killHolders()
 }
 
 // terminate sends SIGTERM and returns when all have ended, after [Grace], or when kill is closed.
 func terminate(group int, pipe *lifetimePipe, kill <-chan struct{}) {
-	syscall.Kill(-group, syscall.SIGTERM)
-	syscall.Kill(-group, syscall.SIGCONT) // a stopped process cannot end
+	unix.Kill(-group, unix.SIGTERM)
+	unix.Kill(-group, unix.SIGCONT) // a stopped process cannot end
 	signalled := map[int]bool{}
 	over := time.After(Grace)
 	for pause := shortPause; anyLeft(group, pipe); pause = min(2*pause, longPause) {
@@ -174,17 +178,14 @@ func untilEnded(pid int) {
 	if fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK); err == nil {
 		process := os.NewFile(uintptr(fd), "process")
 		defer process.Close()
-		if conn, err := process.SyscallConn(); err == nil && conn.Read(func(uintptr) bool { return hasEnded(fd) }) == nil {
+		hasEnded := func(fd uintptr) bool {
+			n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+			return n > 0
+		}
+		if conn, err := process.SyscallConn(); err == nil && conn.Read(hasEnded) == nil {
 			return
 		}
 	}
 	for unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
-}
-
-// hasEnded reports whether the process of a descriptor has ended.
-func hasEnded(fd int) bool {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, _ := unix.Poll(fds, 0)
-	return n > 0
 }

@@ -12,26 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxStarting is how many executables are started at the same time.
+// maxStarting is how many executables are started at the same time. Each start keeps a thread waiting until exec.
 const maxStarting = 4
 
-// prepare makes this process ready to start executables, and reports what the system refuses.
-func (t *tracker) prepare(debug func(string)) {
-	if debug == nil {
-		debug = func(string) {}
-	}
+// prepare makes this process ready to start executables.
+func (t *tracker) prepare(c Command) {
 	if fd, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err == nil {
 		t.hasTerminal = true
 		unix.Close(fd)
 	}
 	t.null, t.noNull = unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	t.pipeNumber = min(pipeNumber, maxDescriptors()-above)
+	t.pipeNumber = min(pipeNumber, maxDescriptors()-descriptorsAbove)
 	if unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != nil {
-		debug("processes that modules leave go to process 1, because the system refuses that this process adopts them (prctl)")
-	}
-	if _, err := os.Stat("/proc/self/fd"); err != nil {
-		t.noProc = true
-		debug("there is no /proc: a process that leaves the process group of its module is not found, and may be left")
+		c.debug("processes that modules leave go to process 1, because the system refuses that this process adopts them (prctl)")
 	}
 	closeOnExec()
 	_, err := ended(unix.P_ALL, 0, unix.WEXITED)
@@ -40,17 +33,7 @@ func (t *tracker) prepare(debug func(string)) {
 	t.running = map[int]bool{}
 	t.mu.Unlock()
 	t.work = make(chan func())
-}
-
-// onThread runs start on a thread that lives as long as this process: the kernel sends the parent-death signal when the
-// thread ends that started the child. There are few threads, because each start keeps one waiting until exec.
-func (t *tracker) onThread(start func()) {
-	select {
-	case t.work <- start:
-		return
-	default:
-	}
-	if int(t.threads.Add(1)) <= min(maxStarting, runtime.GOMAXPROCS(0)) {
+	for range min(maxStarting, runtime.GOMAXPROCS(0)) {
 		go func() {
 			runtime.LockOSThread()
 			for start := range t.work {
@@ -58,7 +41,17 @@ func (t *tracker) onThread(start func()) {
 			}
 		}()
 	}
-	t.work <- start
+}
+
+// onThread runs start on a thread that lives as long as this process: the kernel sends the parent-death signal when the
+// thread ends that started the child.
+func (t *tracker) onThread(start func()) {
+	done := make(chan struct{})
+	t.work <- func() {
+		defer close(done)
+		start()
+	}
+	<-done
 }
 
 // fork makes a process of the executable and arms its lifetime pipe.
@@ -67,7 +60,7 @@ func (t *tracker) fork(c Command, output int, pipe *lifetimePipe) (pid int, err 
 		return 0, &fs.PathError{Op: "open", Path: os.DevNull, Err: t.noNull}
 	}
 	files := []uintptr{uintptr(t.null), uintptr(output), uintptr(output)}
-	for len(files) < pipe.number {
+	for len(files) < t.pipeNumber {
 		files = append(files, ^uintptr(0)) // none
 	}
 	attributes := &syscall.SysProcAttr{Setsid: t.hasTerminal, Setpgid: !t.hasTerminal}
@@ -77,22 +70,18 @@ func (t *tracker) fork(c Command, output int, pipe *lifetimePipe) (pid int, err 
 	start := &syscall.ProcAttr{Dir: c.Dir, Env: c.Env, Files: append(files, uintptr(pipe.readEnd)), Sys: attributes}
 	args := append([]string{c.Path}, c.Args...)
 	pid, err = syscall.ForkExec(c.Path, args, start)
-	if refused(err) && attributes.Pdeathsig != 0 { // the parent-death signal, or the executable?
+	refused := errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)
+	if refused && attributes.Pdeathsig != 0 { // the parent-death signal, or the executable?
 		attributes.Pdeathsig = 0
-		if pid, err = syscall.ForkExec(c.Path, args, start); err == nil && !t.noDeathSignal.Swap(true) && c.Debug != nil {
-			c.Debug("modules do not end with this process by themselves, because the system refuses that (prctl); after SIGKILL to this process, what they have started may be left")
+		if pid, err = syscall.ForkExec(c.Path, args, start); err == nil && !t.noDeathSignal.Swap(true) {
+			c.debug("modules do not end with this process by themselves, because the system refuses that (prctl); after SIGKILL to this process, what they have started may be left")
 		}
 	}
 	if err != nil {
-		return 0, &fs.PathError{Op: "fork/exec", Path: c.Path, Err: withLimit(err)}
+		return 0, &fs.PathError{Op: "fork/exec", Path: c.Path, Err: err}
 	}
 	pipe.arm(pid)
 	return pid, nil
-}
-
-// refused reports whether the kernel, or the rules of a container, do not allow something.
-func refused(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported)
 }
 
 // closeOnExec keeps children from inheriting the descriptors that this process has inherited.

@@ -12,23 +12,28 @@ import (
 	"github.com/cnb-prelude/prelude/internal/files"
 )
 
-// cannotWrite names the file to write, rather than the one beside it, and what to try.
+// cannotWrite returns nil for nil, and else an error that names the file to write, rather than the one beside it, and what to
+// try.
 func cannotWrite(path string, err error) error {
+	if err == nil {
+		return nil
+	}
 	var about *fs.PathError
 	var linked *os.LinkError
 	reason, where := err, filepath.Dir(path)
 	switch {
-	case errors.As(err, &about) && strings.HasPrefix(filepath.Base(about.Path), ".prelude-"):
-		reason, where = about.Err, filepath.Dir(about.Path)
-	case errors.As(err, &about):
-		where = about.Path
-		if about.Op == "mkdir" {
-			where = filepath.Dir(about.Path)
-		} else if about.Path == path {
-			reason = about.Err
-		}
 	case errors.As(err, &linked):
 		reason, where = linked.Err, filepath.Dir(linked.New)
+	case errors.As(err, &about):
+		where = filepath.Dir(about.Path)
+		if strings.HasPrefix(filepath.Base(about.Path), ".prelude-") {
+			reason = about.Err
+		} else if about.Op != "mkdir" {
+			where = about.Path
+		}
+		if about.Path == path {
+			reason = about.Err
+		}
 	}
 	hint := "choose another path for it"
 	switch {

@@ -115,9 +115,9 @@ func TestTakeBackFails(t *testing.T) {
 	s, err := Stage(File{path, []byte("new")})
 	must(t, err)
 	one := s.all[0]
-	_, err = one.commit()
-	must(t, err)
-	err = takeBack(s.all, []func() error{func() error { return errors.New("no") }})
+	must(t, one.commit())
+	one.undo = func() error { return errors.New("no") }
+	err = takeBack(s.all)
 	s.Discard()
 	_, kept, found := strings.Cut(fmt.Sprint(err), "could not restore "+path+": no; its old contents are in ")
 	if !found || text(t, kept) != "old" || len(strings.Fields(names(t, dir))) != 2 {

@@ -10,9 +10,6 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
-// Hint is what to try; empty if nothing comes to mind.
-func (e *SyntaxError) Hint() string { return e.hint }
-
 var (
 	// header is a line that begins a table, or one of an array of tables.
 	header = pattern(`^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$`)
@@ -22,14 +19,13 @@ var (
 	mapping = pattern(`^\s*(?:- )?[\w-]+:(?:\s|$)`)
 )
 
-// pattern is a regular expression that is compiled when it is first needed, which is in the case of an error.
+// pattern returns a regular expression that is compiled when it is first needed, after an error.
 func pattern(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
-// advise adds to an error what to try, from the message and the line that it is about.
+// advise adds to an error what to try.
 func (e *SyntaxError) advise(data []byte) {
-	start := bytes.TrimSpace(data)
 	line, value := header().FindStringSubmatch(e.Text), scalar().FindStringSubmatch(e.Text)
 	switch {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
@@ -46,18 +42,15 @@ func (e *SyntaxError) advise(data []byte) {
 		e.hint = `use plain quotes: "`
 	case mapping().MatchString(e.Text):
 		e.hint = `this looks like YAML; in TOML it is key = "value"`
-	case bytes.HasPrefix(start, []byte("{")):
-		e.hint = "this looks like JSON; it has to be TOML"
 	case strings.HasPrefix(e.Message, "expected value but found"):
 		e.hint = `text stands in quotes: key = "value"`
 	}
 }
 
-// longest is how much of a line is shown.
+// longest is how many bytes of a line are shown.
 const longest = 200
 
-// Shown is a line of a file as a message shows it: not the whole of a very long one, and nothing that a terminal would
-// obey.
+// Shown returns a line of a file as a message shows it: shortened, and without what a terminal would obey.
 func Shown(line string) string {
 	line = strings.TrimSpace(line)
 	cut := ""

@@ -19,7 +19,6 @@ func TestHints(t *testing.T) {
 		{"quotes of a word processor", "api = “0.10”\n", `use plain quotes`},
 		{"YAML", "list:\n  - id: a\n", "this looks like YAML"},
 		{"YAML with a value", "api: 0.10\n", "this looks like YAML"},
-		{"JSON", "{\"api\": \"0.10\"}\n", "this looks like JSON"},
 		{"UTF-16, as some editors write", "\xff\xfea\x00p\x00i\x00=\x001\x00", "save the file as UTF-8"},
 		{"UTF-16, the other way round", "\xfe\xff\x00a\x00p\x00i\x00=\x001", "save the file as UTF-8"},
 		{"a mistake that says nothing of what was meant", "api = '1'\napi = '2'\n", ""},

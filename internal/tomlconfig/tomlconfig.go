@@ -1,9 +1,7 @@
 // Package tomlconfig reads TOML files that people and modules write: orders, descriptors, build plans, configuration.
 //
-// It is a room of its own because both buildpack and platform read such files, and neither may import the other. What
-// a file means, and what is wrong with it, is decided by BurntSushi/toml, as in the reference, so that what one of the two
-// reads, the other reads as well. That library does not tell where an unknown key stands, nor, in an array of tables, a value of
-// the wrong type; go-toml does.
+// BurntSushi/toml decides what a file means and what is wrong with it, as in the reference. It does not tell where an unknown
+// key stands or, in an array of tables, a value of the wrong type; go-toml does.
 package tomlconfig
 
 import (
@@ -17,7 +15,7 @@ import (
 	located "github.com/pelletier/go-toml/v2"
 )
 
-// SyntaxError tells where a file is malformed.
+// SyntaxError is a mistake in a file.
 type SyntaxError struct {
 	// Line and Column are counted from 1.
 	Line, Column int
@@ -33,8 +31,11 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s: %s", e.Line, e.Column, Shown(e.Message), Shown(e.Text))
 }
 
-// Decode reads TOML into a value whose fields have `toml` tags. Unknown keys are warnings. What is malformed, of the
-// wrong type, nested too deeply or more than the most that is read of a file is a *SyntaxError.
+// Hint returns what to try; empty if nothing comes to mind.
+func (e *SyntaxError) Hint() string { return e.hint }
+
+// Decode reads TOML into a pointer to a struct whose fields have `toml` tags. Unknown keys are warnings. What is malformed,
+// of the wrong type, nested too deeply or too much is a *SyntaxError.
 func Decode(data []byte, into any) ([]Warning, error) {
 	if len(data) == 0 { // as most build plans are
 		return nil, nil
@@ -63,9 +64,9 @@ func decode(data []byte, into any, most int) (toml.MetaData, error) {
 	return meta, nil
 }
 
-// explained gives an error of the deciding library its place.
+// explained returns an error of BurntSushi/toml with its line.
 func explained(data []byte, into reflect.Type, err error) *SyntaxError {
-	data = bytes.TrimPrefix(data, mark())
+	data = bytes.TrimPrefix(data, byteOrderMark())
 	var e *SyntaxError
 	if parse := (toml.ParseError{}); errors.As(err, &parse) {
 		e = at(data, parse.Position.Start, parse.Message)
@@ -76,17 +77,15 @@ func explained(data []byte, into reflect.Type, err error) *SyntaxError {
 	return e
 }
 
-// at is an error at so many bytes from the beginning.
+// at returns an error about what stands at an offset.
 func at(data []byte, offset int, message string) *SyntaxError {
 	before := data[:min(max(offset, 0), len(data))]
-	start := bytes.LastIndexByte(before, '\n') + 1
-	return &SyntaxError{
-		Line: bytes.Count(before, []byte("\n")) + 1, Column: len(before) - start + 1,
-		Text: line(data[start:]), Message: message,
-	}
+	number := bytes.Count(before, []byte("\n")) + 1
+	column := len(before) - bytes.LastIndexByte(before, '\n')
+	return &SyntaxError{Line: number, Column: column, Text: line(data, number), Message: message}
 }
 
-// ofType is an error about a value of the wrong type. Of several keys of the same name, the deciding library names the last.
+// ofType returns an error about a value of the wrong type. BurntSushi/toml names the last key of several with the same name.
 func ofType(data []byte, into reflect.Type, message string) *SyntaxError {
 	e := &SyntaxError{Line: 1, Column: 1}
 	var key string
@@ -96,37 +95,31 @@ func ofType(data []byte, into reflect.Type, message string) *SyntaxError {
 	if errors.As(located.Unmarshal(data, reflect.New(into.Elem()).Interface()), &found) {
 		e.Line, e.Column = found.Position()
 	}
-	e.Text = lineNumber(data, e.Line)
+	e.Text = line(data, e.Line)
 	for _, start := range []string{"incompatible types: ", "expected table"} {
 		if i := strings.Index(message, start); i >= 0 {
 			message = message[i:]
 		}
 	}
-	e.Message = strings.NewReplacer("; destination has type slice", ", want array", "; destination has type", ", want", "type int64", "type integer", "type float64", "type float",
-		"type bool", "type boolean", "type time.Time", "type date or time", "type []any", "type array",
-		"type map[string]any", "type table", "found []map[string]any", "found array of tables", "found int64", "found integer").Replace(message)
+	e.Message = strings.NewReplacer(
+		"; destination has type slice", ", want array", "; destination has type", ", want",
+		"type int64", "type integer", "type float64", "type float", "type bool", "type boolean",
+		"type time.Time", "type date or time", "type []any", "type array", "type map[string]any", "type table",
+		"found []map[string]any", "found array of tables", "found int64", "found integer",
+	).Replace(message)
 	return e
 }
 
-// mark is a byte order mark, which some editors begin a file with.
-func mark() []byte { return []byte("\xef\xbb\xbf") }
+// byteOrderMark is what some editors begin a file with.
+func byteOrderMark() []byte { return []byte("\xef\xbb\xbf") }
 
-// lineNumber is a line, counted from 1.
-func lineNumber(data []byte, number int) string {
-	for range number - 1 {
-		end := bytes.IndexByte(data, '\n')
-		if end < 0 {
-			return ""
-		}
-		data = data[end+1:]
-	}
-	return line(data)
-}
-
-// line is the first line of a text, or the beginning of a very long one.
-func line(text []byte) string {
+// line returns a line, counted from 1, or the beginning of a very long one.
+func line(data []byte, number int) string {
 	const most = 1000
-	text = text[:min(len(text), most)]
-	first, _, _ := bytes.Cut(text, []byte("\n"))
-	return string(first)
+	lines := bytes.SplitN(data, []byte("\n"), number+1)
+	if number > len(lines) {
+		return ""
+	}
+	text := lines[number-1]
+	return string(text[:min(len(text), most)])
 }

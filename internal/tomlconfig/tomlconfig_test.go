@@ -36,7 +36,7 @@ func TestUnknownKeys(t *testing.T) {
 		{"a whole unknown table", "[tables]\nx = 1\n", []string{`line 1: unknown key "tables"`}},
 		{"several, in the order of the file", "x1 = 1\nx2 = 2\n", []string{`line 1: unknown key "x1"`, `line 2: unknown key "x2"`}},
 		{"after a byte order mark", "\xef\xbb\xbfapi = '1'\nidd = 2\n", []string{`line 2: unknown key "idd"`}},
-		{"in a file that only the deciding library reads", "\xff\xfeapi = '1'\napis = 2\n", []string{`line 2: unknown key "apis" (did you mean "api"?)`}},
+		{"in a file that only the deciding library reads", "\xff\xfeapi = '1'\napis = 2\n", []string{`unknown key "apis" (did you mean "api"?)`}},
 		{"each time in an array of tables", "[[list]]\nidd = 1\n[[list]]\nidd = 1\n", []string{`line 2: unknown key "list.idd" (did you mean "id"?)`, `line 4: unknown key "list.idd" (did you mean "id"?)`}},
 		{"in tables on one line", "list = [{idd = 1}, {id = 'a'},\n {ie = 1}]\n", []string{`line 1: unknown key "list.idd" (did you mean "id"?)`, `line 2: unknown key "list.ie" (did you mean "id"?)`}},
 		{"a dotted key", "[[list]]\nx.y = 1\n", []string{`line 2: unknown key "list.x.y"`}},
@@ -60,10 +60,10 @@ func TestUnknownKeys(t *testing.T) {
 
 // Twenty unknown keys of a file are enough.
 func TestManyUnknownKeys(t *testing.T) {
-	for _, text := range []string{strings.Repeat("[[x]]\na = 1\n", 30), "\xff\xfe" + strings.Repeat("[[x]]\n", 30)} {
+	for line, text := range map[int]string{1: strings.Repeat("[[x]]\na = 1\n", 30), 0: "\xff\xfe" + strings.Repeat("[[x]]\n", 30)} {
 		var into sample
 		warnings, err := Decode([]byte(text), &into)
-		if err != nil || len(warnings) != 21 || warnings[0].Line != 1 || warnings[20].String() != "and 10 more unknown keys" {
+		if err != nil || len(warnings) != 21 || warnings[0].Line != line || warnings[20].String() != "and 10 more unknown keys" {
 			t.Errorf("%v, %d warnings: %v", err, len(warnings), warnings)
 		}
 	}
@@ -151,7 +151,7 @@ func FuzzDecode(f *testing.F) {
 		warnings, err := Decode(data, &into)
 		lines := strings.Count(string(data), "\n") + 1
 		for _, w := range warnings {
-			if w.Line < 1 || w.Line > lines || w.Key == "" && !strings.Contains(string(data), "\"\"") && !strings.Contains(string(data), "''") {
+			if w.Line < 0 || w.Line > lines || w.Key == "" && !strings.Contains(string(data), "\"\"") && !strings.Contains(string(data), "''") {
 				t.Errorf("%+v", w)
 			}
 		}
@@ -172,5 +172,8 @@ func wantsWarning(t *testing.T, data []byte) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return slices.ContainsFunc(meta.Undecoded(), func(key toml.Key) bool { return !shapeOf(reflect.TypeFor[sample]()).has(key) })
+	return slices.ContainsFunc(meta.Undecoded(), func(key toml.Key) bool {
+		_, known := lookUp(reflect.TypeFor[sample](), key)
+		return !known
+	})
 }

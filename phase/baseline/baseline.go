@@ -54,6 +54,5 @@ func runEmpty(ctx context.Context, e invoke.Environment, m *buildpack.Module, di
 	if err := errors.Join(os.MkdirAll(e.App, 0o755), os.MkdirAll(filepath.Join(e.Platform, "env"), 0o755)); err != nil {
 		return buildpack.Detection{}, err
 	}
-	e.ReadFilesAgain()
-	return e.RunDetect(ctx, m, 0), nil
+	return e.Remembering().RunDetect(ctx, m, 0), nil
 }

@@ -1,75 +1,54 @@
 package detect
 
 import (
+	"fmt"
+	"math"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cnb-prelude/prelude/internal/process"
 )
 
-// slotsPerCPU is how many bin/detect run at the same time for each CPU. Most of them are scripts that wait – for their
-// own children, for files – much more than they compute. docs/internals/benchmarks.md has the measurements.
+// slotsPerCPU is how many bin/detect run at the same time for each CPU. Most are scripts that wait much more than they
+// compute.
 const slotsPerCPU = 16
 
-// availableCPUs is the number of CPUs that this process may use: those that the scheduler grants, or less if the control
-// group has a quota of CPU time. limited says whether it has one.
-func availableCPUs() (cpus int, limited bool) {
-	cpus = runtime.GOMAXPROCS(0)
-	for _, read := range []func() (quota, period string){quotaV2, quotaV1} {
-		quota, period := read()
-		q, err1 := strconv.ParseFloat(quota, 64)
-		p, err2 := strconv.ParseFloat(period, 64)
-		if err1 == nil && err2 == nil && q > 0 && p > 0 {
-			return max(1, min(cpus, int((q+p-1)/p))), true
+// availableCPUs returns how many CPUs this process may use: those that the scheduler grants, or the quota of its control group,
+// of version 2 or 1, if that is less. (Go's runtime would keep descriptors open for the quota; see go.mod.)
+func availableCPUs() int {
+	cpus := runtime.GOMAXPROCS(0)
+	for _, files := range [][]string{{"cpu.max"}, {"cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"}} {
+		var text []byte
+		for _, name := range files {
+			data, _ := os.ReadFile("/sys/fs/cgroup/" + name)
+			text = append(text, data...)
+		}
+		var quota, period float64
+		if fmt.Sscan(string(text), &quota, &period); quota > 0 && period > 0 { //nolint:errcheck // "max 100000" is no quota
+			return max(1, min(cpus, int(math.Ceil(quota/period))))
 		}
 	}
-	return cpus, false
+	return cpus
 }
 
-func quotaV2() (quota, period string) {
-	quota, period, _ = strings.Cut(firstLine("/sys/fs/cgroup/cpu.max"), " ")
-	return quota, period
-}
-
-func quotaV1() (quota, period string) {
-	const dir = "/sys/fs/cgroup/cpu/"
-	return firstLine(dir + "cpu.cfs_quota_us"), firstLine(dir + "cpu.cfs_period_us")
-}
-
-func firstLine(path string) string {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	return line
-}
-
-// recheckChildren is how often this phase's own processes are looked at, at the most; that is more work than to ask for a
-// number.
+// recheckChildren is how often the processes of this phase are looked at, at the most: that takes time.
 const recheckChildren = 10 * time.Millisecond
 
-// idleMachine returns a function that says whether there is time now for modules that are not needed yet: the machine has a
-// CPU without work, or the processes of this phase leave one of its own CPUs unused – other work on a shared machine must
-// not keep it from waiting for several modules at once. And the quota has not been used up since the last time. Where none
-// of that can be known, there always is.
-func idleMachine(cpus int, limited bool) func() bool {
-	online, throttled := onlineCPUs(firstLine("/sys/devices/system/cpu/online")), ""
-	if limited {
-		throttled = throttledTime()
-	}
+// idleMachine returns a function that reports whether there is time for modules that are not needed yet: the quota of the
+// control group has not been used up since the last call, and a CPU of the machine has no work or, on a shared machine, the
+// processes of this phase leave one of its CPUs unused. It reports true where none of that is known.
+func idleMachine(cpus int) func() bool {
+	throttled := throttledTimes(cpuStat())
 	var looked time.Time
 	return func() bool {
-		if limited {
-			before := throttled
-			if throttled = throttledTime(); throttled != before {
-				return false
-			}
+		before := throttled
+		if throttled = throttledTimes(cpuStat()); throttled != before {
+			return false
 		}
-		if running(firstLine("/proc/loadavg")) <= online {
+		loadavg, _ := os.ReadFile("/proc/loadavg")
+		if runnable(string(loadavg)) <= runtime.NumCPU() {
 			return true
 		}
 		if time.Since(looked) < recheckChildren {
@@ -81,51 +60,26 @@ func idleMachine(cpus int, limited bool) func() bool {
 	}
 }
 
-// running is how many could run now on the whole machine – in a container, too –, this process included. The line is
-// "0.20 0.18 0.12 1/80 11206": the fourth field is what could run, of all that there is.
-func running(loadavg string) int {
-	fields := strings.Fields(loadavg)
-	if len(fields) < 4 {
-		return 0
-	}
-	count, _, _ := strings.Cut(fields[3], "/")
-	n, err := strconv.Atoi(count)
-	if err != nil {
-		return 0
-	}
+// runnable returns how many threads of the whole machine could run now, this one included: the 2 of
+// "0.20 0.18 0.12 2/80 11206".
+func runnable(loadavg string) (n int) {
+	var load float64
+	fmt.Sscanf(loadavg, "%f %f %f %d/", &load, &load, &load, &n) //nolint:errcheck // then it is 0
 	return n
 }
 
-// onlineCPUs is how many the machine has, of which this process may be allowed to use fewer: "0-3,6".
-func onlineCPUs(list string) int {
-	n := 0
-	for part := range strings.SplitSeq(list, ",") {
-		from, to, isRange := strings.Cut(part, "-")
-		first, err := strconv.Atoi(from)
-		last := first
-		if err == nil && isRange {
-			last, err = strconv.Atoi(to)
-		}
-		if err != nil || last < first {
-			return runtime.NumCPU()
-		}
-		n += last - first + 1
-	}
-	return n
-}
-
-// throttledTime is a number that grows whenever the control group's quota is used up.
-func throttledTime() string {
+// cpuStat returns the statistics of a control group of version 2, or of one of version 1.
+func cpuStat() string {
 	for _, path := range []string{"/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat"} {
 		if data, err := os.ReadFile(path); err == nil {
-			return throttledOf(string(data))
+			return string(data)
 		}
 	}
 	return ""
 }
 
-// throttledOf finds it: "nr_throttled 3" is in both versions of control groups.
-func throttledOf(stat string) string {
+// throttledTimes returns how often the quota of CPU time was used up: the 3 of "nr_throttled 3".
+func throttledTimes(stat string) string {
 	_, rest, _ := strings.Cut(stat, "nr_throttled ")
 	number, _, _ := strings.Cut(rest, "\n")
 	return number

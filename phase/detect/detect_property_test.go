@@ -345,7 +345,7 @@ func (w *world) expect() (a answer) {
 		}
 	}()
 	exts := w.exts
-	if w.platformAPI.LessThan(api.V(0, 10)) {
+	if !w.platformAPI.AtLeast(api.V(0, 10)) {
 		exts = nil
 	}
 	var order [][]fakeElement

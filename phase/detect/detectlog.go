@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,128 +13,109 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// detectLog says on the log how detection went, each thing once.
+// detectLog logs how detection went, each thing once.
 type detectLog struct {
 	log *slog.Logger
-	// descriptors of which the warnings have been said.
-	descriptors map[buildpack.Ref]bool
+	// warned has the modules of whose descriptors the log has warned.
+	warned map[buildpack.Ref]bool
 }
 
-func newDetectLog(log *slog.Logger) *detectLog {
-	return &detectLog{log: log, descriptors: map[buildpack.Ref]bool{}}
-}
-
-// descriptor warns of unknown keys in a module's descriptor.
-func (t *detectLog) descriptor(m *buildpack.Module) {
-	if t.descriptors[m.Ref] {
-		return
-	}
-	t.descriptors[m.Ref] = true
-	for _, warning := range m.Warnings {
-		t.log.Warn(warning)
-	}
-}
-
-// success tells the errors because of which earlier candidates failed, what went wrong with modules of the group, which ones the
-// build plan left out, and which take part.
-func (t *detectLog) success(result *Result) {
-	answer := result.Answer
-	r := answer.Resolution
-	t.debug(answer)
+// success logs the errors because of which earlier candidates failed, those of the group, which modules are left out, and which
+// take part.
+func (l *detectLog) success(result *Result) {
+	answer, r := result.Answer, result.Answer.Resolution
+	var errored []resolve.Member
+	what := map[buildpack.Ref]string{}
 	for _, d := range answer.Decided {
-		t.output(d.Member, slog.LevelInfo)
-		t.log.Info(fmt.Sprintf("%s, group %d", outcome(d.Member), d.Group+1))
+		errored, what[d.Member.Module.Ref] = append(errored, d.Member), fmt.Sprintf("group %d", d.Group+1)
 	}
 	for _, m := range r.Members {
-		t.warnings(m)
-		if m.Detection.Outcome == buildpack.Errored && !decided(answer, m) {
-			t.output(m, slog.LevelInfo)
-			t.log.Info(outcome(m) + ", optional, left out")
+		if m.Detection.Outcome == buildpack.Errored && what[m.Module.Ref] == "" {
+			errored, what[m.Module.Ref] = append(errored, m), "optional, left out"
 		}
 	}
+	l.debug(answer, what)
+	for _, m := range errored {
+		l.output(m, slog.LevelInfo)
+		l.log.Info(outcome(m) + ", " + what[m.Module.Ref])
+	}
+	for _, m := range r.Members {
+		l.warnings(m.Module, m.Detection.Warnings)
+	}
+	l.leftOut(result)
+	width := 0
+	for _, m := range r.Taking {
+		width = max(width, len(m.Module.ID))
+	}
+	for _, m := range r.Taking {
+		l.log.Info(fmt.Sprintf("%-*s %s", width, m.Module.ID, m.Module.Version))
+	}
+}
+
+// leftOut logs which modules of the order and of the group do not take part. Those that the execution environment or the
+// build plan leaves out as intended are for the debug level.
+func (l *detectLog) leftOut(result *Result) {
+	r := result.Answer.Resolution
 	for _, over := range r.PassedOver {
-		t.passedOver(over)
+		if over.ExecEnv != "" {
+			l.log.Debug(over.String())
+		} else {
+			l.log.Info("left out: " + over.String())
+		}
 	}
 	for _, left := range result.LeftOut {
 		level := slog.LevelDebug
 		if left.Matters() {
 			level = slog.LevelInfo
 		}
-		t.log.Log(context.Background(), level, "left out: "+left.String())
+		l.log.Log(context.Background(), level, "left out: "+left.String())
 	}
 	if len(r.Taking) < len(r.Members) {
-		t.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Taking), len(r.Members)))
-	}
-	width := 0
-	for _, m := range r.Taking {
-		width = max(width, len(m.Module.ID))
-	}
-	for _, m := range r.Taking {
-		t.log.Info(fmt.Sprintf("%-*s %s", width, m.Module.ID, m.Module.Version))
+		l.log.Info(fmt.Sprintf("%d of %d buildpacks participating", len(r.Taking), len(r.Members)))
 	}
 }
 
-// passedOver tells of an element of the order that is not in the candidate: of another version at info level, and of the execution
-// environment, which does what it is for, at debug level.
-func (t *detectLog) passedOver(over resolve.PassedOver) {
-	if over.ExecEnv != "" {
-		t.log.Debug(over.String())
-		return
-	}
-	t.log.Info("left out: " + over.String())
-}
+func (l *detectLog) debugs() bool { return l.log.Enabled(context.Background(), slog.LevelDebug) }
 
-// decided reports whether the member's error is told because a candidate failed by it.
-func decided(answer *resolve.Answer, m resolve.Member) bool {
-	return slices.ContainsFunc(answer.Decided, func(d resolve.Decided) bool { return d.Member.Module.Ref == m.Module.Ref })
-}
-
-// debug tells of all modules that were tried what a failure would, at debug level.
-func (t *detectLog) debug(answer *resolve.Answer) {
-	if !t.debugs() {
+// debug logs of all modules that were tried what a failure would. The output of those in shown is shown at info level.
+func (l *detectLog) debug(answer *resolve.Answer, shown map[buildpack.Ref]string) {
+	if !l.debugs() {
 		return
 	}
 	tried := slices.DeleteFunc(slices.Clone(answer.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
 	for _, m := range tried {
-		if m.Detection.Outcome != buildpack.Errored || !told(answer, m) {
-			t.output(m, slog.LevelDebug)
+		if shown[m.Module.Ref] == "" {
+			l.output(m, slog.LevelDebug)
 		}
-		t.plan(m)
+		l.plan(m)
 	}
-	t.log.Debug("======== Results ========")
+	l.log.Debug("======== Results ========")
 	for _, m := range tried {
-		t.log.Debug(outcome(m))
+		l.log.Debug(outcome(m))
 	}
-	t.candidates(answer)
+	l.candidates(answer)
 }
 
-// told reports whether the output of a module with an error is shown at info level.
-func told(answer *resolve.Answer, m resolve.Member) bool {
-	return decided(answer, m) || slices.ContainsFunc(answer.Resolution.Members, func(c resolve.Member) bool { return c.Module.Ref == m.Module.Ref })
-}
-
-func (t *detectLog) debugs() bool { return t.log.Enabled(context.Background(), slog.LevelDebug) }
-
-// candidates tells of each candidate that was judged why it failed, at debug level.
-func (t *detectLog) candidates(answer *resolve.Answer) {
-	if !t.debugs() {
+// candidates logs of each candidate that was judged why it failed.
+func (l *detectLog) candidates(answer *resolve.Answer) {
+	if !l.debugs() {
 		return
 	}
-	t.log.Debug("======== Candidates ========")
+	l.log.Debug("======== Candidates ========")
 	for _, c := range answer.Trace {
-		t.log.Debug(explain.CandidateLine(c, false))
+		l.log.Debug(explain.CandidateLine(c, false))
 	}
 	if more := answer.Judged - len(answer.Trace); more > 1 {
-		t.log.Debug(fmt.Sprintf("and %d more", more))
+		l.log.Debug(fmt.Sprintf("and %d more", more))
 	}
 	if r := answer.Resolution; r != nil {
-		t.log.Debug(explain.CandidateLine(r.Candidate, true))
+		l.log.Debug(explain.CandidateLine(r.Candidate, true))
 	}
 }
 
-// plan shows a module's build plan as it was read, at debug level.
-func (t *detectLog) plan(m resolve.Member) {
-	if !t.debugs() || !m.Passed() {
+// plan shows a module's build plan as it was read.
+func (l *detectLog) plan(m resolve.Member) {
+	if !l.debugs() || !m.Passed() {
 		return
 	}
 	text, err := buildpack.EncodeBuildPlan(m.Detection.Alternatives)
@@ -145,53 +125,48 @@ func (t *detectLog) plan(m resolve.Member) {
 	if len(text) == 0 {
 		text = []byte("(empty)")
 	}
-	t.log.Debug(fmt.Sprintf("======== Build plan: %s ========\n%s", m.Module.Ref, text))
+	l.log.Debug(fmt.Sprintf("======== Build plan: %s ========\n%s", m.Module.Ref, text))
 }
 
-// failure tells what every module said, how it went and why no group passed, and returns how the phase ends. What modules also
-// say in an empty directory comes first, so that what matters stands at the end.
-func (t *detectLog) failure(result *Result) *platform.Exit {
+// failure logs what every module printed, how it went and why no group passed, and returns how the phase ends. Modules that do
+// the same in an empty directory come first, so that what matters stands at the end.
+func (l *detectLog) failure(result *Result) *platform.Exit {
 	members := result.Answer.Members
-	sorted := slices.Clone(members)
-	differs := func(m resolve.Member) int {
-		if c := result.Contrasts[m.Module.Ref]; c.Differs || len(c.New) > 0 {
-			return 1
+	for _, differs := range []bool{false, true} {
+		for _, m := range members {
+			if c := result.Contrasts[m.Module.Ref]; (c.Differs || len(c.New) > 0) != differs {
+				continue
+			}
+			l.warnings(m.Module, m.Detection.Warnings)
+			l.output(m, slog.LevelInfo)
+			l.plan(m)
 		}
-		return 0
 	}
-	slices.SortStableFunc(sorted, func(a, b resolve.Member) int { return cmp.Compare(differs(a), differs(b)) })
-	for _, m := range sorted {
-		t.warnings(m)
-		t.output(m, slog.LevelInfo)
-		t.plan(m)
-	}
-	t.log.Info("======== Results ========")
+	l.log.Info("======== Results ========")
 	for _, m := range members {
-		t.log.Info(outcome(m))
+		l.log.Info(outcome(m))
 	}
-	t.candidates(result.Answer)
-	t.log.Info("======== Why ========")
+	l.candidates(result.Answer)
+	l.log.Info("======== Why ========")
 	for _, line := range result.why() {
-		t.log.Info(line)
+		l.log.Info(line)
 	}
 	for _, path := range result.LineFeeds {
-		t.log.Warn(path + ": the value ends with a line feed, which modules see as part of it")
+		l.log.Warn(path + ": the value ends with a line feed, which modules see as part of it")
 	}
-	t.log.Error("No buildpack groups passed detection.")
+	l.log.Error("No buildpack groups passed detection.")
 	if result.Answer.Errored() {
 		return &platform.Exit{Code: platform.CodeNoGroupWithError, Action: "detect", Err: errors.New("buildpack(s) failed with err")}
 	}
-	t.log.Error("Please check that you are running against the correct path.")
+	l.log.Error("Please check that you are running against the correct path.")
 	return &platform.Exit{Code: platform.CodeNoGroup, Action: "detect", Err: errors.New("no buildpacks participating")}
 }
 
-// mostVariants is how many candidates of each group are looked at for what was left out of them.
-const mostVariants = 512
-
-// why is why no group passed: what the explanation says, and what was left out of the groups.
+// why returns why no group passed, and what was left out of the groups.
 func (r *Result) why() []string {
 	lines := r.Explanation.Lines()
-	for _, over := range r.Answer.PassedOver(mostVariants) {
+	const most = 512 // candidates of each group
+	for _, over := range r.Answer.PassedOver(most) {
 		text := over.String()
 		if over.ExecEnv == "" {
 			text = "Left out: " + text
@@ -201,40 +176,41 @@ func (r *Result) why() []string {
 	return lines
 }
 
-// warnings warns of unknown keys in a module's descriptor and in its build plan.
-func (t *detectLog) warnings(m resolve.Member) {
-	t.descriptor(m.Module)
-	for _, warning := range m.Detection.Warnings {
-		t.log.Warn(warning)
+// warnings warns of unknown keys in a module's descriptor, once, and of what is odd about its detection.
+func (l *detectLog) warnings(m *buildpack.Module, ofDetection []string) {
+	if !l.warned[m.Ref] {
+		ofDetection = slices.Concat(m.Warnings, ofDetection)
+	}
+	l.warned[m.Ref] = true
+	for _, warning := range ofDetection {
+		l.log.Warn(warning)
 	}
 }
 
 // output shows what a module printed, and what went wrong with it.
-func (t *detectLog) output(m resolve.Member, level slog.Level) {
-	say := func(title, text string) {
-		t.log.Log(context.Background(), level, fmt.Sprintf("======== %s: %s ========\n%s", title, m.Module.Ref, text))
+func (l *detectLog) output(m resolve.Member, level slog.Level) {
+	show := func(title, text string) {
+		l.log.Log(context.Background(), level, fmt.Sprintf("======== %s: %s ========\n%s", title, m.Module.Ref, text))
 	}
 	d := m.Detection
 	if len(d.Output) > 0 {
-		say("Output", string(d.Output))
+		show("Output", string(d.Output))
 	}
-	if hint := platform.HintOf(d.Cause); d.Cause != nil && m.Errored() && (d.ExitCode == buildpack.NoExitCode || hint != "") {
-		text := cause(m)
-		if hint != "" {
-			text += "\nhint: " + hint
-		}
-		say("Error", text)
+	hint := platform.HintOf(d.Cause)
+	if d.Cause == nil || !m.Errored() || d.ExitCode != buildpack.NoExitCode && hint == "" {
+		return
 	}
+	text := d.Cause.Error()
+	if d.Outcome == buildpack.Mismatched {
+		text = "does not support this image: " + text
+	}
+	if hint != "" {
+		text += "\nhint: " + hint
+	}
+	show("Error", text)
 }
 
-func cause(m resolve.Member) string {
-	if m.Detection.Outcome == buildpack.Mismatched {
-		return "does not support this image: " + m.Detection.Cause.Error()
-	}
-	return m.Detection.Cause.Error()
-}
-
-// outcome is a module's line in the results.
+// outcome returns a module's line in the results.
 func outcome(m resolve.Member) string {
 	d := m.Detection
 	switch {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,152 +19,152 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// detect runs one bin/detect.
-type detect func(context.Context, *buildpack.Module) buildpack.Detection
+// Run is a bin/detect that was started.
+type Run struct {
+	Module *buildpack.Module
+	// Detection is known once Ended is not zero.
+	Detection      buildpack.Detection
+	Started, Ended time.Time
 
-// runner executes each module's bin/detect once, several at the same time, and remembers the detections (docs/reference.md,
-// "The order".8). Slots that the present candidate does not need run what coming candidates will need. It belongs to one goroutine;
-// the bin/detect run in others and report to it.
+	// next is when it is named again as one that runs for long.
+	next time.Time
+}
+
+// runDetect runs one bin/detect.
+type runDetect func(context.Context, *buildpack.Module) buildpack.Detection
+
+// runner runs each bin/detect once, several at the same time, and remembers how that went. Slots that the present candidate
+// does not need run what coming candidates will need. Its methods belong to one goroutine; the bin/detect run in others.
 type runner struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
-	detect detect
-	// slots is how many run at the same time at the most: as many modules that are needed, and as many ahead.
+	detect runDetect
+	// slots is how many needed modules run at the same time, and how many with those that are run ahead.
 	slots int
-	// idle says whether the machine has time for modules that are not needed yet; nil: none is run ahead.
+	// idle reports whether the machine has time to run modules ahead; nil: none is.
 	idle func() bool
-	// burst is how many are run ahead before the load of the machine is looked at again.
+	// burst is how many are run ahead before idle is asked again.
 	burst int
+	// nothingAhead is true once all that coming candidates need has been started.
+	nothingAhead bool
 
-	// status shows how far it is, and tracing writes what has ended; nil if that is not asked for.
+	// status and tracing are nil if they are not asked for.
 	status  *statusline.Line
 	tracing *phase.Tracing
 
-	// say takes what is said of modules that run for long; nil if nothing is to be said. The first time is after patience, then
-	// after each interval.
+	// say names modules that run for longer than patience, then after each interval.
 	say                func(string)
 	patience, interval time.Duration
-	// cut are the modules that were running when the phase was asked to end, and for how long.
+	// cut names the modules that were running when the phase was asked to end.
 	cut []string
 
-	started map[buildpack.Ref]bool
-	// running are the modules that run, in the order in which they were started.
-	running []*inFlight
-	known   map[buildpack.Ref]Run
+	runs map[buildpack.Ref]*Run
+	// running has those that have not ended, in the order in which they were started.
+	running []*Run
 	done    chan Run
 }
 
-// newRunner runs at most parallel bin/detect at the same time; 0 means as many as are good for this machine, and 1 strictly
-// one after the other, in order, nothing ahead of its time.
-func newRunner(ctx context.Context, detect detect, parallel int) *runner {
+// newRunner returns a runner for parallel modules at the same time. 0 means as many as are good for this machine, and 1
+// strictly one after the other, none before it is needed.
+func newRunner(ctx context.Context, detect runDetect, parallel int) *runner {
+	cpus := availableCPUs()
 	r := &runner{
-		detect:   detect,
-		patience: 30 * time.Second, interval: time.Minute,
-		started: map[buildpack.Ref]bool{}, known: map[buildpack.Ref]Run{},
+		detect: detect, burst: 2 * cpus,
+		say: func(string) {}, patience: 30 * time.Second, interval: time.Minute,
+		runs: map[buildpack.Ref]*Run{},
 	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
-	cpus, limited := availableCPUs()
-	r.burst = 2 * cpus
 	var ahead bool
 	if r.slots, ahead = slots(parallel, cpus, process.MaxConcurrent()); ahead {
-		r.idle = idleMachine(cpus, limited)
+		r.idle = idleMachine(cpus)
 	}
 	r.done = make(chan Run, 2*r.slots)
 	return r
 }
 
-// slots is how many needed modules run at the same time, and as many ahead, if any are run ahead: never
-// more than there is room for.
+// slots returns how many needed modules run at the same time, and as many ahead if any are: never more than there is room for.
 func slots(parallel, cpus, room int) (each int, ahead bool) {
-	switch {
-	case parallel == 1 || room < 2:
-		return 1, false
-	case parallel == 0:
-		parallel = slotsPerCPU * cpus
-	}
-	return min(parallel, room/2), true
+	return min(cmp.Or(parallel, slotsPerCPU*cpus), max(1, room/2)), parallel != 1 && room > 1
 }
 
-// Detect returns the detections of the modules that are needed, and runs those that have not been run yet. It returns as
-// soon as a required one said no. Its only error is that the phase was asked to end.
+// Detect implements [resolve.Source]. It runs the needed modules that have not been run yet, and returns as soon as a required
+// one said no. Its only error is that the phase was asked to end.
 func (r *runner) Detect(needs []resolve.Need, ahead resolve.Ahead) ([]buildpack.Detection, error) {
-	w := waiting{needs: needs, detections: make([]buildpack.Detection, len(needs)), at: make(map[buildpack.Ref]int, len(needs))}
+	runs := make([]*Run, len(needs)) // nil if not started
 	for i, need := range needs {
-		ref := need.Module.Ref
-		w.at[ref] = i
-		if run, known := r.known[ref]; known {
-			w.take(i, run.Detection)
-		} else if r.started[ref] {
-			w.running++
-		}
+		runs[i] = r.runs[need.Module.Ref]
 	}
+	r.nothingAhead = false
 	r.status.Candidate()
 	r.tracing.Event("candidate", otlp.Attribute{Key: "cnb.modules", Value: len(needs)})
 	for {
-		if w.failed || w.known == len(needs) {
-			return w.detections, nil
+		running, judged := progress(needs, runs)
+		if judged {
+			return detections(runs), nil
 		}
-		more := r.startNeeded(&w) && r.idle != nil
+		more := r.startNeeded(needs, runs, running) && r.idle != nil
 		if !more { // else needed modules come first, and in a moment the machine shows their load
-			more = r.startAhead(&w, ahead)
+			more = r.startAhead(ahead)
 		}
-		r.status.Running(len(r.known), len(r.started)-len(r.known))
-		run, err := r.wait(more)
-		if err != nil {
+		r.status.Running(len(r.runs)-len(r.running), len(r.running))
+		if err := r.wait(more); err != nil {
 			return nil, err
 		}
-		if run == nil {
-			continue
-		}
-		if i, needed := w.at[run.Module.Ref]; needed {
-			w.running--
-			w.take(i, run.Detection)
-		}
 	}
 }
 
-// waiting is what a candidate is waiting for.
-type waiting struct {
-	needs      []resolve.Need
-	detections []buildpack.Detection
-	at         map[buildpack.Ref]int
-	// known and running count; next is the first that has perhaps not been started.
-	known, running, next int
-	// failed is true if a required one said no.
-	failed bool
-	// nothingAhead says that nothing is ahead that has not been started. That stays so while this waiting lasts.
-	nothingAhead bool
-}
-
-func (w *waiting) take(i int, d buildpack.Detection) {
-	w.detections[i] = d
-	w.known++
-	w.failed = w.failed || w.needs[i].Required && d.Outcome == buildpack.Failed
-}
-
-// startNeeded starts modules that are needed, in order, and says whether it has. Modules that run ahead do not count: they
-// must not be in the way.
-func (r *runner) startNeeded(w *waiting) (any bool) {
-	for ; w.next < len(w.needs); w.next++ {
-		m := w.needs[w.next].Module
-		if r.started[m.Ref] {
-			continue
+// progress returns how many of the needed modules are running. A candidate can be judged once all have ended or a required
+// one said no.
+func progress(needs []resolve.Need, runs []*Run) (running int, judged bool) {
+	ended := 0
+	for i, run := range runs {
+		switch {
+		case run == nil:
+		case run.Ended.IsZero():
+			running++
+		case needs[i].Required && run.Detection.Outcome == buildpack.Failed:
+			return 0, true
+		default:
+			ended++
 		}
-		if w.running >= r.slots {
+	}
+	return running, ended == len(needs)
+}
+
+func detections(runs []*Run) []buildpack.Detection {
+	all := make([]buildpack.Detection, len(runs))
+	for i, run := range runs {
+		if run != nil {
+			all[i] = run.Detection
+		}
+	}
+	return all
+}
+
+// startNeeded starts needed modules, in order, and reports whether it has started any. Those that run ahead do not count:
+// they must not be in the way.
+func (r *runner) startNeeded(needs []resolve.Need, runs []*Run, running int) (started bool) {
+	for i, need := range needs {
+		if running >= r.slots {
 			break
 		}
-		r.start(m, false)
-		w.running++
-		any = true
+		if runs[i] != nil {
+			continue
+		}
+		if runs[i] = r.runs[need.Module.Ref]; runs[i] == nil { // else it runs ahead since
+			runs[i] = r.start(need.Module, false)
+			running++
+			started = true
+		}
 	}
-	return any
+	return started
 }
 
-// startAhead starts modules that coming candidates will need, as long as slots are free and the machine is idle, a few at a
-// time: the load of those just started does not show yet. It says whether there is perhaps more to start in a moment.
-func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
-	free := r.slots - (len(r.started) - len(r.known))
-	if r.idle == nil || w.nothingAhead || free <= 0 {
+// startAhead starts modules that coming candidates will need, while slots are free and the machine is idle, a few at a time:
+// the load of those just started does not show yet. It reports whether there is perhaps more to start in a moment.
+func (r *runner) startAhead(ahead resolve.Ahead) (more bool) {
+	free := r.slots - len(r.running)
+	if r.idle == nil || r.nothingAhead || free <= 0 {
 		return false
 	}
 	if !r.idle() {
@@ -174,64 +175,37 @@ func (r *runner) startAhead(w *waiting, ahead resolve.Ahead) (more bool) {
 	for _, m := range proposed {
 		r.start(m, true)
 	}
-	w.nothingAhead = len(proposed) < most
-	return !w.nothingAhead && most < free
+	r.nothingAhead = len(proposed) < most
+	return !r.nothingAhead && most < free
 }
 
 // Progress implements [resolve.Source].
-func (r *runner) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
-	return r.known[ref].Detection, r.started[ref]
-}
-
-// inFlight is a module that runs.
-type inFlight struct {
-	ref   buildpack.Ref
-	since time.Time
-	// next is when it is named next.
-	next time.Time
-}
-
-func (r inFlight) String() string {
-	return fmt.Sprintf("%s, %d s", r.ref, int(time.Since(r.since).Seconds()))
-}
-
-// ends takes note that a module has ended.
-func (r *runner) ends(run Run) {
-	r.known[run.Module.Ref] = run
-	r.running = slices.DeleteFunc(r.running, func(o *inFlight) bool { return o.ref == run.Module.Ref })
-}
-
-// sayRunning names the modules whose time to be named has come, and returns how long it takes until the next.
-func (r *runner) sayRunning() time.Duration {
-	soonest := r.interval
-	for _, m := range r.running {
-		if time.Now().After(m.next) {
-			m.next = time.Now().Add(r.interval)
-			r.say("still running: " + m.String())
-		}
-		soonest = min(soonest, time.Until(m.next))
+func (r *runner) Progress(ref buildpack.Ref) (d buildpack.Detection, started bool) {
+	if run := r.runs[ref]; run != nil {
+		return run.Detection, true
 	}
-	return max(soonest, time.Millisecond)
+	return buildpack.Detection{}, false
 }
 
-// whileRunning is the end of the phase with the modules that were running then.
-func (r *runner) whileRunning(exit *platform.Exit) *platform.Exit {
-	if len(r.cut) == 0 {
-		return exit
-	}
-	return &platform.Exit{Code: exit.Code, Action: exit.Action, Err: fmt.Errorf("%w while these were running: %s", exit.Err, strings.Join(r.cut, "; "))}
-}
-
-func (r *runner) start(m *buildpack.Module, ahead bool) {
-	r.started[m.Ref] = true
-	r.running = append(r.running, &inFlight{ref: m.Ref, since: time.Now(), next: time.Now().Add(r.patience)})
-	go func() {
-		run := Run{Module: m, Started: time.Now()}
+func (r *runner) start(m *buildpack.Module, ahead bool) *Run {
+	now := time.Now()
+	run := &Run{Module: m, Started: now, next: now.Add(r.patience)}
+	r.runs[m.Ref] = run
+	r.running = append(r.running, run)
+	go func(run Run) {
 		run.Detection = r.detect(r.ctx, m)
 		run.Ended = time.Now()
 		r.tracing.Ran(run.traced(ahead))
 		r.done <- run
-	}()
+	}(*run)
+	return run
+}
+
+// ends takes note that a module has ended.
+func (r *runner) ends(run Run) {
+	known := r.runs[run.Module.Ref]
+	*known = run
+	r.running = slices.DeleteFunc(r.running, func(o *Run) bool { return o == known })
 }
 
 // traced is what a trace tells of a bin/detect.
@@ -252,55 +226,70 @@ func (run Run) traced(ahead bool) phase.Executable {
 // recheck is how long it takes until the runner looks again whether the machine is idle.
 const recheck = 2 * time.Millisecond
 
-// wait waits until a bin/detect has ended or, if there is more to start, for a moment: then it returns nil.
-func (r *runner) wait(more bool) (ended *Run, err error) {
+// wait waits until a bin/detect has ended or, if there is more to start, for a moment.
+func (r *runner) wait(more bool) error {
 	var moment <-chan time.Time
 	if more {
 		moment = time.After(recheck)
 	}
 	for {
-		var named <-chan time.Time
-		if r.say != nil {
-			named = time.After(r.sayRunning())
-		}
-		running := slices.Clone(r.running)
+		named := time.After(r.sayRunning())
+		running := slices.Clone(r.running) // a signal may end them before it is noticed here
 		select {
 		case run := <-r.done:
 			r.ends(run)
-			ended = &run
 		case <-named:
 			continue
 		case <-moment:
 		case <-r.ctx.Done():
 		}
 		if r.ctx.Err() == nil {
-			return ended, nil
+			return nil
 		}
-		for _, m := range running {
-			r.cut = append(r.cut, m.String())
+		for _, run := range running {
+			r.cut = append(r.cut, run.soFar())
 		}
 		r.drain()
-		return nil, context.Cause(r.ctx)
+		return context.Cause(r.ctx)
 	}
 }
 
-// errEnough is why what still runs is ended when the answer is known.
-var errEnough = errors.New("no longer needed")
+// sayRunning names the modules whose time to be named has come, and returns how long it takes until the next.
+func (r *runner) sayRunning() time.Duration {
+	soonest := r.interval
+	for _, run := range r.running {
+		if time.Now().After(run.next) {
+			run.next = time.Now().Add(r.interval)
+			r.say("still running: " + run.soFar())
+		}
+		soonest = min(soonest, time.Until(run.next))
+	}
+	return max(soonest, time.Millisecond)
+}
 
-// stop ends the modules that still run, and waits for that. Each has its time to end by itself.
-func (r *runner) stop() {
+func (run *Run) soFar() string {
+	return fmt.Sprintf("%s, %d s", run.Module.Ref, int(time.Since(run.Started).Seconds()))
+}
+
+// whileRunning adds to the end of the phase which modules were running then.
+func (r *runner) whileRunning(exit *platform.Exit) *platform.Exit {
+	if len(r.cut) == 0 {
+		return exit
+	}
+	err := fmt.Errorf("%w while these were running: %s", exit.Err, strings.Join(r.cut, "; "))
+	return &platform.Exit{Code: exit.Code, Action: exit.Action, Err: err}
+}
+
+// stop ends the modules that still run, and waits for that. It returns all runs, in the order in which they were started.
+func (r *runner) stop() []*Run {
 	r.status.Stop()
-	r.cancel(errEnough)
+	r.cancel(errors.New("no longer needed"))
 	r.drain()
+	return slices.SortedFunc(maps.Values(r.runs), func(a, b *Run) int { return a.Started.Compare(b.Started) })
 }
 
 func (r *runner) drain() {
-	for len(r.known) < len(r.started) {
+	for len(r.running) > 0 {
 		r.ends(<-r.done)
 	}
-}
-
-// ended are those that have ended, in the order in which they were started.
-func (r *runner) ended() []Run {
-	return slices.SortedFunc(maps.Values(r.known), func(a, b Run) int { return a.Started.Compare(b.Started) })
 }

@@ -113,7 +113,7 @@ func arrange(result *Result, metadata *platform.Generated, out *outputs) error {
 			}
 			metadata.Dockerfiles = append(metadata.Dockerfiles, platform.GeneratedDockerfile{
 				Kind: d.Kind, Extension: e.Module.ID, Version: e.Module.Version, Path: path, Digest: d.Digest,
-				Instructions: d.Instructions, From: d.From, Context: context, Args: e.Config.For(d.Kind),
+				Instructions: d.Instructions, From: d.From, Context: context, Args: e.Config[d.Kind],
 			})
 		}
 	}

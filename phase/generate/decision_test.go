@@ -186,7 +186,7 @@ func (c runCase) model() runResult {
 		r.SwitchedBy = fmt.Sprintf("e%d", last)
 		// "Switched and (Platform API ≥ 0.12: different from run-image.image): image = reference = that text, target
 		// removed."
-		if text := c.extensions[last].from; c.at.LessThan(api.V(0, 12)) || text != r.Image {
+		if text := c.extensions[last].from; !c.at.AtLeast(api.V(0, 12)) || text != r.Image {
 			r.Image, r.Reference, r.Target = text, text, ""
 		}
 	}
