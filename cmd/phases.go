@@ -152,7 +152,7 @@ func (r run) writeDetected(ctx context.Context, request generate.Request, files 
 	}
 	have := "are as they were"
 	if r.in.Phase == platform.Detector {
-		plan := func() ([]byte, error) { return generate.DetectedPlan(r.in, request) }
+		plan := func() ([]byte, error) { return generate.DetectedPlan(r.in, request.Plan) }
 		if err := r.writeAll(ctx, append(files, file{r.in.PlanPath, plan}), nil); err != nil {
 			r.log.Warn(fmt.Sprintf("group.toml and plan.toml are not written: %s", errors.Unwrap(err)))
 			return exit

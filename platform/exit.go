@@ -80,8 +80,13 @@ func Interrupted(ctx context.Context) *Exit {
 	return nil
 }
 
-// WithHint adds to an error what to try.
-func WithHint(err error, hint string) error { return &hintedError{err, hint} }
+// WithHint adds to an error what to try; nothing if the hint is empty.
+func WithHint(err error, hint string) error {
+	if hint == "" {
+		return err
+	}
+	return &hintedError{err, hint}
+}
 
 type hintedError struct {
 	error

@@ -95,9 +95,8 @@ type Rerun struct {
 	Images map[string]any `toml:"images,omitempty"`
 }
 
-// RerunEntry says where an entry of the plan was, counted from 0, and who could have provided it.
+// RerunEntry is an entry of the plan that an extension took.
 type RerunEntry struct {
-	Place     int                  `toml:"place"`
 	Providers []buildpack.Provider `toml:"providers"`
 }
 

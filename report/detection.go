@@ -170,19 +170,21 @@ func (r *Record) verdict(m resolve.Member) Verdict {
 
 // plan is the build plan before generation, with the modules that require each entry where they are known.
 func (r *Record) plan() []Entry {
-	entries, givenTo, requirers := []buildpack.PlanEntry{}, map[int]*Ref{}, map[string][]*Ref{}
+	var entries []buildpack.PlanEntry
+	var takers []*buildpack.Module
+	requirers := map[string][]*Ref{}
 	if d := r.Detection; d != nil && d.Answer != nil && d.Answer.Resolution != nil {
 		entries, requirers = d.Answer.Resolution.Plan, requirersOf(d.Answer.Resolution)
 	}
 	if r.Generation != nil {
-		entries = r.Generation.Request.Plan
-		for _, entry := range r.Generation.Split.Taken {
-			givenTo[entry.Place] = (*Ref)(&entry.Extension.Ref)
-		}
+		entries, takers = r.Generation.Request.Plan, r.Generation.Split.Takers
 	}
 	all := []Entry{}
-	for place, from := range entries {
-		entry := Entry{Providers: each(from.Providers, provider), Requires: []PlanRequires{}, GivenTo: givenTo[place]}
+	for at, from := range entries {
+		entry := Entry{Providers: each(from.Providers, provider), Requires: []PlanRequires{}}
+		if takers != nil && takers[at] != nil {
+			entry.GivenTo = (*Ref)(&takers[at].Ref)
+		}
 		for i, require := range from.Requires {
 			entry.Name = require.Name
 			entry.Requires = append(entry.Requires, PlanRequires{Metadata: metadata(require.Metadata)})
