@@ -89,11 +89,10 @@ func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerf
 // runImage is which run image it is to be, and why.
 func runImage(g *generate.Result) *RunImage {
 	decision := g.Decision
+	before := g.Request.Analyzed.RunImage
 	report := &RunImage{
-		Image: g.Generation.Metadata.RunImage.Image, SwitchedBy: decision.SwitchedBy, Extend: decision.Extend, Reasons: runImageReasons(decision),
-	}
-	if before := g.Request.Analyzed.RunImage; before != nil {
-		report.Before = cmp.Or(before.Reference, before.Image)
+		Before: cmp.Or(before.Reference, before.Image),
+		Image:  g.Generation.Metadata.RunImage.Image, SwitchedBy: decision.SwitchedBy, Extend: decision.Extend, Reasons: runImageReasons(decision),
 	}
 	if decision.Switches() {
 		report.Known = &decision.Known

@@ -20,11 +20,11 @@ func (g Generator) assemble(result *Result, out *outputs) (*Generation, error) {
 	generation := &Generation{Analyzed: analyzed, Plan: result.Split.Rest, outputs: out}
 	generation.Metadata = platform.Generated{
 		Version: platform.GeneratedVersion, PlatformAPI: g.Inputs.PlatformAPI.String(),
-		RunImage:   platform.GeneratedRunImage{SwitchedBy: result.Decision.SwitchedBy, Extend: result.Decision.Extend},
+		RunImage: platform.GeneratedRunImage{
+			Image:      cmp.Or(analyzed.RunImage.Reference, analyzed.RunImage.Image),
+			SwitchedBy: result.Decision.SwitchedBy, Extend: result.Decision.Extend,
+		},
 		BuildImage: platform.GeneratedBuildImage{Reference: analyzed.BuildReference, Extend: extendsBuild(result)},
-	}
-	if run := analyzed.RunImage; run != nil {
-		generation.Metadata.RunImage.Image = cmp.Or(run.Reference, run.Image)
 	}
 	for i, entry := range result.Request.Plan {
 		if taker := result.Split.Takers[i]; taker != nil {

@@ -85,14 +85,10 @@ func (d Decision) replaces(a platform.Analyzed, at api.Version) bool {
 	return d.Switches() && !same
 }
 
-// rewrite is analyzed.toml with the decision in it. Where it names no run image and none is switched to, nothing is
-// written about one.
+// rewrite is analyzed.toml with the decision in it.
 func (d Decision) rewrite(a platform.Analyzed, at api.Version) platform.Analyzed {
 	if d.replaces(a, at) {
 		a = a.SwitchedTo(d.Image)
-	}
-	if !a.NamesRunImage() {
-		return a
 	}
 	return a.ExtendingRun(d.Extend)
 }
