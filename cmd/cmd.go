@@ -27,66 +27,47 @@ var (
 	Commit  = ""
 )
 
-// Main runs a phase with the arguments and the environment of the process, and returns its exit code.
-func Main(phase platform.Phase) int {
+// Main runs a phase with the arguments and the environment of the process, and returns its exit code. All that is logged
+// goes to stdout, in the order in which it happens; stderr takes only the usage after a wrong flag.
+func Main(executable platform.Phase) int {
 	// Modules run as the same user. Without this they could read registry credentials from the environment of this process,
 	// and write its memory. Where the system refuses it, all else works.
 	unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) //nolint:errcheck // see above
-	p := process{
-		args: os.Args[1:], getenv: os.Getenv, environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr,
-		root:     os.Geteuid() == 0,
-		terminal: term.IsTerminal(int(os.Stdout.Fd())),
-		columns: func() int {
-			if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && columns > 0 {
-				return columns
-			}
-			return 80
-		},
-	}
-	return p.run(phase)
-}
-
-// process is what an executable is started with.
-type process struct {
-	args    []string
-	getenv  func(string) string
-	environ []string
-	// stdout takes all that is logged, in the order in which it happens; stderr only the usage after a wrong flag.
-	stdout, stderr io.Writer
-	root           bool
-	// terminal is true if stdout is one.
-	terminal bool
-	// columns is how wide it is at the moment.
-	columns func() int
-}
-
-func (p process) run(phase platform.Phase) int {
-	in, err := platform.Parse(phase, p.args, p.getenv, p.stderr)
+	in, err := platform.Parse(executable, os.Args[1:], os.Getenv, os.Stderr)
 	if err == nil && in.Version { // first, and without anything that it does not need
-		fmt.Fprintln(p.stdout, version())
+		fmt.Println(version())
 		return 0
 	}
 	ctx, kill, stop := untilSignal(os.Exit)
 	defer stop()
-	colour := p.terminal
-	if in.NoColor || p.getenv("NO_COLOR") != "" { // of modules, too
-		colour, p.stdout = false, &tidy.Uncoloured{To: p.stdout}
+	var stdout io.Writer = os.Stdout
+	colour := term.IsTerminal(int(os.Stdout.Fd()))
+	if in.NoColor || os.Getenv("NO_COLOR") != "" { // of modules, too
+		colour, stdout = false, &tidy.Uncoloured{To: stdout}
 	}
 	level, _ := platform.ParseLevel(in.LogLevel) // a bad one is among Parse's errors
 	// Where there are no colours, there is no status line either.
 	var status *statusline.Line
-	if colour && level == slog.LevelInfo && p.getenv("TERM") != "dumb" {
-		status = statusline.New(p.stdout, p.columns)
+	if colour && level == slog.LevelInfo && os.Getenv("TERM") != "dumb" {
+		status = statusline.New(stdout, columns)
 	}
-	log := platform.NewLogger(status.Over(p.stdout), level, colour)
+	log := platform.NewLogger(status.Over(stdout), level, colour)
 	switch {
 	case err != nil:
 	case in.Help:
-		in.WriteHelp(p.stdout)
+		in.WriteHelp(stdout)
 	default:
-		err = p.execute(ctx, run{in: in, environ: p.environ, stdout: p.stdout, log: log, status: status, kill: kill})
+		err = run{in: in, stdout: stdout, log: log, status: status, kill: kill}.main(ctx)
 	}
 	return exitCode(err, log)
+}
+
+// columns is how wide the terminal is at the moment.
+func columns() int {
+	if columns, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && columns > 0 {
+		return columns
+	}
+	return 80
 }
 
 func version() string {
@@ -96,8 +77,9 @@ func version() string {
 	return Version + "+" + Commit
 }
 
-func (p process) execute(ctx context.Context, r run) error {
-	if p.root {
+// main runs a phase, and writes its trace and its report. That one of these cannot be written is no reason for the phase to fail.
+func (r run) main(ctx context.Context) error {
+	if os.Geteuid() == 0 {
 		return r.fail(errors.New("refusing to run as root"))
 	}
 	if err := phase.CheckDescriptors(); err != nil {
@@ -112,46 +94,29 @@ func (p process) execute(ctx context.Context, r run) error {
 		log.Warn("no trace is written: " + err.Error())
 	}
 	r.record.TraceID = r.tracing.ID()
-	err = r.execute(ctx)
-	if failed := r.tracing.End(codeOf(err)); failed != nil {
+	if r.in.Phase == platform.Generator {
+		err = r.generate(ctx)
+	} else {
+		err = r.detect(ctx)
+	}
+	code := 0
+	if exit := platform.ExitOf(err); exit != nil {
+		code = exit.Code
+	}
+	if failed := r.tracing.End(code); failed != nil {
 		log.Warn("the trace is not complete: " + failed.Error())
 	}
-	// A report tells of a run. That it cannot be written is no reason for a good one to fail.
 	if unwritten := r.record.Write(version(), err); unwritten != nil {
 		log.Warn(unwritten.Error())
 	}
 	return err
 }
 
-// failedTo is how a phase ends with an error that does not say so itself.
-func failedTo(action string, err error) error {
-	var exit *platform.Exit
-	if err == nil || errors.As(err, &exit) {
-		return err
-	}
-	return &platform.Exit{Code: platform.CodeFailed, Action: action, Err: err}
-}
-
-// codeOf is the exit code of a phase that ends with an error, or with none.
-func codeOf(err error) int {
-	var exit *platform.Exit
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &exit):
-		return exit.Code
-	}
-	return platform.CodeFailed
-}
-
 // exitCode says on the log why a phase ends badly, if that has not been said yet.
 func exitCode(err error, log *slog.Logger) int {
-	var exit *platform.Exit
-	switch {
-	case err == nil:
+	exit := platform.ExitOf(err)
+	if exit == nil {
 		return 0
-	case !errors.As(err, &exit):
-		exit = &platform.Exit{Code: platform.CodeFailed, Err: err}
 	}
 	if exit.Err != nil {
 		message := exit.Error()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
@@ -21,8 +22,7 @@ import (
 
 // run is one run of a phase.
 type run struct {
-	in      platform.Inputs
-	environ []string
+	in platform.Inputs
 	// stdout takes what extensions print.
 	stdout io.Writer
 	record *report.Record
@@ -35,22 +35,24 @@ type run struct {
 	kill <-chan struct{}
 }
 
-func (r run) execute(ctx context.Context) error {
-	if r.in.Phase == platform.Generator {
-		return r.generate(ctx)
+// fail is how the run ends with an error that is no [platform.Exit] itself; nil if there is none.
+func (r run) fail(err error) error {
+	if err == nil || errors.As(err, new(*platform.Exit)) {
+		return err
 	}
-	return r.detect(ctx)
+	action := "detect"
+	if r.in.Phase == platform.Generator {
+		action = "generate"
+	}
+	return &platform.Exit{Code: platform.CodeFailed, Action: action, Err: err}
 }
-
-// fail is how the run ends with an error that does not say so itself; nil if there is none.
-func (r run) fail(err error) error { return failedTo(action(r.in), err) }
 
 // detect is the detector: detection and, unless it is skipped, generation; then the files.
 func (r run) detect(ctx context.Context) error {
 	if err := phase.CheckLayout(r.in, r.log); err != nil {
 		return r.fail(err)
 	}
-	c, err := phase.ReadRunContext(r.in, r.environ, r.log)
+	c, err := phase.ReadRunContext(r.in, os.Environ(), r.log)
 	if err != nil {
 		return r.fail(err)
 	}
@@ -69,33 +71,23 @@ func (r run) detect(ctx context.Context) error {
 		return err
 	}
 	resolution := r.record.Detection.Answer.Resolution
-	files := []file{{r.in.GroupPath, platform.NewGroup(modules(resolution.Taking)).Encode}}
-	if r.in.GeneratedDir == "" { // the Platform API has no extensions yet
-		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), nil)
-	}
-	if r.in.SkipGenerate {
+	taking, extensions := modules(resolution.Taking)
+	files := []file{{r.in.GroupPath, platform.NewGroup(taking).Encode}}
+	if r.in.GeneratedDir == "" || r.in.SkipGenerate { // the Platform API has no extensions yet, or generator runs them
 		return r.writeAll(ctx, append(files, planFile(r.in, resolution.Plan)), func() error { return generate.RemoveEarlier(r.in) })
 	}
-	request := generate.Request{Extensions: extensions(resolution.Taking), Plan: resolution.Plan, Analyzed: c.Analyzed}
+	request := generate.Request{Extensions: extensions, Plan: resolution.Plan, Analyzed: c.Analyzed}
 	return r.generateFrom(ctx, c, request, files)
 }
 
-func modules(members []resolve.Member) []*buildpack.Module {
-	var list []*buildpack.Module
+func modules(members []resolve.Member) (all, extensions []*buildpack.Module) {
 	for _, m := range members {
-		list = append(list, m.Module)
-	}
-	return list
-}
-
-func extensions(members []resolve.Member) []*buildpack.Module {
-	var list []*buildpack.Module
-	for _, m := range members {
+		all = append(all, m.Module)
 		if m.Module.IsExtension() {
-			list = append(list, m.Module)
+			extensions = append(extensions, m.Module)
 		}
 	}
-	return list
+	return all, extensions
 }
 
 // generate is the generator: group and plan come from the files on disk.
@@ -110,7 +102,7 @@ func (r run) generate(ctx context.Context) error {
 	if err != nil {
 		return r.fail(err)
 	}
-	c, err := phase.NewRunContext(r.in, r.environ, request.Analyzed, r.log)
+	c, err := phase.NewRunContext(r.in, os.Environ(), request.Analyzed, r.log)
 	if err != nil {
 		return r.fail(err)
 	}
@@ -152,7 +144,7 @@ func (r run) writeDetected(ctx context.Context, request generate.Request, files 
 	}
 	have := "are as they were"
 	if r.in.Phase == platform.Detector {
-		plan := func() ([]byte, error) { return generate.DetectedPlan(r.in, request) }
+		plan := func() ([]byte, error) { return generate.DetectedPlan(r.in, request.Plan) }
 		if err := r.writeAll(ctx, append(files, file{r.in.PlanPath, plan}), nil); err != nil {
 			r.log.Warn(fmt.Sprintf("group.toml and plan.toml are not written: %s", errors.Unwrap(err)))
 			return exit
@@ -160,13 +152,6 @@ func (r run) writeDetected(ctx context.Context, request generate.Request, files 
 		have = "are written"
 	}
 	return exit.WithHint(fmt.Sprintf("group.toml and plan.toml %s: once this is mended, run generator again", have))
-}
-
-func action(in platform.Inputs) string {
-	if in.Phase == platform.Generator {
-		return "generate"
-	}
-	return "detect"
 }
 
 // file is an output: where it goes and how to make its text.

@@ -33,9 +33,7 @@ func withLayoutTarget(in platform.Inputs, a platform.Analyzed, log *slog.Logger)
 	if err != nil || image == nil {
 		return a, err
 	}
-	run := *a.RunImage
-	run.Target = image.Target
-	a.RunImage = &run
+	a.RunImage.Target = image.Target
 	return a, nil
 }
 

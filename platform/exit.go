@@ -25,11 +25,9 @@ const (
 
 // Exit is how a phase ends when it does not end well: the exit code and the message derive from it.
 type Exit struct {
-	Code int
-	// Action completes "failed to …"; empty if Err says it all.
-	Action string
-	// Err is the cause; nil if everything has been said already.
-	Err error
+	Code   int
+	Action string // completes "failed to …"; empty if Err says it all
+	Err    error  // the cause; nil if everything has been said already
 }
 
 // Error is "failed to <action>: <cause>".
@@ -46,12 +44,10 @@ func (e *Exit) Error() string {
 // Unwrap is the cause.
 func (e *Exit) Unwrap() error { return e.Err }
 
-// Hint is what to try: that of the first error among the causes that has one, in a method Hint() string. It is empty if
-// none has. Error and hint are two things, so that each can be shown on lines of its own.
+// Hint is what to try, on lines of its own; see [HintOf].
 func (e *Exit) Hint() string { return HintOf(e.Err) }
 
-// HintOf is the hint of the first error among the causes of one that has a method Hint() string; empty if none has, or
-// there is no error.
+// HintOf is the hint of the first error in the chain that has a method Hint() string; empty if none has.
 func HintOf(err error) string {
 	var hinted interface{ Hint() string }
 	if errors.As(err, &hinted) {
@@ -68,10 +64,20 @@ func (e *Exit) WithHint(hint string) *Exit {
 	return &Exit{Code: e.Code, Action: e.Action, Err: WithHint(e.Err, hint)}
 }
 
-// InGeneration reports whether it is extensions because of which the phase ends: their bin/generate, or what that left.
+// InGeneration reports whether the phase ends because of extensions: their bin/generate, or what that left.
 func (e *Exit) InGeneration() bool { return e.Code == CodeGenerateBuildpack || e.Code == CodeGenerate }
 
-// Interrupted is how a phase ends whose context was cancelled with an Exit as the cause, as on a signal; nil if it was not.
+// ExitOf is how a phase ends with an error: the first Exit in its chain, or one with the error and exit code 1. It is nil if
+// there is no error.
+func ExitOf(err error) *Exit {
+	var exit *Exit
+	if err != nil && !errors.As(err, &exit) {
+		exit = &Exit{Code: CodeFailed, Err: err}
+	}
+	return exit
+}
+
+// Interrupted is the Exit because of which a context was cancelled, as on a signal; nil if it was not.
 func Interrupted(ctx context.Context) *Exit {
 	var exit *Exit
 	if ctx.Err() != nil && errors.As(context.Cause(ctx), &exit) {
@@ -80,8 +86,13 @@ func Interrupted(ctx context.Context) *Exit {
 	return nil
 }
 
-// WithHint adds to an error what to try.
-func WithHint(err error, hint string) error { return &hintedError{err, hint} }
+// WithHint adds to an error what to try; nothing if the hint is empty.
+func WithHint(err error, hint string) error {
+	if hint == "" {
+		return err
+	}
+	return &hintedError{err, hint}
+}
 
 type hintedError struct {
 	error

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/BurntSushi/toml"
+
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/files"
 )
@@ -16,8 +19,7 @@ import (
 // GeneratedVersion is the version of the shape of generated.toml that this package writes.
 const GeneratedVersion = 1
 
-// Generated is generated.toml: all that a later extend step has to know to apply the generated Dockerfiles, without
-// knowing the rules of generation.
+// Generated is generated.toml: all that a later extend step has to know to apply the generated Dockerfiles.
 type Generated struct {
 	Version     int    `toml:"version"`
 	PlatformAPI string `toml:"platform-api"`
@@ -34,38 +36,31 @@ type Generated struct {
 	Rerun *Rerun `toml:"rerun,omitempty"`
 }
 
-// GeneratedRunImage says what run image to extend, or to use as it is.
+// GeneratedRunImage is the run image to extend, or to use as it is. Image is empty if it is not known.
 type GeneratedRunImage struct {
-	// Image is empty if it is not known.
 	Image string `toml:"image,omitempty"`
-	// SwitchedBy is the id of the extension that switched it; empty if none did.
+	// SwitchedBy is the id of the extension that switched to it; empty if none did.
 	SwitchedBy string `toml:"switched-by,omitempty"`
 	Extend     bool   `toml:"extend"`
 }
 
-// GeneratedBuildImage says what build image to extend.
+// GeneratedBuildImage is the build image. Reference is empty if it is not known.
 type GeneratedBuildImage struct {
-	// Reference is empty if it is not known.
 	Reference string `toml:"reference,omitempty"`
 	Extend    bool   `toml:"extend"`
 }
 
-// GeneratedDockerfile is a Dockerfile to apply.
+// GeneratedDockerfile is a Dockerfile to apply. Path and Context are relative to the generated directory.
 type GeneratedDockerfile struct {
-	Kind      buildpack.DockerfileKind `toml:"kind"`
-	Extension string                   `toml:"extension"`
-	Version   string                   `toml:"version"`
-	// Path is relative to the generated directory.
-	Path string `toml:"path"`
-	// Digest of the file's bytes, "sha256:…".
-	Digest string `toml:"digest"`
-	// Instructions is the number of instructions after FROM.
-	Instructions int `toml:"instructions"`
-	// From is the image that the Dockerfile switches to; empty if it extends.
-	From string `toml:"from,omitempty"`
-	// Context is relative to the generated directory; empty if the app directory is the context.
-	Context string          `toml:"context,omitempty"`
-	Args    []buildpack.Arg `toml:"args,omitempty"`
+	Kind         buildpack.DockerfileKind `toml:"kind"`
+	Extension    string                   `toml:"extension"`
+	Version      string                   `toml:"version"`
+	Path         string                   `toml:"path"`
+	Digest       string                   `toml:"digest"`
+	Instructions int                      `toml:"instructions"`      // after FROM
+	From         string                   `toml:"from,omitempty"`    // the image that it switches to; empty if it extends
+	Context      string                   `toml:"context,omitempty"` // empty if the app directory is the context
+	Args         []buildpack.Arg          `toml:"args,omitempty"`
 }
 
 // IgnoredDockerfile is a run.Dockerfile that a later switch overrules.
@@ -95,31 +90,24 @@ type Rerun struct {
 	Images map[string]any `toml:"images,omitempty"`
 }
 
-// RerunEntry says where an entry of the plan was, counted from 0, and who could have provided it.
+// RerunEntry is an entry of the plan that an extension took.
 type RerunEntry struct {
-	Place     int                  `toml:"place"`
 	Providers []buildpack.Provider `toml:"providers"`
 }
 
 // Encode is the text of generated.toml.
-func (g Generated) Encode() ([]byte, error) { return encode(g) }
+func (g Generated) Encode() ([]byte, error) { return toml.Marshal(g) }
 
 // For returns the Dockerfiles for one kind of image, in the order of their application.
 func (g Generated) For(kind buildpack.DockerfileKind) []GeneratedDockerfile {
-	var list []GeneratedDockerfile
-	for _, d := range g.Dockerfiles {
-		if d.Kind == kind {
-			list = append(list, d)
-		}
-	}
-	return list
+	return slices.DeleteFunc(slices.Clone(g.Dockerfiles), func(d GeneratedDockerfile) bool { return d.Kind != kind })
 }
 
 // Digest is how generated.toml names the contents of a file: "sha256:" and the sum in hexadecimal digits.
 func Digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
 
-// ReadGenerated reads a generated.toml; a missing or empty one, such as /dev/null, is nil, and no error. Keys that are not known are ignored. What is
-// malformed, has a version that this package does not know, or names a path out of the generated directory is an error.
+// ReadGenerated reads a generated.toml; a missing or empty one, such as /dev/null, is nil, and no error. Unknown keys are
+// ignored. A file that is malformed, has an unknown version, or names a path out of the generated directory is an error.
 func ReadGenerated(path string) (*Generated, error) {
 	g, err := read("generated metadata", path, files.Result, ParseGenerated)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -145,10 +133,7 @@ func ParseGenerated(path string, data []byte) (*Generated, error) {
 		if !slices.Contains(buildpack.DockerfileKinds(), d.Kind) {
 			return nil, fmt.Errorf("%s: a Dockerfile of %q has the kind %q, want build or run", path, d.Extension, d.Kind)
 		}
-		paths = append(paths, d.Path)
-		if d.Context != "" {
-			paths = append(paths, d.Context)
-		}
+		paths = append(paths, d.Path, cmp.Or(d.Context, d.Path))
 	}
 	for _, d := range g.Ignored {
 		paths = append(paths, d.Path)

@@ -26,7 +26,7 @@ const (
 	Generator Phase = "generator"
 )
 
-// Inputs are all that a phase is told by its arguments and its environment, final and read-only. Directories are
+// Inputs are what arguments and environment ask of a phase, final and read-only; [Table] says what each is. Directories are
 // absolute; an empty path means that the Platform API in use has no such input.
 type Inputs struct {
 	Phase       Phase
@@ -48,31 +48,22 @@ type Inputs struct {
 	RunPath               string
 	SystemPath            string
 
-	LogLevel string
-	NoColor  bool
-	ExecEnv  string
-	// ExperimentalMode and DeprecationMode say what to do about a feature of that kind: error, warn or quiet.
+	LogLevel         string
+	NoColor          bool
+	ExecEnv          string
 	ExperimentalMode string
 	DeprecationMode  string
+	RunImageSwitch   string
 
-	// SkipGenerate ends detector after detection.
-	SkipGenerate bool
-	// Parallel is how many bin/detect run at the same time at the most; 0: as many as there are CPUs for this process, and more.
-	Parallel int
-	// Baseline is true if each bin/detect runs once more in an empty directory when no group has passed.
-	Baseline bool
-	// RunImageSwitch is the policy for extensions that switch the run image: allow, listed or never.
-	RunImageSwitch string
-	// Alternatives is true if the groups behind the one that passed are tried, too.
-	Alternatives bool
-	// Telemetry is true if the phase writes a trace; TraceParent is the platform's trace context.
-	Telemetry   bool
-	TraceParent string
-	// DetectTimeout and GenerateTimeout are for each executable; 0 means none.
+	SkipGenerate    bool
+	Parallel        int
+	Baseline        bool // false with one bin/detect at a time, unless it was asked for
+	Alternatives    bool
+	Telemetry       bool
+	TraceParent     string
 	DetectTimeout   time.Duration
 	GenerateTimeout time.Duration
 
-	// UseLayout and LayoutDir ask for run images in OCI layouts on disk: experimental.
 	UseLayout bool
 	LayoutDir string
 
@@ -82,23 +73,16 @@ type Inputs struct {
 
 // Input is a row of the table of inputs, from which parsing, -help and docs/reference.md derive.
 type Input struct {
-	// Flag is the name without "-"; empty if there is only a variable.
-	Flag string
-	// Env is the environment variable. Those of the specification begin with CNB_, Prelude's own, which modules never see, with
-	// PRELUDE_: platforms inside builders cannot pass flags that they do not know.
-	Env string
-	// Default as it is documented; "<layers>" stands for the final value of -layers. Empty means none.
+	// Flag is the name without "-"; empty if there is only the variable Env. Variables of Prelude's own, which modules never
+	// see, begin with PRELUDE_.
+	Flag, Env string
+	// Default as documented; "<layers>" stands for the final value of -layers. Empty means none.
 	Default string
-	// Since is the first Platform API that has the flag and, unless EnvSince is older, the variable.
-	Since api.Version
-	// EnvSince is the first Platform API that has the input without its flag; zero if that is Since.
-	EnvSince api.Version
-	// Only names the phase if but one of them has the input.
-	Only Phase
-	// Directory values are made absolute.
-	Directory bool
-	// Usage says what it is.
-	Usage string
+	// Since is the first Platform API that has the flag; EnvSince is an older one that has the variable alone, if there is one.
+	Since, EnvSince api.Version
+	Only            Phase  // the one phase that has the input; empty if both have it
+	Directory       bool   // whether the value is made absolute
+	Usage           string // in -help
 
 	field func(*Inputs) any
 }
@@ -143,11 +127,7 @@ func Table() []Input {
 
 // Has reports whether a phase has the input at a version of the Platform API, if perhaps without its flag.
 func (in Input) Has(phase Phase, at api.Version) bool {
-	since := in.Since
-	if in.EnvSince != (api.Version{}) {
-		since = in.EnvSince
-	}
-	return at.AtLeast(since) && (in.Only == "" || in.Only == phase)
+	return at.AtLeast(cmp.Or(in.EnvSince, in.Since)) && (in.Only == "" || in.Only == phase)
 }
 
 // HasFlag reports whether a phase has the input's flag at a version of the Platform API.
@@ -158,8 +138,8 @@ func (in Input) HasFlag(phase Phase, at api.Version) bool {
 // Setting is an input with its value as text.
 type Setting struct{ Name, Value string }
 
-// Settings are the inputs that the phase has at its version of the Platform API, as they are in force. Those without a value
-// are left out. A setting has the name of its flag, or of its variable where it has no flag.
+// Settings are the inputs of the phase as they are in force, without those that have no value. A setting has the name of its
+// flag, or of its variable where it has no flag.
 func (in Inputs) Settings() []Setting {
 	var all []Setting
 	for _, row := range Table() {
@@ -171,37 +151,32 @@ func (in Inputs) Settings() []Setting {
 	return all
 }
 
-// Parse turns arguments and environment into inputs. Its errors are *Exit values with the right
-// exit code. Usage goes to usage if an argument is wrong.
+// Parse turns arguments and environment into inputs. Its errors are *Exit values with the right exit code. Usage goes to
+// usage if an argument is wrong.
 func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writer) (Inputs, error) {
 	in := Inputs{Phase: phase}
-	in.NoColor, _ = strconv.ParseBool(getenv("CNB_NO_COLOR")) // for what is said before the flags are read
-	version, apiErr := platformAPI(getenv("CNB_PLATFORM_API"))
-	if apiErr != nil {
-		// Asking what this is must always get an answer; anything else waits for the Platform API.
-		if in.Version, in.Help = asks(args, "version"), asks(args, "h") || asks(args, "help"); !in.Version && !in.Help {
-			return in, &Exit{Code: CodeIncompatiblePlatform, Err: apiErr}
-		}
-		in.PlatformAPI = api.PlatformAPIs().Newest
-		return in, nil
+	var apiErr error
+	if in.PlatformAPI, apiErr = platformAPI(getenv("CNB_PLATFORM_API")); apiErr != nil {
+		in.PlatformAPI = api.PlatformAPIs().Newest // for -version and -help, which get an answer all the same
 	}
-	in.PlatformAPI = version
 	set, badEnv := flags(&in, getenv)
-	set.SetOutput(io.Discard)
 	switch err := set.Parse(args); {
 	case err == flag.ErrHelp:
 		in.Help = true
 		return in, nil
+	case err == nil && in.Version:
+		return in, nil
+	case apiErr != nil:
+		return in, &Exit{Code: CodeIncompatiblePlatform, Err: apiErr}
 	case err != nil:
 		fmt.Fprintln(usage, err)
 		in.WriteUsage(usage)
 		return in, &Exit{Code: CodeUsage}
-	case in.Version:
-		return in, nil
 	case badEnv != nil:
 		return in, &Exit{Code: CodeFailed, Action: "parse arguments", Err: badEnv}
 	case set.NArg() > 0:
-		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: fmt.Errorf("received unexpected arguments: %q; only flags are allowed", set.Args())}
+		err := fmt.Errorf("received unexpected arguments: %q; only flags are allowed", set.Args())
+		return in, &Exit{Code: CodeArguments, Action: "parse arguments", Err: err}
 	}
 	given := getenv("PRELUDE_BASELINE") != ""
 	set.Visit(func(f *flag.Flag) { given = given || f.Name == "baseline" })
@@ -210,45 +185,43 @@ func Parse(phase Phase, args []string, getenv func(string) string, usage io.Writ
 }
 
 func platformAPI(text string) (api.Version, error) {
-	if text == "" {
-		return api.Version{}, fmt.Errorf("please set 'CNB_PLATFORM_API' to specify the desired platform API version; supported are %s", api.PlatformAPIs())
-	}
 	v, err := api.Parse(text)
-	if err != nil {
-		return v, fmt.Errorf("parse platform API version: %w", err)
+	switch {
+	case text == "":
+		err = fmt.Errorf("please set 'CNB_PLATFORM_API' to specify the desired platform API version; supported are %s", api.PlatformAPIs())
+	case err != nil:
+		err = fmt.Errorf("parse platform API version: %w", err)
+	case !api.PlatformAPIs().Has(v):
+		err = fmt.Errorf("platform API version '%s' is incompatible with the lifecycle; supported are %s", text, api.PlatformAPIs())
 	}
-	if !api.PlatformAPIs().Has(v) {
-		return v, fmt.Errorf("platform API version '%s' is incompatible with the lifecycle; supported are %s", text, api.PlatformAPIs())
-	}
-	return v, nil
+	return v, err
 }
 
-func asks(args []string, name string) bool {
-	return len(args) > 0 && strings.TrimLeft(args[0], "-") == name && strings.HasPrefix(args[0], "-")
-}
-
-// flags fills the inputs with their defaults and what the environment says, and returns the flags that override them.
-// The error is about a variable of Prelude's own; those of the specification are never malformed, for what is neither true nor
-// false counts as unset.
+// flags fills the inputs with their defaults and what the environment says, and returns the flags that override them. The
+// error is about a variable of Prelude's own; those of the specification with a value that is neither true nor false are unset.
 func flags(in *Inputs, getenv func(string) string) (*flag.FlagSet, error) {
 	set := flag.NewFlagSet(string(in.Phase), flag.ContinueOnError)
 	set.Usage = func() {}
+	set.SetOutput(io.Discard)
 	set.BoolVar(&in.Version, "version", false, "print the version and exit")
 	var bad error
 	for _, row := range Table() {
 		if !row.Has(in.Phase, in.PlatformAPI) {
 			continue
 		}
-		value := row.Default
-		if row.Env != "" {
-			value = cmp.Or(getenv(row.Env), value)
-		}
+		value := cmp.Or(getenv(row.Env), row.Default)
 		err := row.set(in, value)
 		if err != nil && strings.HasPrefix(row.Env, "PRELUDE_") {
 			bad = errors.Join(bad, fmt.Errorf("%s: %q: %w", row.Env, value, err))
 		}
-		if row.HasFlag(in.Phase, in.PlatformAPI) {
-			row.define(in, set)
+		if !row.HasFlag(in.Phase, in.PlatformAPI) {
+			continue
+		}
+		override := func(value string) error { return row.set(in, value) }
+		if _, isBool := row.field(in).(*bool); isBool {
+			set.BoolFunc(row.Flag, row.Usage, override)
+		} else {
+			set.Func(row.Flag, row.Usage, override)
 		}
 	}
 	return set, bad
@@ -276,17 +249,7 @@ func (in Input) set(inputs *Inputs, value string) error {
 	return nil
 }
 
-// define makes a flag that overrides the value that the input has.
-func (in Input) define(inputs *Inputs, set *flag.FlagSet) {
-	override := func(value string) error { return in.set(inputs, value) }
-	if _, isBool := in.field(inputs).(*bool); isBool {
-		set.BoolFunc(in.Flag, in.Usage, override)
-	} else {
-		set.Func(in.Flag, in.Usage, override)
-	}
-}
-
-// finish settles what depends on other inputs, and refuses values that cannot be.
+// finish settles what depends on other inputs.
 func (in *Inputs) finish() error {
 	layers, err := filepath.Abs(in.LayersDir)
 	if order := filepath.Join(layers, "order.toml"); strings.HasPrefix(in.OrderPath, "<layers>/order.toml if") {
@@ -307,20 +270,24 @@ func (in *Inputs) finish() error {
 			*path, err = filepath.Abs(*path)
 		}
 	}
-	if err == nil {
-		_, err = ParseLevel(in.LogLevel)
-	}
-	if err == nil {
-		err = in.checkReport()
-	}
-	if err == nil && !slices.Contains([]string{"", "allow", "listed", "never"}, in.RunImageSwitch) {
-		err = fmt.Errorf("-run-image-switch: unknown policy %q; want allow, listed or never", in.RunImageSwitch)
-	}
-	if err == nil && (in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0) {
-		err = errors.New("-parallel and time limits cannot be negative")
-	}
-	if err != nil {
+	if err = cmp.Or(err, in.check()); err != nil {
 		return &Exit{Code: CodeFailed, Action: "parse arguments", Err: err}
+	}
+	return nil
+}
+
+// check refuses values that cannot be.
+func (in Inputs) check() error {
+	_, err := ParseLevel(in.LogLevel)
+	switch ext := strings.ToLower(filepath.Ext(in.ReportPath)); {
+	case err != nil:
+		return err
+	case in.ReportPath != "" && ext != ".json" && ext != ".html":
+		return fmt.Errorf("-report: %q must end in .json or .html", in.ReportPath)
+	case !slices.Contains([]string{"", "allow", "listed", "never"}, in.RunImageSwitch):
+		return fmt.Errorf("-run-image-switch: unknown policy %q; want allow, listed or never", in.RunImageSwitch)
+	case in.Parallel < 0 || in.DetectTimeout < 0 || in.GenerateTimeout < 0:
+		return errors.New("-parallel and time limits cannot be negative")
 	}
 	return nil
 }
@@ -337,7 +304,7 @@ var help = map[Phase]struct{ summary, example string }{
 	},
 }
 
-// WriteHelp says what the phase does, which flags it has, how it is called, and where to read more.
+// WriteHelp says what the phase does, which flags it has, and how it is called.
 func (in Inputs) WriteHelp(w io.Writer) {
 	about := help[in.Phase]
 	fmt.Fprintf(w, "%s\n\n", about.summary)
@@ -349,14 +316,9 @@ func (in Inputs) WriteHelp(w io.Writer) {
 func (in Inputs) WriteUsage(w io.Writer) {
 	fmt.Fprintf(w, "Usage of %s (Platform API %s):\n", in.Phase, in.PlatformAPI)
 	for _, row := range Table() {
-		if !row.HasFlag(in.Phase, in.PlatformAPI) {
-			continue
+		if row.HasFlag(in.Phase, in.PlatformAPI) {
+			fmt.Fprintf(w, "  -%s\n    \t%s (default %s; $%s)\n", row.Flag, row.Usage, cmp.Or(row.Default, "none"), row.Env)
 		}
-		fmt.Fprintf(w, "  -%s\n    \t%s (default %s", row.Flag, row.Usage, cmp.Or(row.Default, "none"))
-		if row.Env != "" {
-			fmt.Fprintf(w, "; $%s", row.Env)
-		}
-		fmt.Fprintln(w, ")")
 	}
 	fmt.Fprint(w, "  -version\n    \tprint the version and exit\nEnvironment only:\n  CNB_PLATFORM_API\n    \tPlatform API to speak, one of ", api.PlatformAPIs(), " (required)\n")
 	for _, row := range Table() {
@@ -364,25 +326,4 @@ func (in Inputs) WriteUsage(w io.Writer) {
 			fmt.Fprintf(w, "  %s\n    \t%s (default %s)\n", row.Env, row.Usage, cmp.Or(row.Default, "none"))
 		}
 	}
-}
-
-// checkReport refuses a place where no report can be.
-func (in Inputs) checkReport() error {
-	if in.ReportPath == "" {
-		return nil
-	}
-	if ext := strings.ToLower(filepath.Ext(in.ReportPath)); ext != ".json" && ext != ".html" {
-		return fmt.Errorf("-report: %q must end in .json or .html", in.ReportPath)
-	}
-	outputs := []string{in.AnalyzedPath, in.GeneratedMetadataPath, in.GroupPath, in.PlanPath}
-	if slices.ContainsFunc(outputs, func(path string) bool { return path != "" && sameName(path, in.ReportPath) }) {
-		return fmt.Errorf("-report: %q is the path of another output", in.ReportPath)
-	}
-	return nil
-}
-
-func sameName(a, b string) bool {
-	a, errA := filepath.Abs(a)
-	b, errB := filepath.Abs(b)
-	return errA == nil && errB == nil && a == b
 }

@@ -11,17 +11,13 @@ import (
 
 // ParseLevel reads the value of -log-level. Tekton's catalogue and the reference lifecycle know "warn" as "warning", too.
 func ParseLevel(text string) (slog.Level, error) {
-	switch strings.ToLower(text) {
-	case "debug":
-		return slog.LevelDebug, nil
-	case "info":
-		return slog.LevelInfo, nil
-	case "warn", "warning":
-		return slog.LevelWarn, nil
-	case "error":
-		return slog.LevelError, nil
+	level, known := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "warning": slog.LevelWarn, "error": slog.LevelError,
+	}[strings.ToLower(text)]
+	if !known {
+		return 0, fmt.Errorf("unknown log level %q: want debug, info, warn or error", text)
 	}
-	return 0, fmt.Errorf("unknown log level %q: want debug, info, warn or error", text)
+	return level, nil
 }
 
 // NewLogger returns a logger of plain lines on one stream, in the order in which things happen; warnings and errors are
@@ -41,24 +37,20 @@ func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level
 
 // Handle writes one record as a line. Attributes are not used: what a person should know is in the message.
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
-	mark := ""
+	mark, code := "", ""
 	switch {
 	case r.Level >= slog.LevelError:
-		mark = l.paint("31;1", "ERROR: ")
+		mark, code = "ERROR: ", "31;1"
 	case r.Level >= slog.LevelWarn:
-		mark = l.paint("33;1", "Warning: ")
+		mark, code = "Warning: ", "33;1"
+	}
+	if l.colour && mark != "" {
+		mark = "\x1b[" + code + "m" + mark + "\x1b[0m"
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, err := io.WriteString(l.out, mark+strings.TrimSuffix(r.Message, "\n")+"\n")
 	return err
-}
-
-func (l *lines) paint(code, text string) string {
-	if !l.colour {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
 func (l *lines) WithAttrs([]slog.Attr) slog.Handler { return l }

@@ -43,9 +43,12 @@ func ReadRun(path string, log *slog.Logger) (RunImages, error) {
 // without digests.
 func (r RunImages) Knows(image string) bool {
 	wanted := canonical(image)
-	return slices.ContainsFunc(r.Images, func(info RunImageInfo) bool {
-		return slices.ContainsFunc(append([]string{info.Image}, info.Mirrors...), func(name string) bool { return canonical(name) == wanted })
-	})
+	for _, info := range r.Images {
+		if slices.ContainsFunc(append([]string{info.Image}, info.Mirrors...), func(name string) bool { return canonical(name) == wanted }) {
+			return true
+		}
+	}
+	return false
 }
 
 // canonical is the name of an image in full – registry, repository, tag – without its digest.

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"cmp"
 	"runtime"
 	"strings"
 
@@ -10,16 +11,8 @@ import (
 // TargetOf is the target of the run image: what analyzed.toml says and, where it does not, what this system is. osRelease
 // is the text of /etc/os-release, asked for only if analyzed.toml has no distribution.
 func TargetOf(a Analyzed, osRelease func() []byte) buildpack.Target {
-	var target buildpack.Target
-	if a.RunImage != nil {
-		target = a.RunImage.Target
-	}
-	if target.OS == "" {
-		target.OS = "linux"
-	}
-	if target.Arch == "" {
-		target.Arch = runtime.GOARCH
-	}
+	target := a.RunImage.Target
+	target.OS, target.Arch = cmp.Or(target.OS, "linux"), cmp.Or(target.Arch, runtime.GOARCH)
 	if len(target.Distros) == 0 {
 		if distro := ParseOSRelease(osRelease()); distro != (buildpack.Distro{}) {
 			target.Distros = []buildpack.Distro{distro}
@@ -28,37 +21,21 @@ func TargetOf(a Analyzed, osRelease func() []byte) buildpack.Target {
 	return target
 }
 
-// ParseOSRelease takes ID and VERSION_ID from the text of an os-release file. Quotes are removed, malformed lines
-// skipped; of repeated lines the last counts, as in a shell.
+// ParseOSRelease takes ID and VERSION_ID from the text of an os-release file. Quotes are removed; malformed lines, with a
+// quote that is not closed, are skipped; of repeated lines the last counts, as in a shell.
 func ParseOSRelease(text []byte) buildpack.Distro {
 	var distro buildpack.Distro
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.Lines(string(text)) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if !ok {
-			continue
+		if quote := value[:min(1, len(value))]; quote == `"` || quote == `'` {
+			value, ok = strings.CutSuffix(value[1:], quote)
 		}
-		if value, ok = unquote(value); !ok {
-			continue
-		}
-		switch name {
-		case "ID":
+		switch {
+		case ok && name == "ID":
 			distro.Name = value
-		case "VERSION_ID":
+		case ok && name == "VERSION_ID":
 			distro.Version = value
 		}
 	}
 	return distro
-}
-
-// unquote removes single or double quotes around a value; a quote without its partner is malformed.
-func unquote(value string) (string, bool) {
-	for _, quote := range []string{`"`, `'`} {
-		inner, opened := strings.CutPrefix(value, quote)
-		if !opened {
-			continue
-		}
-		inner, closed := strings.CutSuffix(inner, quote)
-		return inner, closed
-	}
-	return value, true
 }

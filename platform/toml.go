@@ -3,23 +3,11 @@
 package platform
 
 import (
-	"bytes"
 	"fmt"
-
-	"github.com/BurntSushi/toml"
 
 	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
-
-// encode writes a value as TOML; the library's encoder defines the bytes.
-func encode(value any) ([]byte, error) {
-	var text bytes.Buffer
-	if err := toml.NewEncoder(&text).Encode(value); err != nil {
-		return nil, err
-	}
-	return text.Bytes(), nil
-}
 
 // decode reads TOML whose values are passed on, with their types; keys that nothing here reads are no mistake.
 func decode(path string, data []byte, into any) error {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// addDetection adds what detection found. If it came to no end, that is what was run.
+// addDetection adds what detection found; if it was ended early, that is what was run.
 func (r *Record) addDetection(report *Report) {
 	d := r.Detection
 	if d == nil {
@@ -34,15 +35,14 @@ func (r *Record) addDetection(report *Report) {
 		report.Group = each(res.Taking, func(m resolve.Member) Ref { return Ref(m.Module.Ref) })
 		report.Dropped = r.dropped(res)
 	}
+	for _, a := range d.Alternatives {
+		report.Alternatives = append(report.Alternatives, AlsoFits{Group: a.Group + 1, Modules: refs(a.Modules), Files: list(a.Files)})
+	}
 }
 
 func elements(group buildpack.Group) []Element {
-	return each(group, func(e buildpack.Element) Element {
-		return Element{ID: e.ID, Version: e.Version, Optional: e.Optional, ExecEnv: e.ExecEnv}
-	})
+	return each(group, func(e buildpack.Element) Element { return Element{e.ID, e.Version, e.Optional, e.ExecEnv} })
 }
-
-func moduleRef(m *buildpack.Module) Ref { return Ref(m.Ref) }
 
 func candidate(c resolve.Candidate) Candidate {
 	return Candidate{Group: c.Group + 1, Reason: explain.CandidateReason(c), Members: each(c.Members, candidateMember)}
@@ -82,25 +82,21 @@ func (r *Record) chosen() map[buildpack.Ref]int {
 
 // dropped are the members of the candidate that passed which do not take part.
 func (r *Record) dropped(res *resolve.Resolution) []Dropped {
-	all, taking, leftOut := []Dropped{}, r.chosen(), map[buildpack.Ref]string{}
+	all, taking, reasons := []Dropped{}, r.chosen(), map[buildpack.Ref]string{}
 	for _, left := range r.Detection.LeftOut {
-		leftOut[left.Member.Module.Ref] = left.String()
+		reasons[left.Member.Module.Ref] = left.String()
 	}
 	for _, m := range res.Members {
-		if _, takes := taking[m.Module.Ref]; takes {
-			continue
+		if _, takes := taking[m.Module.Ref]; !takes {
+			reason := cmp.Or(reasons[m.Module.Ref], m.Module.String()+" did not pass: "+explain.Words(m))
+			all = append(all, Dropped{Ref: Ref(m.Module.Ref), Reason: reason})
 		}
-		reason, passed := leftOut[m.Module.Ref]
-		if !passed {
-			reason = m.Module.String() + " did not pass: " + explain.Words(m)
-		}
-		all = append(all, Dropped{Ref: Ref(m.Module.Ref), Reason: reason})
 	}
 	return all
 }
 
-// members are all modules of candidates, each once, in the order in which they were reached. Those of a detection that came
-// to no end are in the order in which they were started.
+// members are all modules of candidates, each once, in the order in which they were reached. Those of a detection that was
+// ended early are in the order in which they were started.
 func (r *Record) members() []resolve.Member {
 	if a := r.Detection.Answer; a != nil {
 		return slices.DeleteFunc(slices.Clone(a.Members), func(m resolve.Member) bool { return m.Detection.Outcome == "" })
@@ -171,19 +167,21 @@ func (r *Record) verdict(m resolve.Member) Verdict {
 
 // plan is the build plan before generation, with the modules that require each entry where they are known.
 func (r *Record) plan() []Entry {
-	entries, givenTo, requirers := []buildpack.PlanEntry{}, map[int]*Ref{}, map[string][]*Ref{}
+	var entries []buildpack.PlanEntry
+	var takers []*buildpack.Module
+	requirers := map[string][]*Ref{}
 	if d := r.Detection; d != nil && d.Answer != nil && d.Answer.Resolution != nil {
 		entries, requirers = d.Answer.Resolution.Plan, requirersOf(d.Answer.Resolution)
 	}
 	if r.Generation != nil {
-		entries = r.Generation.Request.Plan
-		for _, entry := range r.Generation.Split.Taken {
-			givenTo[entry.Place] = (*Ref)(&entry.Extension.Ref)
-		}
+		entries, takers = r.Generation.Request.Plan, r.Generation.Split.Takers
 	}
 	all := []Entry{}
-	for place, from := range entries {
-		entry := Entry{Providers: each(from.Providers, provider), Requires: []PlanRequires{}, GivenTo: givenTo[place]}
+	for at, from := range entries {
+		entry := Entry{Providers: each(from.Providers, provider), Requires: []PlanRequires{}}
+		if takers != nil && takers[at] != nil {
+			entry.GivenTo = (*Ref)(&takers[at].Ref)
+		}
 		for i, require := range from.Requires {
 			entry.Name = require.Name
 			entry.Requires = append(entry.Requires, PlanRequires{Metadata: metadata(require.Metadata)})
@@ -197,8 +195,10 @@ func (r *Record) plan() []Entry {
 }
 
 func provider(p buildpack.Provider) Ref {
-	kind := map[bool]buildpack.Kind{true: buildpack.KindExtension, false: buildpack.KindBuildpack}[p.Extension]
-	return Ref{Kind: kind, ID: p.ID, Version: p.Version}
+	if p.Extension {
+		return Ref{Kind: buildpack.KindExtension, ID: p.ID, Version: p.Version}
+	}
+	return Ref{Kind: buildpack.KindBuildpack, ID: p.ID, Version: p.Version}
 }
 
 // requirersOf are the modules that require each name, in the order of the group: as often as each of them does, as in the plan.

@@ -20,7 +20,7 @@ func (r *Record) addGeneration(report *Report) {
 	}
 	report.Timings.Generate = spanOf(r.started, g.Started, g.Ended)
 	if r.Detection == nil {
-		report.Group = each(g.Request.Extensions, moduleRef)
+		report.Group = each(g.Request.Extensions, func(m *buildpack.Module) Ref { return Ref(m.Ref) })
 	}
 	report.Generation = &Generation{Extensions: each(g.Extensions, r.extension)}
 	if done := g.Generation; done != nil {
@@ -31,20 +31,11 @@ func (r *Record) addGeneration(report *Report) {
 
 func (r *Record) extension(e generate.Extension) Extension {
 	report := Extension{
-		Ref: Ref(e.Module.Ref), Static: e.Static, Given: []string{},
-		Dockerfiles: []Dockerfile{}, Contexts: []Context{},
-		Warnings: each(slices.Concat(e.Notes, e.AppNotes), func(n dockerfile.Note) Note { return Note{Text: n.Text, Hint: n.Hint, Minor: n.Minor} }),
-		Output:   e.Printed, Time: spanOf(r.started, e.Started, e.Ended),
-	}
-	given := map[string]bool{}
-	for _, require := range e.Given {
-		if !given[require.Name] {
-			given[require.Name] = true
-			report.Given = append(report.Given, require.Name)
-		}
-	}
-	for _, d := range e.Dockerfiles {
-		report.Dockerfiles = append(report.Dockerfiles, r.dockerfile(e, d))
+		Ref: Ref(e.Module.Ref), Static: e.Static, Contexts: []Context{},
+		Given:       slices.Compact(each(e.Given, func(r buildpack.Require) string { return r.Name })),
+		Dockerfiles: each(e.Dockerfiles, func(d generate.Dockerfile) Dockerfile { return r.dockerfile(e, d) }),
+		Warnings:    each(slices.Concat(e.Notes, e.AppNotes), func(n dockerfile.Note) Note { return Note(n) }),
+		Output:      e.Printed, Time: spanOf(r.started, e.Started, e.Ended), Error: outcome(e.Err).Error,
 	}
 	if e.Refused != nil {
 		refused := r.dockerfile(e, *e.Refused)
@@ -56,13 +47,10 @@ func (r *Record) extension(e generate.Extension) Extension {
 			report.Contexts = append(report.Contexts, Context{Kind: string(kind), Directory: dir})
 		}
 	}
-	if e.Err != nil {
-		report.Error = outcome(e.Err).Error
-	}
 	return report
 }
 
-// dockerfile is a Dockerfile, with its place if generation went well.
+// dockerfile is a Dockerfile, with its path if generation went well.
 func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerfile {
 	report := Dockerfile{
 		Kind: string(d.Kind), Digest: d.Digest, From: d.From, Instructions: d.Instructions,
@@ -86,14 +74,12 @@ func (r *Record) dockerfile(e generate.Extension, d generate.Dockerfile) Dockerf
 	return report
 }
 
-// runImage is which run image it is to be, and why.
+// runImage is the decision about the run image, and why.
 func runImage(g *generate.Result) *RunImage {
-	decision := g.Decision
+	decision, before := g.Decision, g.Request.Analyzed.RunImage
 	report := &RunImage{
-		Image: g.Generation.Metadata.RunImage.Image, SwitchedBy: decision.SwitchedBy, Extend: decision.Extend, Reasons: runImageReasons(decision),
-	}
-	if before := g.Request.Analyzed.RunImage; before != nil {
-		report.Before = cmp.Or(before.Reference, before.Image)
+		Before: cmp.Or(before.Reference, before.Image), Image: g.Generation.Metadata.RunImage.Image,
+		SwitchedBy: decision.SwitchedBy, Extend: decision.Extend, Reasons: runImageReasons(decision),
 	}
 	if decision.Switches() {
 		report.Known = &decision.Known
@@ -102,24 +88,22 @@ func runImage(g *generate.Result) *RunImage {
 }
 
 // runImageReasons words the decision about the run image.
-func runImageReasons(decision generate.Decision) []string {
-	var reasons []string
+func runImageReasons(d generate.Decision) []string {
+	reasons := []string{"no run.Dockerfile switches the run image"}
 	switch {
-	case decision.Switches():
-		reasons = append(reasons, fmt.Sprintf("%s switches the run image to %s, and no later extension switches it again", decision.SwitchedBy, decision.Image))
-	case decision.Dockerfiles == 0:
-		reasons = append(reasons, "no extension left a run.Dockerfile")
-	default:
-		reasons = append(reasons, "no run.Dockerfile switches the run image")
+	case d.Switches():
+		reasons[0] = fmt.Sprintf("%s switches the run image to %s, and no later extension switches it again", d.SwitchedBy, d.Image)
+	case d.Dockerfiles == 0:
+		reasons[0] = "no extension left a run.Dockerfile"
 	}
-	if len(decision.Ignored) > 0 {
-		reasons = append(reasons, fmt.Sprintf("ignored, because they come before the switch: the run.Dockerfiles of %s", strings.Join(decision.Ignored, ", ")))
+	if len(d.Ignored) > 0 {
+		reasons = append(reasons, "ignored, because they come before the switch: the run.Dockerfiles of "+strings.Join(d.Ignored, ", "))
 	}
 	switch {
-	case decision.Extend:
-		reasons = append(reasons, fmt.Sprintf("it is to be extended: these have instructions after FROM: %s", strings.Join(decision.Extending, ", ")))
-	case decision.Dockerfiles > 0:
-		reasons = append(reasons, "nothing is to be extended: no run.Dockerfile that counts has an instruction after FROM")
+	case d.Extend:
+		reasons = append(reasons, "these extend it, with instructions after FROM: "+strings.Join(d.Extending, ", "))
+	case d.Dockerfiles > 0:
+		reasons = append(reasons, "nothing extends it: no run.Dockerfile that counts has an instruction after FROM")
 	}
 	return reasons
 }

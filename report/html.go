@@ -2,8 +2,8 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // the page's template
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"path"
@@ -16,7 +16,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// The page shows the report and nothing else. All escaping is html/template's, and the page itself forbids scripts and requests.
+// All escaping is html/template's, and the page itself forbids scripts and requests.
 //
 //go:embed page.tmpl.html
 var pageTemplate string
@@ -109,22 +109,14 @@ func share(ms, total float64) template.CSS {
 
 // outcomeWord is a module's outcome for people.
 func outcomeWord(outcome string) string {
-	word, known := map[string]string{"pass": "passed", "fail": "did not pass", "err": "error", "mismatch": "wrong target"}[outcome]
-	if !known {
-		return "not known"
-	}
-	return word
+	words := map[string]string{"pass": "passed", "fail": "did not pass", "err": "error", "mismatch": "wrong target"}
+	return cmp.Or(words[outcome], "not known")
 }
 
 // inline is a value as JSON on one line.
-func inline(value any) string {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return err.Error()
-	}
-	return strings.TrimSpace(text.String())
+func inline(value any) (string, error) {
+	text, err := toJSON(value, "")
+	return strings.TrimSpace(string(text)), err
 }
 
 func isWeb(url string) bool {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -32,22 +33,11 @@ func plain(value any) any {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return strings.TrimPrefix(strings.ToLower(fmt.Sprint(v)), "+")
 		}
-	case time.Time:
-		return timeText(v)
+	case time.Time: // those of TOML's kinds that have no offset have a location that tells the kind
+		layouts := map[string]string{
+			"datetime-local": "2006-01-02T15:04:05.999999999", "date-local": "2006-01-02", "time-local": "15:04:05.999999999",
+		}
+		return v.Format(cmp.Or(layouts[v.Location().String()], time.RFC3339Nano))
 	}
 	return value
-}
-
-// timeText is one of TOML's four kinds of date and time, as TOML writes it. Those without an offset have a location that
-// tells the kind.
-func timeText(t time.Time) string {
-	switch t.Location().String() {
-	case "datetime-local":
-		return t.Format("2006-01-02T15:04:05.999999999")
-	case "date-local":
-		return t.Format("2006-01-02")
-	case "time-local":
-		return t.Format("15:04:05.999999999")
-	}
-	return t.Format(time.RFC3339Nano)
 }

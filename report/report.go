@@ -1,7 +1,7 @@
-// Package report puts together what happened in one run of a phase and writes it, as JSON for machines or as a page for people.
+// Package report writes what happened in one run of a phase, as JSON for machines or as a page for people.
 //
-// record.go collects the results of a phase; build.go, detection.go and generation.go make a [Report] of them. JSON and page show
-// that value and nothing else: html.go and page.tmpl.html make the page, and plan.go the picture of the build plan in it.
+// record.go collects the results of a phase; with detection.go and generation.go it makes a [Report] of them. JSON and page
+// show that value alone: html.go and page.tmpl.html make the page, and plan.go the picture of the build plan in it.
 package report
 
 import (
@@ -15,33 +15,24 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// Version is the version of the shape of reports that this package writes. It grows when something that was there
-// changes its meaning or is gone; new keys alone don't make a new version.
+// Version is the version of the shape of reports that this package writes. It grows when a key changes its meaning or is
+// gone; new keys alone don't make a new version.
 const Version = 3
 
-// Report says what happened in one run of a phase: -report writes it, as JSON or as a page for people. The JSON form is
-// described by docs/report.schema.json, and what each key means by docs/report.md.
-//
-// Everything in it but what Timings, the fields that end in MS and what modules themselves print say is the same each
-// time for the same inputs. Lists are in the order in which things stand in the order or in the group.
+// Report is what happened in one run of a phase. docs/report.schema.json describes its JSON form. Times and what modules print
+// aside, it is the same each time for the same inputs. Lists are in the order of the order or of the group.
 type Report struct {
-	// Version of its shape: the constant of that name.
-	Version int `json:"version"`
-	// Phase that ran.
-	Phase platform.Phase `json:"phase"`
-	// Prelude is the version of the executable.
-	Prelude     string `json:"prelude"`
-	PlatformAPI string `json:"platformAPI"`
-	// Outcome is how the phase ended.
-	Outcome Outcome `json:"outcome"`
-	// Inputs are the arguments and variables of the phase as they are in force.
-	Inputs []Setting `json:"inputs"`
+	Version     int            `json:"version"`
+	Phase       platform.Phase `json:"phase"`
+	Prelude     string         `json:"prelude"` // the version of the executable
+	PlatformAPI string         `json:"platformAPI"`
+	Outcome     Outcome        `json:"outcome"`
+	Inputs      []Setting      `json:"inputs"` // arguments and variables as they are in force
 	// BuildImage is the reference of the build image in analyzed.toml; empty if that is not known.
 	BuildImage string `json:"buildImage,omitempty"`
 	// Target is what modules are told of the run image; nil if the phase ended before that was known.
-	Target *Target `json:"target,omitempty"`
-	// ExecEnv is the execution environment.
-	ExecEnv string `json:"execEnv"`
+	Target  *Target `json:"target,omitempty"`
+	ExecEnv string  `json:"execEnv"`
 	// Order is what was resolved, system buildpacks included; nil if it was not read.
 	Order *Order `json:"order,omitempty"`
 	// Judged is how many candidates were judged. Only the first of very many are in Candidates.
@@ -55,33 +46,25 @@ type Report struct {
 	// Explanation is why no group passed; nil if one did.
 	Explanation *Explanation `json:"explanation,omitempty"`
 	// Modules of the candidates, in the order in which they were reached.
-	Modules []Module `json:"modules"`
-	// Group are the modules that take part, extensions first.
-	Group []Ref `json:"group"`
-	// Dropped are the members of the group's candidate that don't take part.
-	Dropped []Dropped `json:"dropped"`
-	// Plan is the build plan before generation.
-	Plan []Entry `json:"plan"`
+	Modules []Module  `json:"modules"`
+	Group   []Ref     `json:"group"`   // the modules that take part, extensions first
+	Dropped []Dropped `json:"dropped"` // the members of the group's candidate that do not
+	Plan    []Entry   `json:"plan"`    // before generation
 	// Generation is nil if none was begun, or there are no extensions.
 	Generation *Generation `json:"generation,omitempty"`
-	// Warnings are those of the log, in its order.
-	Warnings []string `json:"warnings"`
-	Timings  Timings  `json:"timings"`
+	Warnings   []string    `json:"warnings"` // those of the log, in its order
+	Timings    Timings     `json:"timings"`
 }
 
-// Outcome is how a phase ended.
+// Outcome is how a phase ended. After a success, Error is empty; Hint, which is what to try, may always be.
 type Outcome struct {
-	// ExitCode of the phase.
-	ExitCode int `json:"exitCode"`
-	// Error is the last line of the log; empty after a success.
-	Error string `json:"error,omitempty"`
-	// Hint is what to try; empty if nothing comes to mind.
-	Hint string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
+	Error    string `json:"error,omitempty"`
+	Hint     string `json:"hint,omitempty"`
 }
 
-// Setting is an input of a phase or a build argument.
+// Setting is an input of a phase, by the name of its flag or, where it has no flag, of its variable; or a build argument.
 type Setting struct {
-	// Name of an input is that of its flag, or of its variable where it has no flag.
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
@@ -111,7 +94,6 @@ type Element struct {
 
 // Ref names a module.
 type Ref struct {
-	// Kind is "buildpack" or "extension".
 	Kind    buildpack.Kind `json:"kind"`
 	ID      string         `json:"id"`
 	Version string         `json:"version"`
@@ -122,30 +104,24 @@ func (r Ref) String() string { return r.ID + "@" + r.Version }
 
 // Candidate is a candidate group that was judged.
 type Candidate struct {
-	// Group is the number of the group of the order that it came from, from 1.
-	Group int `json:"group"`
-	// Passed is true for the last one, if there is a group.
-	Passed  bool              `json:"passed"`
+	Group   int               `json:"group"`  // the number of the group of the order that it came from, from 1
+	Passed  bool              `json:"passed"` // true for the last one, if there is a group
 	Members []CandidateMember `json:"members"`
-	// Reason is why it failed, in words; empty if it passed.
-	Reason string `json:"reason,omitempty"`
+	Reason  string            `json:"reason,omitempty"` // why it failed, in words; empty if it passed
 }
 
-// CandidateMember is a module as it stands in a candidate.
+// CandidateMember is a module as it stands in a candidate. Outcome is that of the module.
 type CandidateMember struct {
 	Ref
-	Optional bool `json:"optional"`
-	// Outcome is that of the module.
-	Outcome string `json:"outcome"`
+	Optional bool   `json:"optional"`
+	Outcome  string `json:"outcome"`
 }
 
 // AlsoFits is a group that fits as well.
 type AlsoFits struct {
-	// Group is its number in the order, from 1.
-	Group   int   `json:"group"`
-	Modules []Ref `json:"modules"`
-	// Files are names at the top of the app that its modules speak of.
-	Files []string `json:"files"`
+	Group   int      `json:"group"` // its number in the order, from 1
+	Modules []Ref    `json:"modules"`
+	Files   []string `json:"files"` // names at the top of the app that its modules speak of
 }
 
 // Explanation is why no group passed.
@@ -166,8 +142,7 @@ type Saying struct {
 
 // Closest is a group that is as close as any other.
 type Closest struct {
-	// Group is its number in the order, from 1.
-	Group int    `json:"group"`
+	Group int    `json:"group"` // its number in the order, from 1
 	Name  string `json:"name"`
 	// Members are those of its first variant, which need not be among the candidates that were judged.
 	Members []CandidateMember `json:"members"`
@@ -179,28 +154,23 @@ type Closest struct {
 
 // Contrast is what differs between the answers of a module for the app and for an empty directory.
 type Contrast struct {
-	// Differs is true if the exit code or the build plan differs.
-	Differs bool `json:"differs"`
-	// New are the lines that it printed for the app only.
-	New []string `json:"new"`
+	Differs bool     `json:"differs"` // whether exit code or build plan differ
+	New     []string `json:"new"`     // lines that it printed for the app only
 }
 
 // Module is a module and what became of its bin/detect.
 type Module struct {
 	Ref
-	// Name is that of the descriptor.
-	Name     string `json:"name,omitempty"`
-	API      string `json:"api"`
-	Homepage string `json:"homepage,omitempty"`
-	// Target says whether the module supports the run image.
-	Target Verdict `json:"target"`
+	Name     string  `json:"name,omitempty"` // that of the descriptor
+	API      string  `json:"api"`
+	Homepage string  `json:"homepage,omitempty"`
+	Target   Verdict `json:"target"`
 	// Outcome is "pass", "fail" (exit code 100), "err" or "mismatch" (not run: it does not support the run image). It is
 	// empty if the phase was ended before that was known.
 	Outcome string `json:"outcome"`
 	// ExitCode is nil if the module was not run, was not started or was ended by a signal.
-	ExitCode *int `json:"exitCode,omitempty"`
-	// Cause says what went wrong, if something did.
-	Cause string `json:"cause,omitempty"`
+	ExitCode *int   `json:"exitCode,omitempty"`
+	Cause    string `json:"cause,omitempty"` // what went wrong, if something did
 	// Alternatives of its build plan, at least one if it passed.
 	Alternatives []Alternative `json:"alternatives"`
 	// Chosen is the index of the alternative with which it takes part; nil if it does not.
@@ -208,18 +178,15 @@ type Module struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Output is what it printed; of long ones the beginning and the end.
 	Output string `json:"output,omitempty"`
-	// Time is nil if bin/detect was not run.
-	Time *Span `json:"time,omitempty"`
+	Time   *Span  `json:"time,omitempty"` // nil if bin/detect was not run
 	// Contrast is nil if a group passed, or the module was not run in an empty directory.
 	Contrast *Contrast `json:"contrast,omitempty"`
 }
 
-// Verdict says whether a module supports the run image.
+// Verdict is "match", "mismatch" with the reason, or "not judged" where the Platform API does not have targets yet.
 type Verdict struct {
-	// Verdict is "match", "mismatch", or "not judged" where the Platform API does not have targets yet.
 	Verdict string `json:"verdict"`
-	// Reason of a mismatch.
-	Reason string `json:"reason,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 // Alternative is one way in which a module can take part.
@@ -234,10 +201,9 @@ type Require struct {
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// Dropped is a member of the group's candidate that does not take part.
+// Dropped is a member of the group's candidate that does not take part, and why, in words.
 type Dropped struct {
 	Ref
-	// Reason in words.
 	Reason string `json:"reason"`
 }
 
@@ -250,114 +216,89 @@ type Entry struct {
 	GivenTo *Ref `json:"givenTo,omitempty"`
 }
 
-// PlanRequires is a requirement of an entry.
+// PlanRequires is a requirement of an entry. By is nil where only the plan is known: in the generator.
 type PlanRequires struct {
-	// By is nil where only the plan is known: in the generator.
 	By       *Ref           `json:"by,omitempty"`
 	Metadata map[string]any `json:"metadata,omitempty"`
 }
 
-// Generation is what the extensions of the group generated.
+// Generation is what the extensions of the group generated. The images are nil if it failed.
 type Generation struct {
 	// Extensions that were run, in order. After a failure the last one is the one that failed.
 	Extensions []Extension `json:"extensions"`
-	// RunImage is nil if generation failed.
-	RunImage *RunImage `json:"runImage,omitempty"`
-	// BuildImage is nil if generation failed.
+	RunImage   *RunImage   `json:"runImage,omitempty"`
 	BuildImage *BuildImage `json:"buildImage,omitempty"`
 }
 
 // Extension is what one extension generated.
 type Extension struct {
 	Ref
-	// Static is true if it has no bin/generate, but brings what it leaves.
-	Static bool `json:"static"`
-	// Given are the names of the plan's entries that it is to provide.
-	Given       []string     `json:"given"`
+	Static      bool         `json:"static"` // it has no bin/generate, but brings what it leaves
+	Given       []string     `json:"given"`  // names of the plan's entries that it provides
 	Dockerfiles []Dockerfile `json:"dockerfiles"`
 	Contexts    []Context    `json:"contexts"`
 	Warnings    []Note       `json:"warnings"`
-	// Error says what went wrong, if something did.
-	Error string `json:"error,omitempty"`
-	// Output is what it printed; of long ones the beginning and the end.
-	Output string `json:"output,omitempty"`
-	Time   *Span  `json:"time,omitempty"`
+	Error       string       `json:"error,omitempty"`  // what went wrong, if something did
+	Output      string       `json:"output,omitempty"` // what it printed; of long ones the beginning and the end
+	Time        *Span        `json:"time,omitempty"`
 }
 
-// Note is something that the author of an extension should know.
+// Note is something that the author of an extension should know. Minor ones are logged at debug level.
 type Note struct {
-	Text string `json:"text"`
-	Hint string `json:"hint,omitempty"`
-	// Minor ones are said at debug level only.
-	Minor bool `json:"minor,omitempty"`
+	Text  string `json:"text"`
+	Hint  string `json:"hint,omitempty"`
+	Minor bool   `json:"minor,omitempty"`
 }
 
-// Dockerfile is a generated Dockerfile.
+// Dockerfile is a generated Dockerfile. Path and Context are relative to the generated directory.
 type Dockerfile struct {
-	// Kind is "build" or "run".
-	Kind string `json:"kind"`
-	// Path is relative to the generated directory; empty if generation failed.
-	Path   string `json:"path,omitempty"`
-	Digest string `json:"digest"`
-	// From is the image that it switches to; empty if it extends.
-	From string `json:"from,omitempty"`
-	// Instructions is the number of instructions after FROM.
-	Instructions int       `json:"instructions"`
+	Kind         string    `json:"kind"`           // "build" or "run"
+	Path         string    `json:"path,omitempty"` // empty if generation failed
+	Digest       string    `json:"digest"`
+	From         string    `json:"from,omitempty"` // the image that it switches to; empty if it extends
+	Instructions int       `json:"instructions"`   // after FROM
 	Args         []Setting `json:"args"`
-	// Context is relative to the generated directory; empty if the app directory is the context.
-	Context string `json:"context,omitempty"`
+	Context      string    `json:"context,omitempty"` // empty if the app directory is the context
 	// IgnoredFor is the id of the extension because of whose switch this Dockerfile is ignored.
 	IgnoredFor string `json:"ignoredFor,omitempty"`
-	// Refused is true if generation failed because of it.
-	Refused bool `json:"refused,omitempty"`
-	// Text of the file; of a long one the beginning and the end.
-	Text string `json:"text"`
+	Refused    bool   `json:"refused,omitempty"` // generation failed because of it
+	Text       string `json:"text"`              // of a long one the beginning and the end
 }
 
-// Context is a build context that an extension left.
+// Context is a build context that an extension left: the kind of Dockerfile and the name in the extension's output.
 type Context struct {
-	// Kind of Dockerfile that it is for.
-	Kind string `json:"kind"`
-	// Directory is its name in the extension's output.
+	Kind      string `json:"kind"`
 	Directory string `json:"directory"`
 }
 
 // RunImage is which run image the extensions ask for.
 type RunImage struct {
-	// Before is the run image of analyzed.toml; empty if it names none.
-	Before string `json:"before,omitempty"`
-	// Image is the run image now; empty if it is not known.
-	Image string `json:"image,omitempty"`
+	Before string `json:"before,omitempty"` // the run image of analyzed.toml; empty if it names none
+	Image  string `json:"image,omitempty"`  // the run image now; empty if it is not known
 	// SwitchedBy is the id of the extension that switched it; empty if none did.
 	SwitchedBy string `json:"switchedBy,omitempty"`
 	Extend     bool   `json:"extend"`
-	// Known says whether run.toml has the image that was switched to; nil if none was.
-	Known *bool `json:"known,omitempty"`
-	// Reasons in words, a sentence each.
-	Reasons []string `json:"reasons"`
+	// Known reports whether run.toml has the image that was switched to; nil if none was.
+	Known   *bool    `json:"known,omitempty"`
+	Reasons []string `json:"reasons"` // in words, a sentence each
 }
 
-// BuildImage is the build image, and whether it is to be extended.
+// BuildImage is the build image, empty if it is not known, and whether Dockerfiles extend it.
 type BuildImage struct {
-	// Image is empty if it is not known.
 	Image  string `json:"image,omitempty"`
 	Extend bool   `json:"extend"`
 }
 
-// Timings are when the phase and its steps ran.
+// Timings are when the phase and its steps ran; nil for a step that was not begun.
 type Timings struct {
-	// Started is a time of day.
-	Started time.Time `json:"started"`
-	// TotalMS is how long the phase took until the report was put together.
-	TotalMS float64 `json:"totalMS"`
-	// Detect and Generate are the two steps; nil for one that was not begun.
-	Detect   *Span `json:"detect,omitempty"`
-	Generate *Span `json:"generate,omitempty"`
+	Started  time.Time `json:"started"`
+	TotalMS  float64   `json:"totalMS"` // until the report was put together
+	Detect   *Span     `json:"detect,omitempty"`
+	Generate *Span     `json:"generate,omitempty"`
 }
 
-// Span is when something ran, in milliseconds.
+// Span is when something ran, in milliseconds from the start of the phase.
 type Span struct {
-	// StartMS is counted from the start of the phase.
 	StartMS    float64 `json:"startMS"`
 	DurationMS float64 `json:"durationMS"`
 }
@@ -379,11 +320,13 @@ func (r Report) Encode(path string) ([]byte, error) {
 }
 
 // JSON is the form for machines.
-func (r Report) JSON() ([]byte, error) {
+func (r Report) JSON() ([]byte, error) { return toJSON(r, "  ") }
+
+func toJSON(value any, indent string) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(r)
+	err := encoder.Encode(value)
 	return text.Bytes(), err
 }

@@ -2,7 +2,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -26,27 +28,23 @@ type found struct {
 	err    error
 }
 
-// APIError says that a module declares an absent, malformed or unsupported Buildpack API: exit code 12.
-type APIError struct {
-	Module   buildpack.Ref
-	Declared string
-	// Place is the file and, if there is one, the line.
-	Place string
+// APIError says that a module declares an absent, malformed or unsupported Buildpack API: exit code 12. Its text has the
+// words that platforms look for.
+type APIError struct{ hinted }
 
+// hinted is an error with what to try, empty if nothing comes to mind.
+type hinted struct {
+	error
 	hint string
 }
 
-// Error has the words that platforms look for.
-func (e *APIError) Error() string {
-	return fmt.Sprintf("buildpack API version '%s' is incompatible with the lifecycle: %s %s needs one of %s (%s)",
-		e.Declared, e.Module.Kind, e.Module, api.BuildpackAPIs(), e.Place)
-}
+func (e *hinted) Unwrap() error { return e.error }
 
-// Hint is what to try; empty if nothing comes to mind.
-func (e *APIError) Hint() string { return e.hint }
+// Hint is what to try.
+func (e *hinted) Hint() string { return e.hint }
 
-// Module finds the module at <directory>/<id with / as _>/<version> (docs/reference.md, "The order"). Errors: an unsafe id or
-// version (B21), a file that is missing or malformed, an *APIError.
+// Module finds the module at <directory>/<id with / as _>/<version>. Errors: an unsafe id or version, a file that is missing
+// or malformed, an *APIError.
 func (s *Store) Module(ref buildpack.Ref) (*buildpack.Module, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,16 +67,18 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	path := descriptorIn(dir, ref.Kind)
 	data, err := files.Read(path, files.Config)
 	if err != nil {
-		return nil, &notFound{ref, err, s.instead(ref, err)}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = &hinted{err, s.missingHint(ref)}
+		}
+		return nil, fmt.Errorf("failed to find %s %s: %w", ref.Kind, ref, err)
 	}
 	descriptor, warnings, err := buildpack.ParseDescriptor(ref.Kind, data)
 	if err != nil {
 		return nil, fmt.Errorf("failed to read %s: %w", path, err)
 	}
-	file := descriptorFile{ref, path, data}
 	declared, err := api.Parse(descriptor.API)
 	if err != nil || !api.BuildpackAPIs().Has(declared) {
-		return nil, file.incompatible(descriptor.API, warnings)
+		return nil, incompatible(ref, path, data, descriptor.API)
 	}
 	descriptor = descriptor.At(declared)
 	m := &buildpack.Module{
@@ -95,11 +95,10 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 		}
 		m.Warnings = append(m.Warnings, text)
 	}
-	m.Warnings = append(m.Warnings, file.strange(descriptor)...)
+	m.Warnings = append(m.Warnings, otherNames(ref, path, data, descriptor)...)
 	return m, nil
 }
 
-// dir is where a module is.
 func (s *Store) dir(ref buildpack.Ref) string {
 	return filepath.Join(s.parent(ref.Kind), ref.Escaped(), ref.Version)
 }

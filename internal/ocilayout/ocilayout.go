@@ -1,8 +1,6 @@
-// Package ocilayout reads images of OCI layouts that nobody trusts: every blob is read to the size that its descriptor names, no
-// further, and checked against its digest. Nothing waits for a pipe, opens a device, or leaves the directory that the caller opened.
-//
-// It is apart from package platform so that the tools read layouts in the same way. go-containerregistry's own reader does not
-// check blobs, nor what kinds of files they are.
+// Package ocilayout reads images of OCI layouts without trusting them: every blob is read to the size that its descriptor names
+// and checked against its digest. Nothing waits for a pipe, reads a device, or leaves the directory that the caller opened.
+// go-containerregistry's own reader checks neither blobs nor what kinds of files they are.
 package ocilayout
 
 import (
@@ -26,12 +24,9 @@ import (
 )
 
 const (
-	// largest is how many bytes an index, a manifest or a configuration may have: as many as registries take.
-	largest = 4 << 20
-	// most is how many bytes of them are read from one layout, however often they list each other.
-	most = 64 << 20
-	// deepest is how many indexes may lie within each other.
-	deepest = 8
+	largest = 4 << 20  // bytes of an index, a manifest or a configuration: as many as registries take
+	most    = 64 << 20 // bytes of them that are read from one layout, however often they list each other
+	deepest = 8        // indexes within each other
 )
 
 // Layout is an OCI layout.
@@ -41,7 +36,7 @@ type Layout struct {
 	read *atomic.Int64
 }
 
-// Open returns the layout in a directory below root. Images may share blobs by links, but none leads out of root, which has to stay open.
+// Open returns the layout in a directory below root, which has to stay open. Images may share blobs by links within root.
 func Open(root *os.Root, dir string) Layout { return Layout{root, dir, new(atomic.Int64)} }
 
 // Top is the text of index.json, and what it lists. That there is none is fs.ErrNotExist.
@@ -98,8 +93,8 @@ func parsed[T any](l Layout, d v1.Descriptor, what string, parse func(io.Reader)
 	return data, value, err
 }
 
-// Find picks an image: the one with the digest, else the first for linux on this machine's architecture, else the first. What is no
-// image, as attestations are, does not count.
+// Find picks an image: the one with the digest, else the first for linux on this machine's architecture, else the first.
+// Attestations and the like do not count.
 func (l Layout) Find(digest string) (v1.Descriptor, error) {
 	_, index, err := l.Top()
 	what := "index.json"
@@ -107,9 +102,9 @@ func (l Layout) Find(digest string) (v1.Descriptor, error) {
 		if err != nil {
 			return v1.Descriptor{}, err
 		}
-		chosen, err := l.choose(index.Manifests, digest)
+		chosen, err := l.choose(what, index.Manifests, digest)
 		if err != nil {
-			return v1.Descriptor{}, fmt.Errorf("%s: %w", what, err)
+			return v1.Descriptor{}, err
 		}
 		if !chosen.MediaType.IsIndex() {
 			return chosen, nil
@@ -122,20 +117,15 @@ func (l Layout) Find(digest string) (v1.Descriptor, error) {
 	return v1.Descriptor{}, fmt.Errorf("%s: more than %d indexes within each other", what, deepest)
 }
 
-func (l Layout) choose(manifests []v1.Descriptor, digest string) (v1.Descriptor, error) {
-	for _, m := range manifests {
-		if digest != "" && m.Digest.String() == digest {
-			return m, nil
-		}
+func (l Layout) choose(index string, manifests []v1.Descriptor, digest string) (v1.Descriptor, error) {
+	if i := slices.IndexFunc(manifests, func(m v1.Descriptor) bool { return m.Digest.String() == digest }); i >= 0 {
+		return manifests[i], nil
 	}
 	images := slices.DeleteFunc(manifests, func(m v1.Descriptor) bool {
 		return m.MediaType != "" && !m.MediaType.IsImage() && !m.MediaType.IsIndex() || m.Platform != nil && m.Platform.OS == "unknown"
 	})
 	if len(images) == 0 {
-		return v1.Descriptor{}, errors.New("it lists no image")
-	}
-	if len(images) == 1 {
-		return images[0], nil
+		return v1.Descriptor{}, fmt.Errorf("%s: it lists no image", index)
 	}
 	for _, m := range images {
 		platform, err := l.platform(m)
@@ -180,13 +170,12 @@ func (l Layout) Bytes(d v1.Descriptor) ([]byte, error) {
 	return io.ReadAll(blob)
 }
 
-// Blob opens a blob of any size, such as a layer. A file of another size is an error; so is, when the last byte has been read, one with
-// another digest.
+// Blob opens a blob of any size, such as a layer. Another size is an error, and when the last byte has been read another digest.
 func (l Layout) Blob(d v1.Descriptor) (io.ReadCloser, error) {
-	if d.Digest.Hex == "" {
+	switch {
+	case d.Digest.Hex == "":
 		return nil, errors.New("a descriptor has no digest")
-	}
-	if d.Digest.Algorithm != "sha256" {
+	case d.Digest.Algorithm != "sha256":
 		return nil, fmt.Errorf("blob %s: only sha256 is known", d.Digest)
 	}
 	file, info, err := l.open(filepath.Join("blobs", d.Digest.Algorithm, d.Digest.Hex))
@@ -222,26 +211,18 @@ func (c *checked) Read(p []byte) (int, error) {
 
 // open opens a regular file. It never waits.
 func (l Layout) open(path string) (*os.File, os.FileInfo, error) {
-	name := filepath.Join(l.dir, path)
-	info, err := l.root.Stat(name) // opening a device may have effects
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, nil, notRegular(path, info)
-	}
-	file, err := l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	file, err := l.root.OpenFile(filepath.Join(l.dir, path), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	if info, err = file.Stat(); err == nil && !info.Mode().IsRegular() {
-		err = notRegular(path, info)
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is a %s, not a regular file", path, files.TypeOf(info.Mode()))
 	}
 	if err != nil {
 		file.Close()
 	}
 	return file, info, err
-}
-
-func notRegular(path string, info os.FileInfo) error {
-	return fmt.Errorf("%s is a %s, not a regular file", path, files.TypeOf(info.Mode()))
 }
 
 func tooLarge(what string) error {

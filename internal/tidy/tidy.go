@@ -2,18 +2,27 @@
 package tidy
 
 import (
+	"bytes"
+	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
+)
+
+const (
+	longestName = 200 // bytes of a name that is shown
+	mostHeld    = 64  // bytes of a code that comes in several writes
 )
 
 // terminalCodes are what terminals take for colours and the like.
 var terminalCodes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\^_])")
 
-// Text is a text without colours for terminals, with a mark for what else cannot be seen or turns the direction of writing
-// around.
+// Text is a text without terminal codes, with a mark for other invisible characters and those that turn the direction of
+// writing around.
 func Text(text string) string {
 	text = terminalCodes.ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n"), "")
 	return strings.Map(func(r rune) rune {
@@ -27,46 +36,34 @@ func Text(text string) string {
 	}, text)
 }
 
-// LastLine is the last line of an output that says something, as a terminal would show it, with "…" for what is beyond so
-// many characters. A line that begins inside a quotation takes the one before it along. It is empty if there is none.
+// LastLine is the last line of an output that has words, as a terminal would show it, with "…" for what is beyond so many
+// characters. A line that begins inside a quotation takes the one before it along. It is empty if there is none.
 func LastLine(output []byte, longest int) string {
+	quoteOpen := func(line string) bool { return strings.Count(line, `"`)%2 == 1 }
 	line, rest := cutLastLine(string(output))
 	if quoteOpen(line) {
 		if before, _ := cutLastLine(rest); quoteOpen(before) {
 			line = before + " " + line
 		}
 	}
-	return clip(line, longest)
+	if runes := []rune(line); len(runes) > longest {
+		line = strings.TrimSpace(string(runes[:longest-1])) + "…"
+	}
+	return line
 }
 
-func quoteOpen(line string) bool { return strings.Count(line, `"`)%2 == 1 }
-
-// cutLastLine returns the last line that says something, and what is before it.
+// cutLastLine returns the last line that has words, and what is before it.
 func cutLastLine(rest string) (line, before string) {
-	for rest != "" {
+	for rest != "" && line == "" {
 		rest = strings.TrimRight(rest, "\r\n")
 		at := strings.LastIndexAny(rest, "\r\n") + 1 // what a carriage return goes back over is not seen
-		line := strings.TrimSpace(Text(strings.ToValidUTF8(rest[at:], "\uFFFD")))
-		if line = strings.ReplaceAll(line, "\t", " "); line != "" {
-			return line, rest[:at]
-		}
+		line = strings.ReplaceAll(strings.TrimSpace(Text(strings.ToValidUTF8(rest[at:], "\uFFFD"))), "\t", " ")
 		rest = rest[:at]
 	}
-	return "", ""
+	return line, rest
 }
 
-func clip(line string, longest int) string {
-	if utf8.RuneCountInString(line) <= longest {
-		return line
-	}
-	return strings.TrimSpace(string([]rune(line)[:longest-1])) + "…"
-}
-
-// longestName is how many bytes of a name are shown.
-const longestName = 200
-
-// Name is the name of a file, the target of a link or a module's id as a message shows it: in quotes if it has line feeds, escape sequences
-// or what else cannot be seen, and without the end of a very long one.
+// Name is a name as a message shows it: in quotes if it has invisible characters, and without the end of a very long one.
 func Name(name string) string {
 	if len(name) > longestName {
 		name = strings.ToValidUTF8(name[:longestName], "") + "…"
@@ -75,4 +72,46 @@ func Name(name string) string {
 		return strconv.Quote(name)
 	}
 	return name
+}
+
+// Plural is one of two forms, for one thing or for any other number of them.
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// Count is a number of things: "1 module", "2 modules".
+func Count(n int, what string) string { return fmt.Sprintf("%d %s", n, Plural(n, what, what+"s")) }
+
+// Uncoloured passes on what is written to it, except for the terminal codes that set colours and the like (ECMA-48, SGR). It
+// holds the beginning of such a code back until the rest is written. Several goroutines may use it.
+type Uncoloured struct {
+	To io.Writer
+
+	mu   sync.Mutex
+	held []byte
+}
+
+// A terminal forgets the beginning of a code when another begins; taken out together, they cannot leave a new one.
+var (
+	colour    = regexp.MustCompile(`(?:\x1b(?:\[[0-9;:]*)?)*\x1b\[[0-9;:]*m`)
+	beginning = regexp.MustCompile(`(?:\x1b(?:\[[0-9;:]*)?)+$`)
+)
+
+func (u *Uncoloured) Write(p []byte) (int, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	text := p
+	if len(u.held) > 0 || bytes.IndexByte(p, '\x1b') >= 0 {
+		text, u.held = colour.ReplaceAll(append(u.held, p...), nil), nil
+		if at := beginning.FindIndex(text); at != nil && len(text)-at[0] <= mostHeld {
+			text, u.held = text[:at[0]], bytes.Clone(text[at[0]:])
+		}
+	}
+	if _, err := u.To.Write(text); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }

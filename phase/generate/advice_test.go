@@ -1,7 +1,6 @@
 package generate
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,20 +106,6 @@ func TestWhatComesNext(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s: said\n%s\nwant\n%s", test.why, got, test.want)
-		}
-	}
-}
-
-// Each Dockerfile that was found has a line at debug level.
-func TestFoundDockerfiles(t *testing.T) {
-	b := newBench(t)
-	b.level = slog.LevelDebug
-	b.static("e", "build.Dockerfile", extending+"RUN x\nRUN y\n", "run.Dockerfile", "FROM registry.example/other\n")
-	_, err := b.generate(newLayout, Request{})
-	b.check(err)
-	for _, want := range []string{"extension e@1: found build.Dockerfile, which extends the build image, 2 instructions\n", "extension e@1: found run.Dockerfile, which switches the run image to registry.example/other\n"} {
-		if !strings.Contains(b.log.String(), want) {
-			t.Errorf("said:\n%s\nwant: %s", &b.log, want)
 		}
 	}
 }

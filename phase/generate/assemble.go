@@ -3,6 +3,7 @@ package generate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
@@ -17,43 +18,31 @@ func (g Generator) assemble(result *Result, out *outputs) (*Generation, error) {
 		return nil, err
 	}
 	generation := &Generation{Analyzed: analyzed, Plan: result.Split.Rest, outputs: out}
-	metadata := &generation.Metadata
-	metadata.Version, metadata.PlatformAPI = platform.GeneratedVersion, g.Inputs.PlatformAPI.String()
-	metadata.RunImage, metadata.BuildImage = images(analyzed, result.Decision, extendsBuild(result.Extensions))
-	for _, entry := range result.Split.Taken {
-		metadata.Provided = append(metadata.Provided, platform.Provided{Extension: entry.Extension.ID, Requires: entry.Requires})
+	generation.Metadata = platform.Generated{
+		Version: platform.GeneratedVersion, PlatformAPI: g.Inputs.PlatformAPI.String(),
+		RunImage: platform.GeneratedRunImage{
+			Image:      cmp.Or(analyzed.RunImage.Reference, analyzed.RunImage.Image),
+			SwitchedBy: result.Decision.SwitchedBy, Extend: result.Decision.Extend,
+		},
+		BuildImage: platform.GeneratedBuildImage{Reference: analyzed.BuildReference, Extend: extendsBuild(result)},
 	}
-	if err := arrange(result, metadata, out); err != nil {
+	for i, entry := range result.Request.Plan {
+		if taker := result.Split.Takers[i]; taker != nil {
+			provided := platform.Provided{Extension: taker.ID, Requires: entry.Requires}
+			generation.Metadata.Provided = append(generation.Metadata.Provided, provided)
+		}
+	}
+	if err := arrange(result, &generation.Metadata, out); err != nil {
 		return nil, err
 	}
 	if len(result.Request.Extensions) > 0 {
-		metadata.Rerun, err = rerun(result, generation)
+		generation.Metadata.Rerun, err = rerun(result, generation)
 	}
 	return generation, err
 }
 
-// runDockerfiles are the run.Dockerfiles in the order of the group.
-func runDockerfiles(all []Extension) []runDockerfile {
-	var runs []runDockerfile
-	for _, e := range all {
-		for _, d := range e.Dockerfiles {
-			if d.Kind == buildpack.RunDockerfile {
-				runs = append(runs, runDockerfile{extension: e.Module.ID, from: d.From, instructions: d.Instructions})
-			}
-		}
-	}
-	return runs
-}
-
-func extendsBuild(all []Extension) bool {
-	for _, e := range all {
-		for _, d := range e.Dockerfiles {
-			if d.Kind == buildpack.BuildDockerfile {
-				return true
-			}
-		}
-	}
-	return false
+func extendsBuild(result *Result) bool {
+	return len(dockerfilesOf(result.Extensions, buildpack.BuildDockerfile)) > 0
 }
 
 // analyzed is analyzed.toml as generation leaves it, and warns of oddities of the run image.
@@ -70,7 +59,7 @@ func (g Generator) analyzed(result *Result) (platform.Analyzed, error) {
 	if g.Inputs.UseLayout && replaces {
 		switch image, err := phase.FindLayout(g.Inputs.LayoutDir, g.Log, decision.Image); {
 		case err != nil:
-			return a, unreadable(err)
+			return a, failed(platform.CodeFailed, err)
 		case image != nil:
 			a = a.WithRunLayout(*image)
 		}
@@ -79,36 +68,24 @@ func (g Generator) analyzed(result *Result) (platform.Analyzed, error) {
 		g.Log.Warn("a run.Dockerfile extends the run image, but no run image is known: nothing about it is written to analyzed.toml")
 	}
 	if at.AtLeast(api.V(0, 13)) {
-		a = a.ExtendingBuild(extendsBuild(result.Extensions))
+		a = a.ExtendingBuild(extendsBuild(result))
 	}
 	return a, nil
 }
 
-// images are the two images as generated.toml names them: by what later phases take from analyzed.toml.
-func images(a platform.Analyzed, decision Decision, extendBuild bool) (platform.GeneratedRunImage, platform.GeneratedBuildImage) {
-	run := platform.GeneratedRunImage{SwitchedBy: decision.SwitchedBy, Extend: decision.Extend}
-	if a.RunImage != nil {
-		run.Image = cmp.Or(a.RunImage.Reference, a.RunImage.Image)
-	}
-	return run, platform.GeneratedBuildImage{Reference: a.BuildReference, Extend: extendBuild}
-}
-
-// arrange brings all Dockerfiles to their places and lists them.
+// arrange lays out all Dockerfiles and lists them.
 func arrange(result *Result, metadata *platform.Generated, out *outputs) error {
-	run := 0 // index of the next run.Dockerfile
 	for _, e := range result.Extensions {
 		for _, d := range e.Dockerfiles {
-			ignored := false
-			if d.Kind == buildpack.RunDockerfile {
-				ignored = result.Decision.ignores(run)
-				run++
-			}
-			path, context, err := out.layOut(e.ExtensionOutput, d.Kind, ignored)
+			ignored := d.Kind == buildpack.RunDockerfile && slices.Contains(result.Decision.Ignored, e.Module.ID)
+			path, context, err := out.layOut(e.ExtensionOutput, d, ignored)
 			if err != nil {
 				return fmt.Errorf("extension %s: %w", e.Module.Ref, err)
 			}
 			if ignored {
-				metadata.Ignored = append(metadata.Ignored, platform.IgnoredDockerfile{Extension: e.Module.ID, Path: path, OverruledBy: result.Decision.SwitchedBy})
+				metadata.Ignored = append(metadata.Ignored, platform.IgnoredDockerfile{
+					Extension: e.Module.ID, Path: path, OverruledBy: result.Decision.SwitchedBy,
+				})
 				continue
 			}
 			metadata.Dockerfiles = append(metadata.Dockerfiles, platform.GeneratedDockerfile{

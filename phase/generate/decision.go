@@ -4,20 +4,32 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/buildpack/dockerfile"
 	"github.com/cnb-prelude/prelude/internal/api"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// runDockerfile is a run.Dockerfile.
-type runDockerfile struct {
+// leftDockerfile is a Dockerfile and the id of the extension that left it.
+type leftDockerfile struct {
+	dockerfile.Dockerfile
 	extension string
-	// from is the image that it switches to; empty if it extends the base_image argument.
-	from string
-	// instructions after FROM.
-	instructions int
 }
 
-// Decision is which run image the generated Dockerfiles ask for (docs/reference.md, "Generation").
+// dockerfilesOf are the Dockerfiles of a kind, in the order of the group.
+func dockerfilesOf(all []Extension, kind buildpack.DockerfileKind) []leftDockerfile {
+	var left []leftDockerfile
+	for _, e := range all {
+		for _, d := range e.Dockerfiles {
+			if d.Kind == kind {
+				left = append(left, leftDockerfile{d.Dockerfile, e.Module.ID})
+			}
+		}
+	}
+	return left
+}
+
+// Decision is which run image the generated Dockerfiles ask for.
 type Decision struct {
 	// Image is what a run.Dockerfile switches to, and SwitchedBy is the id of the extension that left it; empty if none does.
 	Image, SwitchedBy string
@@ -32,24 +44,21 @@ type Decision struct {
 	Ignored, Extending []string
 }
 
-// decide walks the run.Dockerfiles, in group order, from last to first: the last one that switches decides.
-func decide(dockerfiles []runDockerfile, known platform.RunImages) Decision {
-	decision := Decision{Dockerfiles: len(dockerfiles)}
-	for _, d := range slices.Backward(dockerfiles) {
-		switch {
-		case decision.Switches():
-			decision.Ignored = append(decision.Ignored, d.extension)
-			continue
-		case d.instructions > 0:
+// decide walks the run.Dockerfiles in group order: the last one that switches decides, and those before it are ignored.
+func decide(dockerfiles []leftDockerfile, known platform.RunImages) Decision {
+	var decision Decision
+	var before []string
+	for _, d := range dockerfiles {
+		if d.From != "" {
+			decision = Decision{Image: d.From, SwitchedBy: d.extension, Known: known.Knows(d.From), Ignored: slices.Clone(before)}
+		}
+		if d.Instructions > 0 {
 			decision.Extend = true
 			decision.Extending = append(decision.Extending, d.extension)
 		}
-		if d.from != "" {
-			decision.Image, decision.SwitchedBy, decision.Known = d.from, d.extension, known.Knows(d.from)
-		}
+		before = append(before, d.extension)
 	}
-	slices.Reverse(decision.Ignored)
-	slices.Reverse(decision.Extending)
+	decision.Dockerfiles = len(dockerfiles)
 	return decision
 }
 
@@ -70,23 +79,16 @@ func (d Decision) check(policy string) error {
 // Switches reports whether a run.Dockerfile switches the run image.
 func (d Decision) Switches() bool { return d.Image != "" }
 
-// ignores reports whether the run.Dockerfile of an index is overruled: all of them come before the one that switches.
-func (d Decision) ignores(index int) bool { return index < len(d.Ignored) }
-
 // replaces reports whether the run image becomes another one than analyzed.toml has.
 func (d Decision) replaces(a platform.Analyzed, at api.Version) bool {
 	same := at.AtLeast(api.V(0, 12)) && a.NamesRunImage() && a.RunImage.Image == d.Image
 	return d.Switches() && !same
 }
 
-// rewrite is analyzed.toml with the decision in it. Where it names no run image and none is switched to, nothing is
-// written about one.
+// rewrite is analyzed.toml with the decision in it.
 func (d Decision) rewrite(a platform.Analyzed, at api.Version) platform.Analyzed {
 	if d.replaces(a, at) {
 		a = a.SwitchedTo(d.Image)
-	}
-	if !a.NamesRunImage() {
-		return a
 	}
 	return a.ExtendingRun(d.Extend)
 }

@@ -96,8 +96,9 @@ func (c runCase) generate(t *testing.T) runResult {
 	after, err := platform.ParseAnalyzed("analyzed.toml", text) // what a later phase reads
 	b.check(err)
 	r := runResult{SwitchedBy: generation.Metadata.RunImage.SwitchedBy, Extend: generation.Metadata.RunImage.Extend}
-	if after.RunImage != nil {
-		r.Image, r.Reference, r.WritesExtend, r.Target = after.RunImage.Image, after.RunImage.Reference, after.RunImage.Extend, after.RunImage.Target.OS
+	if run, ok := after.Images()["run-image"].(map[string]any); ok {
+		r.Image, r.Reference, r.Target = after.RunImage.Image, after.RunImage.Reference, after.RunImage.Target.OS
+		r.WritesExtend = run["extend"] == true
 	}
 	if table, ok := after.Images()["build-image"].(map[string]any); ok {
 		r.BuildExtend = table["extend"]

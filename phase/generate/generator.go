@@ -1,9 +1,9 @@
 // Package generate runs the extensions of a group, checks what they leave, decides about the run image and works out the files
-// that later phases read (docs/reference.md, "Generation").
+// that later phases read.
 //
-// The way of an extension's Dockerfile: run.go has it made and inspect.go checks it, advice.go says what its author has
-// probably got wrong, decision.go decides whether it counts, outputs.go brings it to its place, and assemble.go lists it in
-// generated.toml. rerun.go undoes an earlier generation; refused.go keeps a text because of which generation failed.
+// The way of an extension's Dockerfile: run.go has it made, inspect.go checks it, advice.go says what its author has probably
+// got wrong, decision.go decides whether it counts, outputs.go lays it out, and assemble.go lists it in generated.toml. plan.go
+// shares out the build plan, and rerun.go undoes an earlier generation.
 package generate
 
 import (
@@ -12,10 +12,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/buildpack/invoke"
+	"github.com/cnb-prelude/prelude/internal/staged"
 	"github.com/cnb-prelude/prelude/phase"
 	"github.com/cnb-prelude/prelude/platform"
 )
@@ -33,19 +36,17 @@ type Generator struct {
 
 // Request is what generation starts from.
 type Request struct {
-	// Extensions of the group, in order.
-	Extensions []*buildpack.Module
+	Extensions []*buildpack.Module // of the group, in order
 	Plan       []buildpack.PlanEntry
 	Analyzed   platform.Analyzed
-	// Earlier is the generated.toml of an earlier run, nil if there is none or it is not read yet: its results are stale.
+	// Earlier is the generated.toml of an earlier run, whose results are stale; nil if there is none or it is not read yet.
 	Earlier *platform.Generated
 }
 
-// Result is what generation did, also where it came to no end. Log, exit code and report derive from it.
+// Result is what generation did, also where it failed. Log, exit code and report derive from it.
 type Result struct {
 	Request Request
-	// Split is how the plan is shared out between the extensions and the buildpacks.
-	Split PlanSplit
+	Split   PlanSplit
 	// Extensions that were run, in order. After a failure the last one is the one that failed.
 	Extensions []Extension
 	// Decision is about the run image; it is made once all extensions were run.
@@ -58,22 +59,17 @@ type Result struct {
 
 // Generation is what came out: the files that later phases read, as values.
 type Generation struct {
-	// Analyzed is to be written only if the group has extensions.
+	// Analyzed is written only if the group has extensions.
 	Analyzed platform.Analyzed
 	// Plan is what remains for the buildpacks.
 	Plan     []buildpack.PlanEntry
 	Metadata platform.Generated
 
 	outputs *outputs
-	// forget removes what an earlier generation has kept because it failed.
-	forget func()
 }
 
 // Keep makes the generated tree final.
-func (g *Generation) Keep() error {
-	g.forget()
-	return g.outputs.Keep()
-}
+func (g *Generation) Keep() error { return g.outputs.Keep() }
 
 // Discard puts back what was there before.
 func (g *Generation) Discard() error { return g.outputs.Discard() }
@@ -84,25 +80,21 @@ func (g Generator) Generate(ctx context.Context, r Request) (*Result, error) {
 	result := &Result{Request: r, Split: splitPlan(r.Plan, r.Extensions), Started: time.Now()}
 	err := g.generate(ctx, result)
 	result.Ended = time.Now()
-	if err != nil {
-		return result, keepRefused(g.Inputs, err, g.Log)
-	}
-	result.Generation.forget = func() { forgetRefused(g.Inputs) }
-	return result, nil
+	return result, g.keepRefused(err)
 }
 
 // generate fills in a result. The generated tree is changed only in the second half, and put back if that fails.
 func (g Generator) generate(ctx context.Context, result *Result) error {
 	var err error
 	if result.Request.Earlier == nil {
-		if result.Request.Earlier, err = platform.ReadGenerated(g.Inputs.GeneratedMetadataPath); err != nil {
-			return unreadable(withRemovalHint(err))
+		if result.Request.Earlier, err = readEarlier(g.Inputs); err != nil {
+			return failed(platform.CodeFailed, err)
 		}
 	}
 	var known platform.RunImages
 	if len(result.Request.Extensions) > 0 && g.Inputs.RunPath != "" {
 		if known, err = platform.ReadRun(g.Inputs.RunPath, g.Log); err != nil {
-			return unreadable(err)
+			return failed(platform.CodeFailed, err)
 		}
 	}
 	out := newOutputs(g.Inputs)
@@ -112,11 +104,7 @@ func (g Generator) generate(ctx context.Context, result *Result) error {
 	if back := out.Discard(); back != nil {
 		g.Log.Warn(fmt.Sprintf("could not put back what was in %s: %s", g.Inputs.GeneratedDir, back))
 	}
-	var exit *platform.Exit
-	if !errors.As(err, &exit) {
-		return generationFailed(err)
-	}
-	return err
+	return generationFailed(err)
 }
 
 func (g Generator) generateTo(ctx context.Context, result *Result, known platform.RunImages, out *outputs) error {
@@ -125,7 +113,7 @@ func (g Generator) generateTo(ctx context.Context, result *Result, known platfor
 	}
 	stale, err := staleDirs(result.Request.Earlier)
 	if err != nil {
-		return unreadable(err)
+		return failed(platform.CodeFailed, err)
 	}
 	if err := out.SetAside(stale...); err != nil {
 		return err
@@ -133,7 +121,7 @@ func (g Generator) generateTo(ctx context.Context, result *Result, known platfor
 	if err := g.runExtensions(ctx, result, out); err != nil {
 		return err
 	}
-	result.Decision = decide(runDockerfiles(result.Extensions), known)
+	result.Decision = decide(dockerfilesOf(result.Extensions, buildpack.RunDockerfile), known)
 	if err := result.Decision.check(g.Inputs.RunImageSwitch); err != nil {
 		return err
 	}
@@ -143,17 +131,21 @@ func (g Generator) generateTo(ctx context.Context, result *Result, known platfor
 	return err
 }
 
-// unreadable is how a phase ends that cannot read what it starts from.
-func unreadable(err error) error {
-	return &platform.Exit{Code: platform.CodeFailed, Action: "generate", Err: err}
+// failed is how a phase ends that cannot generate.
+func failed(code int, err error) error {
+	return &platform.Exit{Code: code, Action: "generate", Err: err}
 }
 
-// generationFailed is how a phase ends because of what extensions left, or of where that goes.
+// generationFailed is how a phase ends with an error of generation that does not have an exit code of its own.
 func generationFailed(err error) error {
-	return &platform.Exit{Code: platform.CodeGenerate, Action: "generate", Err: err}
+	var exit *platform.Exit
+	if err == nil || errors.As(err, &exit) {
+		return err
+	}
+	return failed(platform.CodeGenerate, err)
 }
 
-// distinct refuses extensions whose outputs would share a directory (B35).
+// distinct refuses extensions whose outputs would share a directory.
 func distinct(extensions []*buildpack.Module) error {
 	owners := map[string]*buildpack.Module{}
 	for _, m := range extensions {
@@ -163,4 +155,29 @@ func distinct(extensions []*buildpack.Module) error {
 		owners[m.Escaped()] = m
 	}
 	return nil
+}
+
+// keepRefused keeps the text that an error of generation is about, if it is about one, and adds to the error where: the
+// generated tree has become what it was before. The text that an earlier run has kept goes.
+func (g Generator) keepRefused(err error) error {
+	var exit *platform.Exit
+	if errors.As(err, &exit) && !exit.InGeneration() {
+		return err
+	}
+	path := refusedPath(g.Inputs)
+	os.Remove(path)
+	var r *refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	if unwritten := staged.Replace(path, r.text); unwritten != nil {
+		g.Log.Warn(fmt.Sprintf("the text of %s is not kept: %s", r.name, unwritten))
+		return err
+	}
+	return exit.WithHint(fmt.Sprintf("the whole %s is in %s", r.name, path))
+}
+
+// refusedPath is where that text is kept. It is not called Dockerfile, and does not end in .toml, so that no step applies it.
+func refusedPath(in platform.Inputs) string {
+	return filepath.Join(in.LayersDir, "prelude-refused.txt")
 }

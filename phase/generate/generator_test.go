@@ -328,7 +328,7 @@ func TestUnsafeOutputs(t *testing.T) {
 		{"a link to itself", "mkdir context; ln -s l context/l", "context/l is a link to l, which cannot be followed"},
 		{"a pipe in a context", "mkdir -p context/a; mkfifo context/a/pipe", "context/a/pipe is a pipe, which must not be in a context"},
 		{"contexts for both and for one", "mkdir context context.build", "it left both context and context.build"},
-		{"the output itself", "rmdir \"$1\"; ln -s /etc \"$1\"", "its output directory must stay a directory, but is a link"},
+		{"the output itself", "rmdir \"$1\"; ln -s /etc \"$1\"", "its output directory must be a directory, not a link"},
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			for _, at := range []api.Version{oldLayout, newLayout} {
@@ -531,13 +531,11 @@ func TestWhatAuthorsAreTold(t *testing.T) {
 	want := `Warning: extension samples/a@1: it left a file called Dockerfile, which nothing reads
 hint: name it build.Dockerfile to extend the build image, run.Dockerfile to extend or switch the run image
 Warning: extension samples/b@1: it left neither a build.Dockerfile nor a run.Dockerfile
-extension samples/c@1: found run.Dockerfile, which extends the run image, 2 instructions
 Warning: extension samples/c@1: run.Dockerfile command CMD on line 3 is not recommended
 Warning: extension samples/c@1: run.Dockerfile leaves root as the user of the image: line 4: USER root
 hint: ` + "end with \"ARG user_id\", \"ARG group_id\" and \"USER ${user_id}:${group_id}\": the extend step sets both to the user that the image had" + `
 extension samples/c@1: run.Dockerfile does not set the label io.buildpacks.rebasable: an image extended by it counts as not rebasable
 hint: if all that it changes stays the same on another version of the run image, add LABEL io.buildpacks.rebasable=true
-extension samples/d@1: found build.Dockerfile, which extends the build image
 Warning: extension samples/d@1: extend-config.toml: line 2: unknown key "build.argz" (did you mean "args"?)
 Warning: a run.Dockerfile extends the run image, but no run image is known: nothing about it is written to analyzed.toml
 run image: extended by samples/c (Dockerfiles in ` + b.generated() + `)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
@@ -16,11 +17,8 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// hintArgs says how build arguments are written.
-const hintArgs = `write each argument as a table of its own: [[run.args]] or [[build.args]], then name = "…" and value = "…"`
-
-// ExtendConfig is the file with build arguments that an extension may leave.
-const ExtendConfig = "extend-config.toml"
+// extendConfig is the file with build arguments that an extension may leave.
+const extendConfig = "extend-config.toml"
 
 // ExtensionOutput is what one extension left, checked.
 type ExtensionOutput struct {
@@ -35,8 +33,8 @@ type ExtensionOutput struct {
 	Contexts map[buildpack.DockerfileKind]string
 	// Notes are what its author should know.
 	Notes []dockerfile.Note
-	// AppNotes are about the app directory: what it wrote there, and what its Dockerfiles copy that is not there. An extension that comes
-	// after it may change that.
+	// AppNotes are about the app directory, which later extensions may change: what it wrote there, and what its Dockerfiles copy
+	// that is missing.
 	AppNotes []dockerfile.Note
 }
 
@@ -48,131 +46,123 @@ type Dockerfile struct {
 	Digest string
 }
 
-// inspect checks the output of one extension (docs/reference.md, "Generation"). What it left will be applied by a step with more
-// privileges, so nothing is taken that is not plainly a file or a directory of its own.
+// refusal is an error about the text of a file that an extension left.
+type refusal struct {
+	error
+	name string
+	text []byte
+}
+
+func (r *refusal) Unwrap() error { return r.error }
+
+// inspect checks the output of one extension. A step with more privileges will apply it, so nothing is taken that is not
+// plainly a file or a directory of its own.
 func inspect(m *buildpack.Module, dir string) (ExtensionOutput, error) {
 	e := ExtensionOutput{Module: m, Dir: dir}
-	named := func(err error) error { return fmt.Errorf("extension %s: %w", m.Ref, err) }
-	if err := checkOutputDir(dir); err != nil {
-		return e, named(err)
+	_, err := present(dir, "its output directory", fs.ModeDir) // one that it has removed holds nothing
+	if err == nil {
+		err = e.readDockerfiles()
 	}
+	if err == nil {
+		err = e.readConfig()
+	}
+	if err == nil {
+		e.Contexts, err = findContexts(dir)
+	}
+	if err != nil {
+		return e, fmt.Errorf("extension %s: %w", m.Ref, err)
+	}
+	e.noteUnused()
+	return e, nil
+}
+
+func (e *ExtensionOutput) readDockerfiles() error {
 	for _, kind := range buildpack.DockerfileKinds() {
-		data, err := readOutput(dir, kind.File())
+		data, err := readOutput(e.Dir, kind.File())
 		if err != nil {
-			return e, named(err)
+			return err
 		}
 		if data == nil {
 			continue
 		}
 		d, err := dockerfile.Parse(kind, data)
 		if err != nil {
-			err = &refusal{err, kind.File(), data}
 			e.Refused = &Dockerfile{dockerfile.Dockerfile{Kind: kind}, data, platform.Digest(data)}
-			return e, named(fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), m.ID, err))
+			return fmt.Errorf("failed to parse %s for extension %s: %w", kind.File(), e.Module.ID, &refusal{err, kind.File(), data})
 		}
 		e.Dockerfiles = append(e.Dockerfiles, Dockerfile{d, data, platform.Digest(data)})
 		e.Notes = append(e.Notes, d.Notes...)
 	}
-	if err := e.readConfig(); err != nil {
-		return e, named(err)
-	}
-	var err error
-	if e.Contexts, err = findContexts(dir); err != nil {
-		return e, named(err)
-	}
-	e.noteUnused()
-	return e, nil
-}
-
-// checkOutputDir refuses an output directory that the extension has put something else in place of. One that it has
-// removed holds nothing.
-func checkOutputDir(dir string) error {
-	info, err := os.Lstat(dir)
-	if err == nil && !info.IsDir() {
-		return fmt.Errorf("its output directory must stay a directory, but is a %s", files.TypeOf(info.Mode()))
-	}
-	return ignoring(fs.ErrNotExist, err)
-}
-
-func ignoring(expected, err error) error {
-	if errors.Is(err, expected) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 func (e *ExtensionOutput) readConfig() error {
-	data, err := readOutput(e.Dir, ExtendConfig)
+	data, err := readOutput(e.Dir, extendConfig)
 	if err != nil {
 		return err
 	}
 	config, warnings, err := buildpack.ParseExtendConfig(data)
 	if err != nil {
-		err = &refusal{withConfigHint(err), ExtendConfig, data}
-		return fmt.Errorf("%s: %w", ExtendConfig, err)
+		return fmt.Errorf("%s: %w", extendConfig, &refusal{withConfigHint(err), extendConfig, data})
 	}
 	e.Config = config
-	for i, w := range warnings {
-		if i == dockerfile.MostNotes {
-			e.Notes = append(e.Notes, dockerfile.Note{Text: fmt.Sprintf("%s: and %d more", ExtendConfig, len(warnings)-i)})
-			break
-		}
-		note := dockerfile.Note{Text: fmt.Sprintf("%s: %s", ExtendConfig, w)}
-		if w.Nearest == "" {
+	for _, w := range warnings {
+		note := dockerfile.Note{Text: fmt.Sprintf("%s: %s", extendConfig, w)}
+		if w.Nearest == "" && w.More == 0 {
 			note.Hint = hintArgs
 		}
 		e.Notes = append(e.Notes, note)
 	}
-	e.noteArgs(data)
+	for _, kind := range buildpack.DockerfileKinds() {
+		var d *dockerfile.Dockerfile
+		if i := slices.IndexFunc(e.Dockerfiles, func(d Dockerfile) bool { return d.Kind == kind }); i >= 0 {
+			d = &e.Dockerfiles[i].Dockerfile
+		}
+		e.Notes = append(e.Notes, dockerfile.ArgNotes(config, kind, d, data)...)
+	}
 	return nil
 }
 
-// withConfigHint adds to an error of an extend-config.toml what to try where its author took arguments for keys, or a shell did not take a
-// line for the end of its here-document.
+// withConfigHint adds what to try where an author took arguments for keys, or a shell did not take a line for the end of
+// its here-document.
 func withConfigHint(err error) error {
 	var malformed *tomlconfig.SyntaxError
 	if !errors.As(err, &malformed) {
 		return err
 	}
-	text := strings.TrimSpace(malformed.Text)
-	if mark := dockerfile.HereMark(text); mark != "" {
-		return platform.WithHint(err, dockerfile.HintHere(mark))
+	hint := ""
+	if mark := dockerfile.HereMark(strings.TrimSpace(malformed.Text)); mark != "" {
+		hint = dockerfile.HintHere(mark)
+	} else if strings.HasSuffix(malformed.Message, "want array") || strings.HasPrefix(malformed.Message, "expected table") {
+		hint = hintArgs
 	}
-	if strings.HasSuffix(malformed.Message, "want array") || strings.HasPrefix(malformed.Message, "expected table") {
-		return platform.WithHint(err, hintArgs)
-	}
-	return err
+	return platform.WithHint(err, hint)
 }
 
-// noteArgs says which build arguments are not used or not set. text is that of extend-config.toml, if there is one.
-func (e *ExtensionOutput) noteArgs(text []byte) {
-	for _, kind := range buildpack.DockerfileKinds() {
-		var of *dockerfile.Dockerfile
-		for i := range e.Dockerfiles {
-			if e.Dockerfiles[i].Kind == kind {
-				of = &e.Dockerfiles[i].Dockerfile
-			}
-		}
-		e.Notes = append(e.Notes, dockerfile.ArgNotes(e.Config, kind, of, text)...)
+// present reports whether an output has a file or a directory: wanted is 0 or [fs.ModeDir], and shown is how errors name it.
+// Anything else in its place is refused, a link too, for a step with more privileges would follow it.
+func present(path, shown string, wanted fs.FileMode) (bool, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case info.Mode().Type() == wanted:
+		return true, nil
+	case wanted == fs.ModeDir:
+		return false, fmt.Errorf("%s must be a directory, not a %s", shown, files.TypeOf(info.Mode()))
 	}
+	return false, fmt.Errorf("%s must be a regular file, not a %s", shown, files.TypeOf(info.Mode()))
 }
 
-// readOutput reads a file that an extension may have left; nil if it has not. Whatever is not a regular file of its own
-// is refused: a step with more privileges will read it (B43).
+// readOutput reads a file that an extension may have left; nil if it has not.
 func readOutput(dir, name string) ([]byte, error) {
 	path := filepath.Join(dir, name)
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, ignoring(fs.ErrNotExist, err)
+	if found, err := present(path, name, 0); !found || err != nil {
+		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s must be a regular file, not a %s", name, files.TypeOf(info.Mode()))
-	}
-	data, err := files.Read(path, dockerfile.MaxBytes)
-	if data == nil && err == nil {
-		data = []byte{}
-	}
-	return data, err
+	return files.Read(path, dockerfile.MaxBytes)
 }
 
 // findContexts finds the build contexts that an extension left. None means that the app directory is the context.
@@ -200,17 +190,14 @@ func findContexts(dir string) (map[buildpack.DockerfileKind]string, error) {
 	return found, nil
 }
 
-// isContext reports whether a context directory is there, and refuses what must not be used as one (B41, B43).
+// isContext reports whether an output has a context directory, and refuses one that must not be used.
 func isContext(dir, name string) (bool, error) {
 	path := filepath.Join(dir, name)
-	info, err := os.Lstat(path)
-	if err != nil {
-		return false, ignoring(fs.ErrNotExist, err)
+	found, err := present(path, name, fs.ModeDir)
+	if found {
+		err = checkContext(path)
 	}
-	if !info.IsDir() {
-		return false, fmt.Errorf("%s must be a directory, not a %s", name, files.TypeOf(info.Mode()))
-	}
-	return true, checkContext(path)
+	return found, err
 }
 
 // deepestContext is how many levels of directories may lie within each other.
@@ -227,25 +214,18 @@ func checkContext(dir string) error {
 		if err != nil {
 			return err
 		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
+		name, _ := filepath.Rel(dir, path) // which is below it
 		shown := tidy.Name(filepath.Join(filepath.Base(dir), name))
 		if strings.Count(name, "/") >= deepestContext {
 			return fmt.Errorf("%s is nested more than %d levels deep, the limit for a context", shown, deepestContext)
 		}
-		switch mode := info.Mode(); {
+		switch mode := entry.Type(); {
 		case mode.IsRegular() || mode.IsDir():
 			return nil
 		case mode&fs.ModeSymlink != 0:
 			return checkLink(root, name, shown)
 		}
-		return fmt.Errorf("%s is a %s, which must not be in a context", shown, files.TypeOf(info.Mode()))
+		return fmt.Errorf("%s is a %s, which must not be in a context", shown, files.TypeOf(entry.Type()))
 	})
 }
 

@@ -3,7 +3,6 @@ package generate
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,11 +13,10 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// outputs is the tree of generated files while generation works on it. Extensions see the tree as it will be, so it is
-// changed in place.
+// outputs is the tree of generated files, changed in place: extensions see it as it will be. Its layout is that of the
+// Platform API.
 type outputs struct {
 	files.Tree
-	// at is the Platform API, which says how the tree is laid out.
 	at api.Version
 }
 
@@ -55,26 +53,15 @@ func staleDirs(earlier *platform.Generated) ([]string, error) {
 // resultDir is the directory in which an extension's results are, if the path is that of a Dockerfile in one of the two
 // layouts: <id>/<kind>.Dockerfile or <kind>/<id>/Dockerfile, ignored or not.
 func resultDir(path string) (dir string, ok bool) {
-	dir, file := filepath.Split(filepath.FromSlash(strings.TrimSuffix(path, ".ignore")))
-	dir = strings.TrimSuffix(dir, "/")
-	if !filepath.IsLocal(dir) || dir != filepath.Clean(dir) || dir == "." {
-		return "", false
-	}
-	parts := strings.Split(dir, "/")
+	path = strings.TrimSuffix(path, ".ignore")
 	for _, kind := range buildpack.DockerfileKinds() {
-		switch {
-		case len(parts) == 1 && file == kind.File():
-			return dir, true
-		case len(parts) == 2 && parts[0] == string(kind) && file == "Dockerfile":
-			return dir, true
+		for _, pattern := range []string{"*/" + kind.File(), string(kind) + "/*/Dockerfile"} {
+			if matches, _ := filepath.Match(pattern, path); matches && filepath.IsLocal(path) && filepath.Clean(path) == path {
+				return filepath.Dir(path), true
+			}
 		}
 	}
 	return "", false
-}
-
-// withRemovalHint adds to an error of generated.toml what to do about a file that is not of use.
-func withRemovalHint(err error) error {
-	return platform.WithHint(err, "remove generated.toml if no run of this project has written it: nothing else depends on it")
 }
 
 // prepare makes the empty directory in which an extension leaves its output.
@@ -97,16 +84,14 @@ func (o *outputs) prepare(m *buildpack.Module) (string, error) {
 
 // layOut brings a Dockerfile to where the layout wants it. It returns its path and that of its context, relative to the
 // generated directory.
-func (o *outputs) layOut(e ExtensionOutput, kind buildpack.DockerfileKind, ignored bool) (path, context string, err error) {
-	path = filepath.Join(e.Module.Escaped(), kind.File())
-	if byExtension(o.at) {
-		if name := e.Contexts[kind]; name != "" {
-			context = filepath.Join(e.Module.Escaped(), name)
-		}
-	} else if path, err = o.copyOut(e, kind); err != nil {
-		return "", "", err
+func (o *outputs) layOut(e ExtensionOutput, d Dockerfile, ignored bool) (path, context string, err error) {
+	path = filepath.Join(e.Module.Escaped(), d.Kind.File())
+	if !byExtension(o.at) {
+		path, err = o.copyOut(e, d)
+	} else if name := e.Contexts[d.Kind]; name != "" {
+		context = filepath.Join(e.Module.Escaped(), name)
 	}
-	if ignored {
+	if err == nil && ignored {
 		err = os.Rename(filepath.Join(o.Dir, path), filepath.Join(o.Dir, path+".ignore"))
 		path += ".ignore"
 	}
@@ -114,26 +99,15 @@ func (o *outputs) layOut(e ExtensionOutput, kind buildpack.DockerfileKind, ignor
 }
 
 // copyOut copies a Dockerfile and its extend-config.toml to <generated>/<kind>/<id>/.
-func (o *outputs) copyOut(e ExtensionOutput, kind buildpack.DockerfileKind) (string, error) {
-	relative := filepath.Join(string(kind), e.Module.Escaped())
+func (o *outputs) copyOut(e ExtensionOutput, d Dockerfile) (string, error) {
+	relative := filepath.Join(string(d.Kind), e.Module.Escaped())
 	dir, err := o.NewDir(relative)
 	if err != nil {
 		return "", err
 	}
-	if err := copyPlain(filepath.Join(e.Dir, kind.File()), filepath.Join(dir, "Dockerfile")); err != nil {
-		return "", err
+	config, err := readOutput(e.Dir, extendConfig)
+	if config != nil {
+		err = os.WriteFile(filepath.Join(dir, extendConfig), config, 0o666)
 	}
-	err = copyPlain(filepath.Join(e.Dir, ExtendConfig), filepath.Join(dir, ExtendConfig))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return filepath.Join(relative, "Dockerfile"), err
-}
-
-func copyPlain(from, to string) error {
-	info, err := os.Stat(from)
-	if err != nil {
-		return err
-	}
-	return files.CopyFile(from, to, info.Mode().Perm())
+	return filepath.Join(relative, "Dockerfile"), errors.Join(err, os.WriteFile(filepath.Join(dir, "Dockerfile"), d.Text, 0o666))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // rerun notes what generation changes in its own inputs, so that generator can be run again on what it left: the
-// entries of the plan that are gone stand in the metadata anyway, here is where they were; and what the images were.
+// providers of the entries that are listed as provided, and what the images were.
 func rerun(result *Result, generation *Generation) (*platform.Rerun, error) {
 	plan, err := platform.Plan{Entries: generation.Plan}.Encode()
 	if err != nil {
@@ -29,8 +29,10 @@ func rerun(result *Result, generation *Generation) (*platform.Rerun, error) {
 		Extensions: refs(result.Request.Extensions), Plan: platform.Digest(plan), Analyzed: platform.Digest(analyzed),
 		Images: result.Request.Analyzed.Images(),
 	}
-	for _, entry := range result.Split.Taken {
-		notes.Entries = append(notes.Entries, platform.RerunEntry{Place: entry.Place, Providers: entry.Providers})
+	for i, entry := range result.Request.Plan {
+		if result.Split.Takers[i] != nil {
+			notes.Entries = append(notes.Entries, platform.RerunEntry{Providers: entry.Providers})
+		}
 	}
 	return notes, nil
 }
@@ -62,10 +64,24 @@ func ReadRequest(in platform.Inputs, log *slog.Logger) (Request, error) {
 	if r.Analyzed, err = platform.ReadAnalyzed(in.AnalyzedPath, log); err != nil {
 		return r, err
 	}
-	if r.Earlier, err = platform.ReadGenerated(in.GeneratedMetadataPath); err != nil {
-		return r, withRemovalHint(err)
+	if r.Earlier, err = readEarlier(in); err != nil {
+		return r, err
 	}
 	return restored(in, r)
+}
+
+// readEarlier reads the generated.toml of an earlier run; nil if there is none.
+func readEarlier(in platform.Inputs) (*platform.Generated, error) {
+	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
+	if err != nil {
+		return nil, withRemovalHint(err)
+	}
+	return earlier, nil
+}
+
+// withRemovalHint adds to an error of generated.toml what to do about a file that is not of use.
+func withRemovalHint(err error) error {
+	return platform.WithHint(err, "remove generated.toml if no run of this project has written it: nothing else depends on it")
 }
 
 // lookUp finds the extensions of a group on disk.
@@ -75,7 +91,7 @@ func lookUp(in platform.Inputs, elements []platform.GroupElement, log *slog.Logg
 	for _, e := range elements {
 		m, err := extensions.Module(buildpack.Ref{Kind: buildpack.KindExtension, ID: e.ID, Version: e.Version})
 		if err != nil {
-			return nil, &platform.Exit{Code: phase.LookupCode(err, platform.CodeFailed), Action: "generate", Err: fmt.Errorf("%s: %w", in.GroupPath, err)}
+			return nil, failed(phase.LookupCode(err, platform.CodeFailed), fmt.Errorf("%s: %w", in.GroupPath, err))
 		}
 		for _, warning := range m.Warnings {
 			log.Warn(warning)
@@ -88,67 +104,21 @@ func lookUp(in platform.Inputs, elements []platform.GroupElement, log *slog.Logg
 // restored undoes what the earlier generation did to plan and images, where the files are still as it left them. A group
 // with other extensions is another detection's: its files are taken as they are.
 func restored(in platform.Inputs, r Request) (Request, error) {
-	if r.Earlier == nil || r.Earlier.Rerun == nil {
-		return r, nil
-	}
-	notes := r.Earlier.Rerun
-	if !slices.Equal(notes.Extensions, refs(r.Extensions)) {
+	if r.Earlier == nil || r.Earlier.Rerun == nil || !slices.Equal(r.Earlier.Rerun.Extensions, refs(r.Extensions)) {
 		return r, nil
 	}
 	var err error
+	notes := r.Earlier.Rerun
 	if hasDigest(in.PlanPath, notes.Plan) {
-		if r.Plan, err = restoredPlan(r.Plan, r.Earlier); err != nil {
-			return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
-		}
+		r.Plan, err = restoredPlan(r.Plan, r.Earlier)
 	}
-	if hasDigest(in.AnalyzedPath, notes.Analyzed) {
-		if r.Analyzed, err = r.Analyzed.WithImages(notes.Images); err != nil {
-			return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
-		}
+	if err == nil && hasDigest(in.AnalyzedPath, notes.Analyzed) {
+		r.Analyzed, err = r.Analyzed.WithImages(notes.Images)
+	}
+	if err != nil {
+		return r, withRemovalHint(fmt.Errorf("%s: %w", in.GeneratedMetadataPath, err))
 	}
 	return r, nil
-}
-
-// restoredPlan puts the entries that extensions took back to their places.
-func restoredPlan(rest []buildpack.PlanEntry, earlier *platform.Generated) ([]buildpack.PlanEntry, error) {
-	taken := earlier.Rerun.Entries
-	if len(taken) != len(earlier.Provided) {
-		return nil, fmt.Errorf("rerun has %d entries, provided has %d", len(taken), len(earlier.Provided))
-	}
-	plan := make([]buildpack.PlanEntry, len(rest)+len(taken))
-	filled := make([]bool, len(plan))
-	for i, entry := range taken {
-		if entry.Place < 0 || entry.Place >= len(plan) || filled[entry.Place] {
-			return nil, fmt.Errorf("rerun has an entry whose place cannot be %d", entry.Place)
-		}
-		plan[entry.Place] = buildpack.PlanEntry{Providers: entry.Providers, Requires: earlier.Provided[i].Requires}
-		filled[entry.Place] = true
-	}
-	for i := range plan {
-		if !filled[i] {
-			plan[i], rest = rest[0], rest[1:]
-		}
-	}
-	return plan, nil
-}
-
-// DetectedPlan is the text of plan.toml that detection leaves when generation has failed. The generated.toml of an earlier
-// generation is still there then. generator must not take this plan for the one which that has left (see restored): if
-// both happen to be the same text, a comment makes the difference.
-func DetectedPlan(in platform.Inputs, r Request) ([]byte, error) {
-	text, err := platform.Plan{Entries: r.Plan}.Encode()
-	if err != nil {
-		return nil, err
-	}
-	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
-	if err != nil || earlier == nil || earlier.Rerun == nil {
-		return text, nil // what cannot be read is an error where it is needed
-	}
-	notes := earlier.Rerun
-	if len(notes.Entries) > 0 && notes.Plan == platform.Digest(text) && slices.Equal(notes.Extensions, refs(r.Extensions)) {
-		text = append([]byte("# as detection left it\n"), text...)
-	}
-	return text, nil
 }
 
 // hasDigest reports whether a file has the bytes of a digest.
@@ -160,13 +130,10 @@ func hasDigest(path, wanted string) bool {
 // RemoveEarlier removes the results of an earlier generation, and the metadata that lists them: after a detection
 // without generation they would be those of another group.
 func RemoveEarlier(in platform.Inputs) error {
-	forgetRefused(in)
-	earlier, err := platform.ReadGenerated(in.GeneratedMetadataPath)
-	if err != nil {
-		return withRemovalHint(err)
-	}
-	if earlier == nil {
-		return nil
+	os.Remove(refusedPath(in))
+	earlier, err := readEarlier(in)
+	if err != nil || earlier == nil {
+		return err
 	}
 	stale, err := staleDirs(earlier)
 	if err != nil {

@@ -49,7 +49,7 @@ func (g Generator) runExtensions(ctx context.Context, result *Result, out *outpu
 		result.Extensions = append(result.Extensions, Extension{Static: !invoke.HasGenerate(m), Given: result.Split.Given[i], Started: time.Now()})
 		e := &result.Extensions[i]
 		e.Module = m
-		e.Err = g.runExtension(ctx, e, out)
+		e.Err = generationFailed(g.runExtension(ctx, e, out))
 		e.Ended = time.Now()
 		g.Tracing.Ran(e.traced())
 		if e.Err != nil {
@@ -64,12 +64,9 @@ func (e *Extension) traced() phase.Executable {
 	span := phase.Executable{Name: "bin/generate", Module: e.Module, Start: e.Started, End: e.Ended, Attributes: []otlp.Attribute{
 		{Key: "cnb.static", Value: e.Static}, {Key: "cnb.output_bytes", Value: len(e.Printed)},
 	}}
-	var exit *process.ExitError
-	switch {
-	case errors.As(e.Err, &exit):
+	exit := &process.ExitError{}
+	if errors.As(e.Err, &exit) || e.Err == nil && !e.Static {
 		span.Attributes = append(span.Attributes, otlp.Attribute{Key: "cnb.exit_code", Value: exit.Code})
-	case e.Err == nil && !e.Static:
-		span.Attributes = append(span.Attributes, otlp.Attribute{Key: "cnb.exit_code", Value: 0})
 	}
 	if e.Err != nil {
 		span.Failed = "the extension failed, or left what is not allowed"
@@ -81,35 +78,28 @@ func (e *Extension) traced() phase.Executable {
 func (g Generator) runExtension(ctx context.Context, e *Extension, out *outputs) error {
 	dir, err := out.prepare(e.Module)
 	if err != nil {
-		return generationFailed(err)
-	}
-	before := findStrays(g.Environment.App)
-	if err := g.makeOutput(ctx, e, dir); err != nil {
 		return err
 	}
-	e.ExtensionOutput, err = inspect(e.Module, dir)
-	e.AppNotes = findStrays(g.Environment.App).since(before, g.Environment.App)
-	if err != nil {
-		return generationFailed(err)
+	app := g.Environment.App
+	before := findStrays(app)
+	if e.Static {
+		err = copyStatic(e.Module, dir)
+	} else {
+		err = g.runGenerate(ctx, e, dir)
 	}
-	e.AppNotes = append(e.AppNotes, e.missingSources(g.Environment.App, g.Inputs.PlatformAPI)...)
-	g.logFound(e.ExtensionOutput)
+	if err != nil {
+		return err
+	}
+	if e.ExtensionOutput, err = inspect(e.Module, dir); err != nil {
+		return err
+	}
+	e.AppNotes = append(strayNotes(app, before, findStrays(app)), e.missingSources(app, g.Inputs.PlatformAPI)...)
 	g.logNotes(e.ExtensionOutput)
 	return nil
 }
 
-// makeOutput has an extension's output made, by its bin/generate or as a copy of its own files.
-func (g Generator) makeOutput(ctx context.Context, e *Extension, dir string) error {
-	if e.Static {
-		if err := copyStatic(e.Module, dir); err != nil {
-			err = fmt.Errorf("extension %s: %w", e.Module.Ref, err)
-			if info, other := os.Stat(filepath.Join(e.Module.Dir, "generate")); other == nil && info.Mode().IsRegular() {
-				err = platform.WithHint(err, "the directory generate has files to copy; an executable is called bin/generate")
-			}
-			return generationFailed(err)
-		}
-		return nil
-	}
+// runGenerate has an extension's output made by its bin/generate.
+func (g Generator) runGenerate(ctx context.Context, e *Extension, dir string) error {
 	printed := tidy.Excerpt{Keep: printedKept}
 	err := g.Environment.RunGenerate(ctx, invoke.GenerateRun{
 		Module: e.Module, Dir: dir, Requires: e.Given, Output: io.MultiWriter(&printed, g.Output), Timeout: g.Inputs.GenerateTimeout,
@@ -124,30 +114,32 @@ func (g Generator) makeOutput(ctx context.Context, e *Extension, dir string) err
 	if ended := platform.Interrupted(ctx); ended != nil {
 		return ended
 	}
-	err = fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, err)
-	if hint := failureHint(e.Module, err); hint != "" {
-		err = platform.WithHint(err, hint)
-	}
-	return &platform.Exit{Code: platform.CodeGenerateBuildpack, Action: "generate", Err: err}
+	hinted := platform.WithHint(err, failureHint(e.Module, err))
+	return failed(platform.CodeGenerateBuildpack, fmt.Errorf("bin/generate of extension %s: %w", e.Module.Ref, hinted))
 }
 
-// copyStatic copies what an extension without bin/generate brings in its own generate directory to its output. The
-// extension's directory is only read. An extension that brings nothing leaves nothing.
+// copyStatic copies what an extension without bin/generate has in its own generate directory to its output. An extension
+// that has none leaves nothing.
 func copyStatic(m *buildpack.Module, output string) error {
-	from := filepath.Join(m.Dir, "generate")
-	info, err := os.Stat(from)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	from, err := filepath.EvalSymlinks(filepath.Join(m.Dir, "generate"))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(from)
+	}
+	switch {
 	case err != nil:
-		return err
 	case !info.IsDir():
-		return fmt.Errorf("%s is not a directory", from)
+		err = platform.WithHint(fmt.Errorf("%s is not a directory", from), "the directory generate has files to copy; an executable is called bin/generate")
+	default:
+		err = files.CopyTree(from, output)
 	}
-	if from, err = filepath.EvalSymlinks(from); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("extension %s: %w", m.Ref, err)
 	}
-	return files.CopyTree(from, output)
+	return nil
 }
 
 // logNotes logs the notes for the author of an extension.

@@ -5,62 +5,44 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/internal/tidy"
-	"github.com/cnb-prelude/prelude/platform"
 )
-
-// logFound says at debug level which Dockerfiles an extension left.
-func (g Generator) logFound(e ExtensionOutput) {
-	for _, d := range e.Dockerfiles {
-		g.Log.Debug(fmt.Sprintf("extension %s: found %s, which %s", e.Module.Ref, d.Kind.File(), d.Effect()))
-	}
-}
-
-// Effect is what the Dockerfile does, as the end of a sentence.
-func (d Dockerfile) Effect() string {
-	what := "extends the " + string(d.Kind) + " image"
-	if d.Switches() {
-		what = "switches the run image to " + d.From
-	}
-	if d.Instructions == 0 {
-		return what
-	}
-	return what + ", " + tidy.Count(d.Instructions, "instruction")
-}
 
 // logResult says what comes next: which images are extended, where by what, and which run image it is now.
 func (g Generator) logResult(result *Result) {
-	builders := extendersOf(result.Extensions, buildpack.BuildDockerfile)
-	if len(builders) > 0 {
-		g.Log.Info("build image: extended by " + strings.Join(builders, ", ") + g.where(true))
+	var builders []string
+	for _, d := range dockerfilesOf(result.Extensions, buildpack.BuildDockerfile) {
+		if d.Instructions > 0 {
+			builders = append(builders, d.extension)
+		}
 	}
-	decision := result.Decision
+	where := g.where()
+	if len(builders) > 0 {
+		g.Log.Info("build image: extended by " + strings.Join(builders, ", ") + where)
+		where = ""
+	}
+	decision, before := result.Decision, result.Request.Analyzed
 	var run []string
-	if decision.replaces(result.Request.Analyzed, g.Inputs.PlatformAPI) {
+	if decision.replaces(before, g.Inputs.PlatformAPI) {
 		text := decision.Image
-		if before := runImageBefore(result.Request.Analyzed); before != "" {
-			text += " instead of " + before
+		if before.NamesRunImage() {
+			text += " instead of " + cmp.Or(before.RunImage.Image, before.RunImage.Reference)
 		}
 		run = append(run, fmt.Sprintf("%s (%s)", text, decision.SwitchedBy))
 	}
 	if decision.Extend {
-		run = append(run, "extended by "+strings.Join(decision.Extending, ", "))
+		run = append(run, "extended by "+strings.Join(decision.Extending, ", ")+where)
 	}
 	if len(run) > 0 {
-		g.Log.Info("run image: " + strings.Join(run, ", ") + g.where(decision.Extend && len(builders) == 0))
+		g.Log.Info("run image: " + strings.Join(run, ", "))
 	}
 	g.warnOverruled(result)
 }
 
-// where says in which directory the Dockerfiles are; empty where that is said already or nothing is to be applied.
-func (g Generator) where(say bool) string {
-	if !say {
-		return ""
-	}
+// where says in which directory the Dockerfiles are.
+func (g Generator) where() string {
 	dir := g.Inputs.GeneratedDir
 	if here, err := os.Getwd(); err == nil && here != "/" { // as it was probably written
 		if below, err := filepath.Rel(here, dir); err == nil && filepath.IsLocal(below) {
@@ -70,31 +52,14 @@ func (g Generator) where(say bool) string {
 	return fmt.Sprintf(" (Dockerfiles in %s)", dir)
 }
 
-// runImageBefore is the run image as analyzed.toml names it; empty if it does not.
-func runImageBefore(a platform.Analyzed) string {
-	if a.RunImage == nil {
-		return ""
-	}
-	return cmp.Or(a.RunImage.Image, a.RunImage.Reference)
-}
-
-// extendersOf are the ids of the extensions whose Dockerfile of a kind has something to apply.
-func extendersOf(all []Extension, kind buildpack.DockerfileKind) []string {
-	var ids []string
-	for _, e := range all {
-		if slices.ContainsFunc(e.Dockerfiles, func(d Dockerfile) bool { return d.Kind == kind && d.Instructions > 0 }) {
-			ids = append(ids, e.Module.ID)
-		}
-	}
-	return ids
-}
-
 // warnOverruled is about extensions whose instructions are lost, because an extension that comes later switches the run image.
 func (g Generator) warnOverruled(result *Result) {
-	for _, d := range runDockerfiles(result.Extensions)[:len(result.Decision.Ignored)] {
-		if d.instructions > 0 {
-			g.Log.Warn(fmt.Sprintf("the run.Dockerfile of %s is ignored: %s, which comes after it, switches the run image to %s, so what %s adds, such as packages, will be missing there\nhint: put %s before %s in the order",
-				d.extension, result.Decision.SwitchedBy, result.Decision.Image, d.extension, result.Decision.SwitchedBy, d.extension))
+	const warning = "the run.Dockerfile of %[1]s is ignored: %[2]s, which comes after it, switches the run image to %[3]s, " +
+		"so what %[1]s adds, such as packages, will be missing there\nhint: put %[2]s before %[1]s in the order"
+	decision := result.Decision
+	for _, d := range dockerfilesOf(result.Extensions, buildpack.RunDockerfile)[:len(decision.Ignored)] {
+		if d.Instructions > 0 {
+			g.Log.Warn(fmt.Sprintf(warning, d.extension, decision.SwitchedBy, decision.Image))
 		}
 	}
 }

@@ -84,7 +84,7 @@ func TestNextPhases(t *testing.T) {
 		}
 		a, err := platform.ParseAnalyzed(path, now)
 		w.check(err)
-		if a.RunImage.Reference != extended || a.RunImage.Image != "registry.example/app-run:1" || a.RunImage.Extend || a.RunImage.Target.OS != "linux" || !strings.Contains(string(now), "future = 1") || !strings.Contains(string(now), "app@sha256:1") {
+		if a.RunImage.Reference != extended || a.RunImage.Image != "registry.example/app-run:1" || strings.Contains(string(now), "extend = true") || a.RunImage.Target.OS != "linux" || !strings.Contains(string(now), "future = 1") || !strings.Contains(string(now), "app@sha256:1") {
 			t.Errorf("%s: analyzed.toml has become\n%s", test.why, now)
 		}
 		if result, err := os.ReadFile(w.dir + "/result"); string(result) != extended {

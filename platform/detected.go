@@ -1,6 +1,8 @@
 package platform
 
 import (
+	"github.com/BurntSushi/toml"
+
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/files"
 )
@@ -34,12 +36,28 @@ func NewGroup(modules []*buildpack.Module) Group {
 }
 
 // Encode is the text of group.toml.
-func (g Group) Encode() ([]byte, error) { return encode(g) }
+func (g Group) Encode() ([]byte, error) { return toml.Marshal(g) }
 
 // ReadGroup reads a group.toml.
 func ReadGroup(path string) (Group, error) {
 	return read("group file", path, files.Config, func(path string, data []byte) (g Group, err error) {
 		err = decode(path, data, &g)
 		return g, err
+	})
+}
+
+// Plan is the shape of plan.toml. An empty plan is an empty file.
+type Plan struct {
+	Entries []buildpack.PlanEntry `toml:"entries,omitempty"`
+}
+
+// Encode is the text of plan.toml.
+func (p Plan) Encode() ([]byte, error) { return toml.Marshal(p) }
+
+// ReadPlan reads a plan.toml.
+func ReadPlan(path string) (Plan, error) {
+	return read("plan file", path, files.Result, func(path string, data []byte) (p Plan, err error) {
+		err = decodeResult(path, data, &p)
+		return p, err
 	})
 }
