@@ -77,7 +77,7 @@ func version() string {
 	return Version + "+" + Commit
 }
 
-// main runs a phase, and writes its trace and its report. That one of these cannot be written is no reason for the phase to fail.
+// main runs a phase, and writes its trace and its report. If one of these cannot be written, the phase does not fail.
 func (r run) main(ctx context.Context) error {
 	if os.Geteuid() == 0 {
 		return r.fail(errors.New("refusing to run as root"))

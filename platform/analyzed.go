@@ -66,7 +66,8 @@ func ParseAnalyzed(path string, data []byte) (Analyzed, error) {
 		return Analyzed{}, err
 	}
 	run := file.RunImage
-	target := buildpack.Target{OS: run.Target.OS, Arch: run.Target.Arch, Variant: cmp.Or(run.Target.ArchVariant, run.Target.Variant)}
+	variant := cmp.Or(run.Target.ArchVariant, run.Target.Variant)
+	target := buildpack.Target{OS: run.Target.OS, Arch: run.Target.Arch, Variant: variant}
 	if d := run.Target.Distro; d != (buildpack.Distro{}) {
 		target.Distros = []buildpack.Distro{d}
 	}

@@ -20,7 +20,6 @@ import (
 // Phase is one of the two executables.
 type Phase string
 
-// The phases.
 const (
 	Detector  Phase = "detector"
 	Generator Phase = "generator"

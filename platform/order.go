@@ -11,8 +11,8 @@ import (
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
-// ReadOrder reads an order.toml. Unknown keys and empty groups are logged as warnings. That no app can pass because there is no group
-// is an *Exit, as if none had passed.
+// ReadOrder reads an order.toml. Unknown keys and empty groups are logged as warnings. An order without groups, which no app can
+// pass, is an *Exit as if none had passed.
 func ReadOrder(path string, log *slog.Logger) (buildpack.OrderFile, error) {
 	return read("order file", path, files.Config, func(path string, data []byte) (buildpack.OrderFile, error) {
 		order, warnings, err := buildpack.ParseOrder(data)

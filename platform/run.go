@@ -43,8 +43,9 @@ func ReadRun(path string, log *slog.Logger) (RunImages, error) {
 // without digests.
 func (r RunImages) Knows(image string) bool {
 	wanted := canonical(image)
+	is := func(name string) bool { return canonical(name) == wanted }
 	for _, info := range r.Images {
-		if slices.ContainsFunc(append([]string{info.Image}, info.Mirrors...), func(name string) bool { return canonical(name) == wanted }) {
+		if is(info.Image) || slices.ContainsFunc(info.Mirrors, is) {
 			return true
 		}
 	}

@@ -13,8 +13,7 @@ import (
 type planPicture struct {
 	Rows  []planRow
 	Lanes []planLane
-	// More is how many lanes are not shown.
-	More int
+	More  int // lanes that are not shown
 
 	lanes map[string]int
 }

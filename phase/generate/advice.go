@@ -20,7 +20,9 @@ import (
 const (
 	hintNames  = "name it build.Dockerfile to extend the build image, run.Dockerfile to extend or switch the run image"
 	hintOutput = `write to "$CNB_OUTPUT_DIR", which is also the first argument; the working directory is the app directory`
-	hintArgs   = `write each argument as a table of its own: [[run.args]] or [[build.args]], then name = "…" and value = "…"`
+	// hintGenerate is about a file called generate.
+	hintGenerate = "the directory generate has files to copy; an executable is called bin/generate"
+	hintArgs     = `write each argument as a table of its own: [[run.args]] or [[build.args]], then name = "…" and value = "…"`
 )
 
 // outputFiles are the files that an extension may leave.
@@ -83,7 +85,8 @@ func misnamed(dir string) []dockerfile.Note {
 	for _, entry := range entries {
 		hint := misnamedHint(dir, entry.Name())
 		if hint != "" && !entry.IsDir() && len(notes) < dockerfile.MostNotes {
-			notes = append(notes, dockerfile.Note{Text: fmt.Sprintf("it left a file called %s, which nothing reads", entry.Name()), Hint: hint})
+			text := fmt.Sprintf("it left a file called %s, which nothing reads", entry.Name())
+			notes = append(notes, dockerfile.Note{Text: text, Hint: hint})
 		}
 	}
 	return notes
@@ -130,7 +133,7 @@ func (e ExtensionOutput) missingSources(app string, at api.Version) []dockerfile
 
 const appContext = "the app directory, its build context,"
 
-// findStrays are the files of the app directory that are called like outputs of an extension, with the time of their last change.
+// findStrays are the files of the app directory that are called like outputs of an extension, and when they were last changed.
 func findStrays(app string) map[string]time.Time {
 	found := map[string]time.Time{}
 	for _, name := range outputFiles() {

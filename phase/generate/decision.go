@@ -62,7 +62,7 @@ func decide(dockerfiles []leftDockerfile, known platform.RunImages) Decision {
 	return decision
 }
 
-// check returns an error if the platform's policy does not allow the switch: listed allows images of run.toml, never allows none.
+// check is an error if the platform's policy does not allow the switch: listed allows images of run.toml, never allows none.
 func (d Decision) check(policy string) error {
 	if !d.Switches() || policy != "never" && (policy != "listed" || d.Known) {
 		return nil

@@ -46,9 +46,10 @@ const printedKept = 16 << 10
 // runExtensions runs all extensions, in the order of the group.
 func (g Generator) runExtensions(ctx context.Context, result *Result, out *outputs) error {
 	for i, m := range result.Request.Extensions {
-		result.Extensions = append(result.Extensions, Extension{Static: !invoke.HasGenerate(m), Given: result.Split.Given[i], Started: time.Now()})
+		result.Extensions = append(result.Extensions, Extension{
+			ExtensionOutput: ExtensionOutput{Module: m}, Static: !invoke.HasGenerate(m), Given: result.Split.Given[i], Started: time.Now(),
+		})
 		e := &result.Extensions[i]
-		e.Module = m
 		e.Err = generationFailed(g.runExtension(ctx, e, out))
 		e.Ended = time.Now()
 		g.Tracing.Ran(e.traced())
@@ -132,7 +133,7 @@ func copyStatic(m *buildpack.Module, output string) error {
 	switch {
 	case err != nil:
 	case !info.IsDir():
-		err = platform.WithHint(fmt.Errorf("%s is not a directory", from), "the directory generate has files to copy; an executable is called bin/generate")
+		err = platform.WithHint(fmt.Errorf("%s is not a directory", from), hintGenerate)
 	default:
 		err = files.CopyTree(from, output)
 	}
