@@ -21,7 +21,7 @@ var rooms = map[string][]string{
 	"phase/detect":         {"internal/otlp", "internal/process", "internal/statusline", "phase", "phase/baseline", "phase/explain", "phase/resolve", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
 	"phase/generate":       {"internal/otlp", "internal/staged", "internal/process", "phase", "platform", "buildpack", "buildpack/dockerfile", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files", "internal/similar", "internal/tidy", "internal/tomlconfig"},
 	"phase":                {"internal/otlp", "internal/process", "platform", "buildpack", "buildpack/store", "buildpack/invoke", "internal/api", "internal/files"},
-	"phase/explain":        {"phase/baseline", "phase/resolve", "buildpack", "internal/tidy"},
+	"phase/explain":        {"phase/baseline", "phase/resolve", "buildpack", "internal/similar", "internal/tidy"},
 	"phase/baseline":       {"buildpack", "buildpack/invoke", "internal/tidy"},
 	"phase/resolve":        {"buildpack"},
 	"platform":             {"buildpack", "internal/api", "internal/tomlconfig", "internal/files", "internal/ocilayout"},

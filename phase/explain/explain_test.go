@@ -126,7 +126,7 @@ func TestWhy(t *testing.T) {
 				here:  map[string]string{"x/node": "pass", "x/npm": "no: no lock", "x/ruby": "pass", "x/bundle": "no: no Gemfile", "x/go": "no: no go.mod"},
 				empty: map[string]string{"x/node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "  node is the closest of what this builder can build. The app was recognised by node."},
+			[]string{"node needs npm, which did not pass: no lock", "  node is the closest match in this builder."},
 			"both runtimes pass; only that of Node does so because of the app",
 		},
 		"nothing recognised": {
@@ -182,7 +182,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "node start", "go"},
 				here:  map[string]string{"node": "pass", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no"}, empty: map[string]string{"npm": "no: no package.json", "start": "no: no package.json"},
 			},
-			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest of what this builder can build. It lacks nothing else.", "  npm@1 is in group 1 of the order."},
+			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest matches in this builder. Nothing else is missing.", "  npm@1 is in group 1 of the order."},
 			"an error because of the app comes first, and once",
 		},
 		"an error of another group": {
@@ -247,8 +247,16 @@ func TestWhy(t *testing.T) {
 				order: []string{"py uv", "go"},
 				here:  map[string]string{"py": "pass +py: lock must include python", "uv": "pass -uv", "go": "no"}, empty: map[string]string{"py": "no", "uv": "no"},
 			},
-			[]string{`py and uv recognised the app, but py provides "py", which nothing after it requires.`, "  py and uv are the closest of what this builder can build. The app was recognised by py (lock must include python) and uv."},
+			[]string{`py and uv recognised the app, but py provides "py", which nothing after it requires.`, "  py and uv are the closest matches in this builder. py (lock must include python) and uv recognised the app."},
 			"what it complains of is quoted, though it passed",
+		},
+		"a mistyped name": {
+			sketch{
+				order: []string{"e? npm late?", "go"},
+				here:  map[string]string{"e": "pass +nodes +python", "npm": "pass -node", "late": "pass +node2", "go": "no"}, empty: map[string]string{"npm": "no"},
+			},
+			[]string{`npm recognised the app, but npm requires "node", which nothing before it provides. Did you mean "nodes" (provided by e)?`},
+			"the nearest name of a module before it",
 		},
 		"in the wrong sequence": {
 			sketch{
@@ -316,12 +324,12 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "go"},
 				here:  map[string]string{"node": "pass: found package.json\nBuild Configuration:\n$NODE_X must be a version\nwarning: no engine", "npm": "no: no lock", "go": "no"}, empty: map[string]string{"node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "  node is the closest of what this builder can build. The app was recognised by node (found package.json)."},
+			[]string{"node needs npm, which did not pass: no lock", "  node is the closest match in this builder. node (found package.json) recognised the app."},
 			"neither rows of such a table nor warnings say what it has recognised",
 		},
 		"silent": {
 			sketch{order: []string{"node npm", "go"}, here: map[string]string{"node": "pass", "npm": "no", "go": "no"}, empty: map[string]string{"node": "no"}},
-			[]string{"node needs npm, which did not pass: it printed nothing"},
+			[]string{"node needs npm, which did not pass: exit code 100, no output"},
 			"there is no reason to quote",
 		},
 	} {

@@ -2,9 +2,11 @@ package explain
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/similar"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
@@ -19,6 +21,9 @@ type PlanFact struct {
 	Because *PlanFact
 	// Misplaced are modules of the group that would meet the name in another place.
 	Misplaced []buildpack.Ref
+	// Meant is a similar name in the right place, of the modules MeantBy; empty if there is none.
+	Meant   string
+	MeantBy []buildpack.Ref
 	// Absent are the modules of the group in the right place that did not pass, and might have met the name.
 	Absent []Saying
 }
@@ -120,6 +125,7 @@ func (p *plan) fact(m int, chain []int) PlanFact {
 	if len(f.Dropped)+len(f.Misplaced) > 0 {
 		return f
 	}
+	p.meant(&f, m)
 	at := slices.IndexFunc(p.members, func(o resolve.Member) bool { return o.Module.Ref == f.Module })
 	for i, o := range p.members {
 		if !o.Passed() && (i < at) == u.Required {
@@ -130,6 +136,30 @@ func (p *plan) fact(m int, chain []int) PlanFact {
 		f.Absent = slices.DeleteFunc(f.Absent, func(s Saying) bool { return !p.isNew(s) })
 	}
 	return f
+}
+
+// meant finds the name that was probably meant, among those of the modules in the right place.
+func (p *plan) meant(f *PlanFact, m int) {
+	by := map[string][]buildpack.Ref{}
+	for other, o := range p.passing {
+		if (other < m) != f.Required || other == m {
+			continue
+		}
+		for _, alt := range o.Detection.Alternatives {
+			names := alt.Provides
+			if !f.Required {
+				names = nil
+				for _, r := range alt.Requires {
+					names = append(names, r.Name)
+				}
+			}
+			for _, name := range names {
+				by[name] = appendNew(by[name], o.Module.Ref)
+			}
+		}
+	}
+	f.Meant, _ = similar.Closest(f.Name, slices.Sorted(maps.Keys(by)))
+	f.MeantBy = by[f.Meant]
 }
 
 // LeftOut is a module of the group that passed which the build plan leaves out, and why.

@@ -30,10 +30,7 @@ func (w *why) words(m resolve.Member) string {
 		line, _, _ := strings.Cut(d.Cause.Error(), "\n")
 		return tidy.LastLine([]byte(line), longest)
 	}
-	silent := "it printed nothing"
-	if d.Outcome != buildpack.Failed {
-		silent += fmt.Sprintf("; exit code %d", d.ExitCode)
-	}
+	silent := fmt.Sprintf("exit code %d, no output", d.ExitCode)
 	lines := slices.DeleteFunc(baseline.Lines(d.Output), isSetting)
 	last := strings.Join(lines[max(0, len(lines)-1):], "")
 	return tidy.LastLine([]byte(cmp.Or(gist(w.Contrasts[m.Module.Ref].New), last, silent)), longest)

@@ -61,7 +61,7 @@ func (e Explanation) failed() []string {
 	closest, failed := e.closest(), e.Failed[0].By
 	lacksIt := func(lacks []Saying) bool { return len(lacks) == 1 && slices.Contains(failed, lacks[0].By[0]) }
 	if slices.ContainsFunc(e.Closest[0].Lacks, lacksIt) {
-		closest += " It lacks nothing else."
+		closest += " Nothing else is missing."
 	}
 	lines = append(lines, closest)
 	if slices.ContainsFunc(e.Closest[0].Members, func(m resolve.Member) bool { return m.Module.Ref == failed[0] }) {
@@ -70,14 +70,14 @@ func (e Explanation) failed() []string {
 	return lines
 }
 
-// closest: nodejs is the closest of what this builder can build.
+// closest: nodejs is the closest match in this builder.
 func (e Explanation) closest() string {
 	var names []string
 	for _, c := range e.Closest {
 		names = appendNew(names, c.Name)
 	}
 	name := series(names, listed)
-	return fmt.Sprintf("  %s %s the closest of what this builder can build.", name, tidy.Plural(count(name), "is", "are"))
+	return fmt.Sprintf("  %s %s in this builder.", name, tidy.Plural(count(name), "is the closest match", "are the closest matches"))
 }
 
 // lacking is about what the closest groups lack.
@@ -142,7 +142,10 @@ func (e Explanation) recognised(c Close) string {
 		}
 		parts = append(parts, text)
 	}
-	return e.closest() + " The app was recognised by " + series(parts, listed) + "."
+	if text := series(parts, listed); text != c.Name { // of which the first line says so
+		return e.closest() + " " + text + " recognised the app."
+	}
+	return e.closest()
 }
 
 // planned is about a group whose required modules all passed.
@@ -178,6 +181,9 @@ func (f PlanFact) brief(n names) string {
 // lines are the fact with its chain.
 func (f PlanFact) lines(n names, indent string) []string {
 	lines := []string{indent + f.brief(n) + "."}
+	if f.Meant != "" {
+		lines[0] += fmt.Sprintf(" Did you mean %q (%s by %s)?", f.Meant, map[bool]string{true: "provided", false: "required"}[f.Required], n.list(f.MeantBy))
+	}
 	if f.Because != nil {
 		lines = append(lines, f.Because.lines(n, indent+"  ")...)
 	}
@@ -214,6 +220,9 @@ func (e Explanation) unrecognised() []string {
 		} else {
 			others = appendNew(others, b.short())
 		}
+	}
+	if len(e.Unfit) > 0 {
+		return lines
 	}
 	can := "This builder can build: "
 	if len(related) > 0 {
@@ -303,7 +312,7 @@ func (e Explanation) looked() []string {
 	if len(dirs) == 0 || len(e.Hints) > 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("  Looked into %s: no file there is one that this builder looks for.", series(dirs, listed))}
+	return []string{fmt.Sprintf("  In %s this builder found no file that it looks for.", series(dirs, listed))}
 }
 
 // String tells on one line why the build plan left a module out.

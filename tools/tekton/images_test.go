@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cnb-prelude/prelude/testhelpers"
 	"github.com/cnb-prelude/prelude/testhelpers/docker"
 )
 
