@@ -199,7 +199,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "go"},
 				here:  map[string]string{"node": "pass", "npm": "no: no lock", "go": "error: no compiler"}, empty: map[string]string{"node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "go fails with every app, even an empty one. That is a fault of the builder, not of this app.", "never go failed"},
+			[]string{"node needs npm, which did not pass: no lock", "go also fails in an empty directory, so this app is not the cause.", "never go failed"},
 			"an error that the empty directory has, too, comes after the verdict",
 		},
 		"an error without an answer": {

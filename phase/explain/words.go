@@ -34,7 +34,7 @@ func (e Explanation) Lines() []string {
 		lines = append(lines, fmt.Sprintf("%s %s not support this image: %s", e.names.list(s.By), does, s.Words))
 	}
 	if len(e.Builder) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s with every app, even an empty one. That is a fault of the builder, not of this app.",
+		lines = append(lines, fmt.Sprintf("%s also %s in an empty directory, so this app is not the cause.",
 			e.names.list(e.Builder), tidy.Plural(len(e.Builder), "fails", "fail")))
 	}
 	if e.Unanswered > 0 {
