@@ -37,7 +37,7 @@ func (r Ref) Escaped() string { return strings.ReplaceAll(r.ID, "/", "_") }
 func (r Ref) Check() error {
 	switch {
 	case r.ID == "":
-		return fmt.Errorf("a %s has no id: each element of a group of the order needs one", r.Kind)
+		return fmt.Errorf("%s without id: each element of a group of the order needs one", r.Kind)
 	case r.Version == "":
 		return fmt.Errorf("%s %q has no version: each element of a group of the order needs one", r.Kind, r.ID)
 	case strings.HasPrefix(r.ID, "/") || strings.ContainsFunc(r.ID, unicode.IsControl) || slices.ContainsFunc(strings.Split(r.ID, "/"), isDots):

@@ -22,7 +22,7 @@ func TestUnsafeNames(t *testing.T) {
 		{"a", "/1", `"/1"`},
 		{"a", `1\2`, `"1\\2"`},
 		{"a", "1\x00", `"1\x00"`},
-		{"", "1", "has no id"},
+		{"", "1", "without id"},
 		{"a", "", "has no version"},
 	} {
 		for _, kind := range []Kind{KindBuildpack, KindExtension} {

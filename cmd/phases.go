@@ -151,7 +151,7 @@ func (r run) writeDetected(ctx context.Context, request generate.Request, files 
 		}
 		have = "are written"
 	}
-	return exit.WithHint(fmt.Sprintf("group.toml and plan.toml %s: once this is mended, run generator again", have))
+	return exit.WithHint(fmt.Sprintf("group.toml and plan.toml %s: fix this, then run generator again", have))
 }
 
 // file is an output: where it goes and how to make its text.

@@ -283,7 +283,7 @@ func TestMissingSources(t *testing.T) {
 		var got []string
 		for _, note := range d.Missing("context", "context", is("app.conf"), is("install.sh")) {
 			got = append(got, note.Text)
-			if test.hint != (note.Hint == "move it to context/ in the output: what lies beside the Dockerfile is not copied") {
+			if test.hint != (note.Hint == "move it to context/ in the output: files beside the Dockerfile are not copied") {
 				t.Errorf("%s: the hint is %q", test.why, note.Hint)
 			}
 		}

@@ -61,7 +61,7 @@ func (d Dockerfile) Missing(context, own string, has, beside func(path string) b
 		note := Note{Text: fmt.Sprintf("%s copies %s, which %s does not have: line %d: %s",
 			d.Kind.File(), short(s.Path), context, s.Line, s.Text)}
 		if beside(s.Path) {
-			note.Hint = fmt.Sprintf("move it to %s/ in the output: what lies beside the Dockerfile is not copied", own)
+			note.Hint = fmt.Sprintf("move it to %s/ in the output: files beside the Dockerfile are not copied", own)
 		}
 		notes.add(note)
 	}

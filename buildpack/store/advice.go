@@ -26,17 +26,17 @@ func (s *Store) missingHint(ref buildpack.Ref) string {
 	near, _ := similar.Closest(ref.Escaped(), names(s.parent(ref.Kind)))
 	switch {
 	case s.parent(other.Kind) != "" && exists(descriptorIn(s.dir(other), other.Kind)):
-		return fmt.Sprintf("there is such a module among the %ss: list it in %s of the order", other.Kind, group)
+		return fmt.Sprintf("it is installed as %s: list it in %s of the order", other.Kind, group)
 	case descriptor != "":
 		return fmt.Sprintf("there is %s: the descriptor of this %s should be %s.toml", filepath.Join(dir, descriptor), ref.Kind, ref.Kind)
 	case exists(dir):
 		return fmt.Sprintf("%s is there, but it has no %s.toml", dir, ref.Kind)
 	case len(versions) > 0:
-		return fmt.Sprintf("of %s there is %s: the order has to name the version as its directory is named", ref.ID, strings.Join(versions, ", "))
+		return fmt.Sprintf("%s is installed as %s: name that version in the order", ref.ID, strings.Join(versions, ", "))
 	case unescaped != dir && exists(unescaped):
 		return fmt.Sprintf(`there is %s, but in the name of the directory "/" is written as "_": move it to %s`, unescaped, dir)
 	case len(near) > 2: // shorter ones are like all others
-		return fmt.Sprintf("there is %s: is that the one that is meant?", near)
+		return fmt.Sprintf("did you mean %s?", near)
 	}
 	return ""
 }
@@ -66,13 +66,13 @@ func incompatible(ref buildpack.Ref, path string, data []byte, declared string) 
 		declared, ref.Kind, ref, api.BuildpackAPIs(), path, where), hint}}
 }
 
-// otherNames are warnings of an id or a version that is not the one by which the order names the module, which counts.
+// otherNames are warnings of an id or a version that differs from the one in the order, which is used.
 func otherNames(ref buildpack.Ref, path string, data []byte, d buildpack.Descriptor) []string {
 	var warnings []string
 	for _, name := range []struct{ key, found, wanted string }{{"id", d.ID, ref.ID}, {"version", d.Version, ref.Version}} {
 		lines := tomlconfig.Lines(data, string(ref.Kind), name.key)
 		if name.found != "" && name.found != name.wanted && len(lines) > 0 {
-			warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and the directory say %q, which counts",
+			warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and directory say %q, which is used",
 				path, lines[0], ref.Kind, name.key, tomlconfig.Shown(name.found), name.wanted))
 		}
 	}

@@ -27,14 +27,14 @@ func TestInstead(t *testing.T) {
 		ref  buildpack.Ref
 		want string
 	}{
-		{"another version", bp("some/a", "1"), "of some/a there is 1.0, 1.1"},
+		{"another version", bp("some/a", "1"), "some/a is installed as 1.0, 1.1"},
 		{"a directory for each part of the id", bp("some/b", "1"), filepath.Join(s.Buildpacks, "some/b/1") + `, but in the name of the directory "/" is written as "_"`},
-		{"an extension among the buildpacks of the order", bp("some/e", "1"), "among the extensions: list it in [[order-extensions]]"},
-		{"a buildpack among the extensions of the order", ext("some/a", "1.0"), "among the buildpacks: list it in [[order]]"},
+		{"an extension among the buildpacks of the order", bp("some/e", "1"), "it is installed as extension: list it in [[order-extensions]]"},
+		{"a buildpack among the extensions of the order", ext("some/a", "1.0"), "it is installed as buildpack: list it in [[order]]"},
 		{"a descriptor with a letter too many", ext("other/h", "1"), "extensions.toml: the descriptor of this extension should be extension.toml"},
 		{"a descriptor in upper case", bp("other/i", "1"), "Buildpack.toml: the descriptor of this buildpack should be buildpack.toml"},
 		{"a directory without a descriptor", ext("other/g", "1"), "is there, but it has no extension.toml"},
-		{"an id that is nearly right", bp("a-qiute-special-id", "1"), "there is a-quite-special-id: is that the one that is meant?"},
+		{"an id that is nearly right", bp("a-qiute-special-id", "1"), "did you mean a-quite-special-id?"},
 		{"nothing of the kind", bp("wholly-unheard-of", "1"), ""},
 	} {
 		_, err := s.Module(test.ref)
@@ -68,8 +68,8 @@ func TestOtherNames(t *testing.T) {
 	for _, test := range []struct{ why, text, want string }{
 		{"as it should be", "[buildpack]\nid = \"some/a\"\nversion = \"1\"\n", ""},
 		{"without a version, as in a repository", "[buildpack]\nid = \"some/a\"\n", ""},
-		{"another id", "[buildpack]\nid = \"some/b\"\n", `line 3: buildpack.id is "some/b", but the order and the directory say "some/a", which counts`},
-		{"another version", "[buildpack]\nid = \"some/a\"\nversion = \"{{.version}}\"\n", `line 4: buildpack.version is "{{.version}}", but the order and the directory say "1", which counts`},
+		{"another id", "[buildpack]\nid = \"some/b\"\n", `line 3: buildpack.id is "some/b", but the order and directory say "some/a", which is used`},
+		{"another version", "[buildpack]\nid = \"some/a\"\nversion = \"{{.version}}\"\n", `line 4: buildpack.version is "{{.version}}", but the order and directory say "1", which is used`},
 	} {
 		s := modules(t, map[string]string{"bp/some_a/1/buildpack.toml": "api = \"0.10\"\n" + test.text})
 		m, err := s.Module(bp("some/a", "1"))

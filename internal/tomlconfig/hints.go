@@ -31,9 +31,9 @@ func (e *SyntaxError) advise(data []byte) {
 	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
 		e.Line, e.Column, e.Message, e.hint = 1, 1, "this is UTF-16", "save the file as UTF-8"
 	case line != nil && line[1] == "[" && strings.HasSuffix(e.Message, "want array"):
-		e.hint = fmt.Sprintf("write [[%s]]: there can be several of it, and each begins with such a line", line[2])
+		e.hint = fmt.Sprintf("write [[%s]]: it is a list of tables", line[2])
 	case line != nil && line[1] == "[[" && strings.HasPrefix(e.Message, "expected table"):
-		e.hint = fmt.Sprintf("write [%s]: there is only one of it", line[2])
+		e.hint = fmt.Sprintf("write [%s]: it is one table", line[2])
 	case value != nil && strings.HasSuffix(e.Message, "want string"):
 		e.hint = fmt.Sprintf("put the value in quotes: %s = %q", value[1], value[2])
 	case value != nil && strings.HasSuffix(e.Message, "want boolean"):

@@ -16,12 +16,16 @@ func (w *why) builds() []Build {
 		b := Build{Name: family}
 		seen := map[buildpack.Ref]bool{}
 		for _, c := range candidates {
-			for _, m := range lacks(c) {
-				if ref := m.Module.Ref; !seen[ref] {
-					seen[ref] = true
+			for _, m := range c.Members {
+				ref := m.Module.Ref
+				if m.Passed() || seen[ref] {
+					continue
+				}
+				seen[ref] = true
+				b.Files = append(b.Files, w.lookedFor(ref)...)
+				if !m.Optional {
 					b.Related = b.Related || slices.ContainsFunc(w.wants[ref], w.App.Has)
 					b.Words = appendNew(b.Words, w.saying(m).Words)
-					b.Files = append(b.Files, w.lookedFor(ref)...)
 				}
 			}
 		}

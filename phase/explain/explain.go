@@ -35,7 +35,8 @@ type Input struct {
 type Explanation struct {
 	// Top are the names at the top of the app.
 	Top []string
-	// Failed are the modules that errored, and Builder those that also do so without an app.
+	// Failed are the modules that errored, and Builder those that also do so without an app, if the closest groups, or all groups,
+	// cannot pass because of them.
 	Failed  []Saying
 	Builder []buildpack.Ref
 	// Unanswered counts modules that had no time to be run in an empty directory, although they passed or errored.
@@ -105,6 +106,9 @@ func Why(in Input) Explanation {
 	e := Explanation{Top: in.App.Top, names: w.names}
 	best := w.closest()
 	w.errors(&e, best)
+	if !w.blocks(e.Builder, best) {
+		e.Builder = nil
+	}
 	for _, c := range best {
 		e.Closest = w.addClose(e.Closest, c)
 	}
@@ -175,15 +179,20 @@ func (w *why) recognises(m resolve.Member) bool {
 type closeness struct{ required, recognised, lacking int }
 
 func (w *why) closeness(c resolve.Candidate) closeness {
-	n := closeness{lacking: len(lacks(c))}
+	n, errors := closeness{lacking: len(lacks(c))}, 0
 	for _, m := range c.Members {
 		if w.recognises(m) {
 			n.recognised++
 		}
-		if w.recognises(m) && !m.Optional {
+		switch {
+		case m.Optional || !w.recognises(m):
+		case m.Passed():
 			n.required++
+		default:
+			errors = 1 // a package.json that three modules cannot read makes no group closer than one that two cannot
 		}
 	}
+	n.required += errors
 	return n
 }
 
@@ -303,6 +312,17 @@ func (w *why) errors(e *Explanation, best []resolve.Candidate) {
 			e.Failed = addSaying(e.Failed, w.saying(m))
 		}
 	}
+}
+
+// blocks reports whether some modules keep a closest candidate from passing, or if there is none every candidate.
+func (w *why) blocks(refs []buildpack.Ref, best []resolve.Candidate) bool {
+	blocked := func(c resolve.Candidate) bool {
+		return slices.ContainsFunc(lacks(c), func(m resolve.Member) bool { return slices.Contains(refs, m.Module.Ref) })
+	}
+	if len(best) > 0 {
+		return slices.ContainsFunc(best, blocked)
+	}
+	return !slices.ContainsFunc(slices.Concat(w.candidates...), func(c resolve.Candidate) bool { return !blocked(c) })
 }
 
 // complaints are the words, new against an empty directory, of modules whose answers are the same.

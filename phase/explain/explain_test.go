@@ -166,7 +166,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "node yarn"},
 				here:  map[string]string{"node": "pass", "npm": "no: no package-lock.json", "yarn": "no: no yarn.lock"}, empty: map[string]string{"node": "no", "yarn": "no: other words"},
 			},
-			[]string{"node needs one more thing. Any one of these is enough:", "  yarn – no yarn.lock", "  npm – no package-lock.json"},
+			[]string{"node needs one of these, which did not pass:", "  yarn – no yarn.lock", "  npm – no package-lock.json"},
 			"equally close variants are alternatives; the one with new words comes first",
 		},
 		"equal words": {
@@ -182,8 +182,16 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "node start", "go"},
 				here:  map[string]string{"node": "pass", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no"}, empty: map[string]string{"npm": "no: no package.json", "start": "no: no package.json"},
 			},
-			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest matches in this builder. Nothing else is missing.", "  npm@1 is in group 1 of the order."},
+			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest matches in this builder. All other modules passed.", "  At the top of the app: "},
 			"an error because of the app comes first, and once",
+		},
+		"one error of several modules": {
+			sketch{
+				order: []string{"run npm", "npm start?", "go", "py"},
+				here:  map[string]string{"run": "error: bad JSON", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no", "py": "no"}, empty: map[string]string{"run": "no", "npm": "no", "start": "no"},
+			},
+			[]string{"npm failed: bad JSON", "  npm is the closest match in this builder. All other modules passed."},
+			"a file that more modules cannot read makes a group no closer",
 		},
 		"an error of another group": {
 			sketch{
@@ -191,16 +199,21 @@ func TestWhy(t *testing.T) {
 				here:  map[string]string{"x/node": "pass", "x/npm": "no: no lock", "x/go": "error: bad go.mod"},
 				empty: map[string]string{"x/node": "no", "x/npm": "no: no lock", "x/go": "no: no go.mod"},
 			},
-			[]string{"go failed: bad go.mod", "never go@1 is in group 1"},
-			"the closest group that is named first need not have the module that failed",
+			[]string{"go failed: bad go.mod", "  node and go are the closest matches in this builder.", "never All other"},
+			"the closest group that is named first lacks another module",
 		},
 		"the builder's error": {
 			sketch{
 				order: []string{"node npm", "go"},
 				here:  map[string]string{"node": "pass", "npm": "no: no lock", "go": "error: no compiler"}, empty: map[string]string{"node": "no"},
 			},
-			[]string{"node needs npm, which did not pass: no lock", "go also fails in an empty directory, so this app is not the cause.", "never go failed"},
-			"an error that the empty directory has, too, comes after the verdict",
+			[]string{"node needs npm, which did not pass: no lock", "never go"},
+			"an error that the empty directory has, too, says nothing of this app",
+		},
+		"the builder's error in every group": {
+			sketch{order: []string{"policy node", "policy go"}, here: map[string]string{"policy": "error: no rules", "node": "no", "go": "no"}, top: []string{"a"}},
+			[]string{"Nothing was recognised at the top of the app: a", "policy also fails in an empty directory, so this app is not the cause."},
+			"no app can be built",
 		},
 		"an error without an answer": {
 			sketch{
@@ -287,7 +300,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"x/nodejs", "x/go"}, composites: map[string][]string{"x/nodejs": {"x/node x/npm", "x/node x/yarn"}},
 				here: map[string]string{"x/node": "pass", "x/npm": "no: a", "x/yarn": "no: b", "x/go": "no"}, empty: map[string]string{"x/node": "no"},
 			},
-			[]string{"nodejs needs one more thing. Any one of these is enough:"},
+			[]string{"nodejs needs one of these, which did not pass:"},
 			"a group is called by its composite, without the organisation",
 		},
 		"only complaints": {

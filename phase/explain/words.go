@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/internal/tidy"
+	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/resolve"
 )
 
@@ -61,13 +62,9 @@ func (e Explanation) failed() []string {
 	closest, failed := e.closest(), e.Failed[0].By
 	lacksIt := func(lacks []Saying) bool { return len(lacks) == 1 && slices.Contains(failed, lacks[0].By[0]) }
 	if slices.ContainsFunc(e.Closest[0].Lacks, lacksIt) {
-		closest += " Nothing else is missing."
+		closest += " All other modules passed."
 	}
-	lines = append(lines, closest)
-	if slices.ContainsFunc(e.Closest[0].Members, func(m resolve.Member) bool { return m.Module.Ref == failed[0] }) {
-		lines = append(lines, fmt.Sprintf("  %s is in group %d of the order.", failed[0], e.Closest[0].Group+1))
-	}
-	return lines
+	return append(lines, closest, e.top())
 }
 
 // closest: nodejs is the closest match in this builder.
@@ -101,7 +98,7 @@ func (e Explanation) lacking() []string {
 		}
 		lines = append(lines, fmt.Sprintf("%s %s %s, which did not pass: %s", c.Name, needs, e.names.list(single[0].By), single[0].Words))
 	case len(single) > 0:
-		lines = append(lines, fmt.Sprintf("%s %s one more thing. Any one of these is enough:", c.Name, needs))
+		lines = append(lines, fmt.Sprintf("%s %s one of these, which did not pass:", c.Name, needs))
 		lines = append(lines, e.rows(single)...)
 	default:
 		lines = append(lines, fmt.Sprintf("%s %s all of these, which did not pass:", c.Name, needs))
@@ -221,7 +218,7 @@ func (e Explanation) unrecognised() []string {
 			others = appendNew(others, b.short())
 		}
 	}
-	if len(e.Unfit) > 0 {
+	if len(e.Unfit) > 0 || slices.ContainsFunc(e.Hints, func(h baseline.Hint) bool { return h.Exact || h.Dir == "" }) {
 		return lines
 	}
 	can := "This builder can build: "
@@ -230,7 +227,10 @@ func (e Explanation) unrecognised() []string {
 		can = "It can also build: "
 	}
 	if len(others) > 0 {
-		lines = append(lines, can+series(others, 4*listed)+". An app of another kind needs another builder.")
+		lines = append(lines, can+series(others, 4*listed)+".")
+	}
+	if len(related)+len(e.Refused) == 0 {
+		lines = append(lines, "If your app is none of these, it needs another builder.")
 	}
 	return lines
 }

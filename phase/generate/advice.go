@@ -150,7 +150,7 @@ func strayNotes(app string, before, after map[string]time.Time) []dockerfile.Not
 	for _, name := range outputFiles() {
 		if changed, found := after[name]; found && !changed.Equal(before[name]) {
 			notes = append(notes, dockerfile.Note{
-				Text: fmt.Sprintf("it wrote %s, which nothing reads and which lies in the app directory now", filepath.Join(app, name)),
+				Text: fmt.Sprintf("it wrote %s, which nothing reads; it is in the app directory", filepath.Join(app, name)),
 				Hint: hintOutput,
 			})
 		}
