@@ -44,31 +44,31 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sandbox is an empty directory, and commands in it run as a user without privileges.
-type sandbox struct {
+// world is an empty directory, and commands in it run as a user without privileges.
+type world struct {
 	*testing.T
 	dir string
 }
 
-func newSandbox(t *testing.T) sandbox {
+func newWorld(t *testing.T) world {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "prelude-docs-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return sandbox{t, dir}
+	return world{t, dir}
 }
 
-func (s sandbox) check(err error) {
+func (s world) check(err error) {
 	s.Helper()
 	if err != nil {
 		s.Fatal(err)
 	}
 }
 
-// sh runs commands in the sandbox, and returns all that they print.
-func (s sandbox) sh(script string) (string, error) {
+// sh runs commands in the world, and returns all that they print.
+func (s world) sh(script string) (string, error) {
 	s.Helper()
 	command := exec.Command("sh", "-eu")
 	command.Stdin = strings.NewReader(script)
@@ -87,8 +87,8 @@ func (s sandbox) sh(script string) (string, error) {
 	return string(out), err
 }
 
-// examples puts a copy of the examples into the sandbox, with the compiled one, and an empty layers directory.
-func (s sandbox) examples() {
+// examples puts a copy of the examples into the world, with the compiled one, and an empty layers directory.
+func (s world) examples() {
 	s.Helper()
 	s.check(testhelpers.CopyTree("../../examples", filepath.Join(s.dir, "examples")))
 	program, err := os.ReadFile(filepath.Join(bin, "entrypoint"))
@@ -101,8 +101,8 @@ func (s sandbox) examples() {
 	}
 }
 
-// lifecycle puts the archive of a lifecycle into the sandbox, in which all executables are links to one, as in the reference's.
-func (s sandbox) lifecycle() {
+// lifecycle puts the archive of a lifecycle into the world, in which all executables are links to one, as in the reference's.
+func (s world) lifecycle() {
 	s.Helper()
 	var out bytes.Buffer
 	packed := gzip.NewWriter(&out)
@@ -124,8 +124,8 @@ func (s sandbox) lifecycle() {
 	s.check(os.WriteFile(filepath.Join(s.dir, "lifecycle.tgz"), out.Bytes(), 0o644))
 }
 
-// builder puts the image of a builder into the sandbox, as an OCI layout, with the lifecycle of an archive that is there.
-func (s sandbox) builder() {
+// builder puts the image of a builder into the world, as an OCI layout, with the lifecycle of an archive that is there.
+func (s world) builder() {
 	s.Helper()
 	if out, err := s.sh("mkdir cnb && tar xzf lifecycle.tgz -C cnb lifecycle && tar cf layer.tar cnb && rm -r cnb"); err != nil {
 		s.Fatalf("%v\n%s", err, out)
@@ -144,7 +144,7 @@ func (s sandbox) builder() {
 //   - platforms: make platforms runs it;
 //   - needs=<command>: it is run if there is a command of that name, or a Debian package that can be installed;
 //   - root: it is for readers who are root, and ends in a shell for another user (TestAsRoot).
-func (s sandbox) run(document string) {
+func (s world) run(document string) {
 	s.Helper()
 	text, err := os.ReadFile(document)
 	s.check(err)
@@ -176,7 +176,7 @@ func (s sandbox) run(document string) {
 }
 
 // toRun reports whether to run commands, by their mark.
-func (s sandbox) toRun(document string, c command) bool {
+func (s world) toRun(document string, c command) bool {
 	s.Helper()
 	needed, needs := strings.CutPrefix(c.mark, "needs=")
 	switch {
@@ -195,7 +195,7 @@ func (s sandbox) toRun(document string, c command) bool {
 }
 
 // typeIn runs commands in one shell, and returns what each block of them has printed. A command that fails ends the test.
-func (s sandbox) typeIn(document string, commands []command) []string {
+func (s world) typeIn(document string, commands []command) []string {
 	s.Helper()
 	const mark = "--8<-- end of block --8<--\n"
 	var script strings.Builder
@@ -214,14 +214,14 @@ func (s sandbox) typeIn(document string, commands []command) []string {
 
 func TestGettingStarted(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t)
+	s := newWorld(t)
 	s.examples()
 	s.run("../../docs/getting-started.md")
 }
 
 func TestRecipes(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t)
+	s := newWorld(t)
 	s.examples()
 	s.run("../../docs/extensions.md")
 }
@@ -260,7 +260,7 @@ func TestAsRoot(t *testing.T) {
 
 func TestPlatforms(t *testing.T) {
 	t.Parallel()
-	s := newSandbox(t)
+	s := newWorld(t)
 	s.examples()
 	s.run("../../docs/platforms.md")
 }
@@ -280,7 +280,7 @@ func TestReleases(t *testing.T) {
 }
 
 func operators(t *testing.T, dist string) {
-	s := newSandbox(t)
+	s := newWorld(t)
 	s.check(testhelpers.CopyTree(dist, filepath.Join(s.dir, "dist")))
 	s.lifecycle()
 	s.builder()
@@ -291,7 +291,7 @@ func operators(t *testing.T, dist string) {
 // archive shows that a new directory with nothing in it but an archive's content – and the archive of a lifecycle, which everybody
 // brings along – is enough for what the archive's own README says, up to pack.
 func archive(t *testing.T, dist string) {
-	s := newSandbox(t)
+	s := newWorld(t)
 	archives, err := filepath.Glob(filepath.Join(dist, "*.tgz"))
 	s.check(err)
 	if out, err := exec.Command("tar", "xzf", archives[0], "-C", s.dir).CombinedOutput(); err != nil {
@@ -338,7 +338,7 @@ func TestUntried(t *testing.T) {
 
 // TestLinks: links between the documents lead somewhere.
 func TestLinks(t *testing.T) {
-	s := sandbox{t, ""}
+	s := world{t, ""}
 	for _, name := range pages(t) {
 		if strings.HasPrefix(name, "../../tools/") { // it is read in an archive
 			continue
@@ -364,7 +364,7 @@ func TestLinks(t *testing.T) {
 }
 
 // anchors are the names by which links lead to the titles of a page.
-func anchors(s sandbox, path string) []string {
+func anchors(s world, path string) []string {
 	text, err := os.ReadFile(path)
 	s.check(err)
 	var found []string

@@ -66,7 +66,7 @@ func TestTroubleshooting(t *testing.T) {
 }
 
 func comesAbout(t *testing.T, message, how string) {
-	s := newSandbox(t)
+	s := newWorld(t)
 	printed := ""
 	if name, scenario := strings.CutPrefix(how, "@"); scenario {
 		script, err := os.ReadFile(filepath.Join("../testdata", name))

@@ -38,7 +38,7 @@ type engine struct {
 }
 
 // engines are both, or only buildah where there can be no Docker daemon. The images that have been made are in both.
-func (w *workshop) engines(images ...string) []engine {
+func (w *world) engines(images ...string) []engine {
 	w.t.Helper()
 	list := []engine{{"buildah", []string{"-engine", "buildah"}, nil, w.looks}}
 	if why := docker.Missing(); why != "" && os.Getenv("CI") != "true" {
@@ -58,7 +58,7 @@ func (w *workshop) engines(images ...string) []engine {
 }
 
 // extend is a call of the tool with an engine.
-func (e engine) extend(w *workshop, kind, layers, name string, options ...string) (string, error) {
+func (e engine) extend(w *world, kind, layers, name string, options ...string) (string, error) {
 	command := w.extend(kind, layers, name, append(e.options, options...)...)
 	if e.env != nil {
 		command = exec.Command(command.Args[2], command.Args[3:]...) // the daemon is reached by a socket, and has no network
@@ -68,7 +68,7 @@ func (e engine) extend(w *workshop, kind, layers, name string, options ...string
 	return string(out), err
 }
 
-func (e engine) must(w *workshop, kind, layers, name string) string {
+func (e engine) must(w *world, kind, layers, name string) string {
 	w.t.Helper()
 	out, err := e.extend(w, kind, layers, name)
 	if err != nil {
@@ -101,7 +101,7 @@ func describe(mode fs.FileMode, uid, gid int, content string) string {
 	return fmt.Sprintf("%v %d:%d %s", mode, uid, gid, buildIDs.ReplaceAllString(content, "UUID"))
 }
 
-func (w *workshop) looks(image string) looks {
+func (w *world) looks(image string) looks {
 	w.t.Helper()
 	l := looks{Files: map[string]string{}}
 	var about struct {
@@ -137,7 +137,7 @@ func (w *workshop) looks(image string) looks {
 	return l
 }
 
-func dockerLooks(w *workshop, d *docker.Daemon, image string) looks {
+func dockerLooks(w *world, d *docker.Daemon, image string) looks {
 	w.t.Helper()
 	l := looks{Files: map[string]string{}}
 	w.check(l.config([]byte(d.Run(w.t, "image", "inspect", "--format", "{{json .Config}}", image))))
@@ -169,7 +169,7 @@ func dockerLooks(w *workshop, d *docker.Daemon, image string) looks {
 }
 
 // compare demands that all engines make the same image of one kind.
-func (w *workshop) compare(engines []engine, kind, layers string) {
+func (w *world) compare(engines []engine, kind, layers string) {
 	w.t.Helper()
 	var first looks
 	for i, e := range engines {
@@ -189,7 +189,7 @@ func (w *workshop) compare(engines []engine, kind, layers string) {
 }
 
 // leave writes a generated.toml for Dockerfiles of the run image, with the app as their context.
-func (w *workshop) leave(layers, image string, dockerfiles ...string) {
+func (w *world) leave(layers, image string, dockerfiles ...string) {
 	w.t.Helper()
 	text := fmt.Sprintf("version = 1\n\n[run-image]\n  image = %q\n  extend = true\n", image)
 	for i, dockerfile := range dockerfiles {
@@ -203,7 +203,7 @@ func (w *workshop) leave(layers, image string, dockerfiles ...string) {
 // TestEngines: what both engines have to do alike beyond what the examples show.
 func TestEngines(t *testing.T) {
 	const head, foot = "ARG base_image\nFROM ${base_image}\nUSER root\n", "ARG user_id\nARG group_id\nUSER ${user_id}:${group_id}\n"
-	w := newWorkshop(t)
+	w := newWorld(t)
 	w.image("registry.example/run:1", "cnb", "--label", "io.buildpacks.rebasable=true")
 	w.write("examples/app/note", "of the app\n")
 	w.check(os.Symlink("/etc/shadow", w.dir+"/examples/app/outside"))
@@ -216,7 +216,7 @@ func TestEngines(t *testing.T) {
 	w.compare(engines, "run", "plain")
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
-			w := &workshop{t, w.dir}
+			w := &world{t, w.dir}
 			began := time.Now()
 			if out := e.must(w, "run", "plain", "extended/again"); strings.Count(out, ": from the cache\n") != 2 || strings.Contains(out, "applied in") {
 				t.Errorf("a second run:\n%s", out)
@@ -258,7 +258,7 @@ func TestEngines(t *testing.T) {
 }
 
 // byHand types what docs/extend.md shows for an engine, with the first Dockerfile of "plain".
-func byHand(w *workshop, e engine) {
+func byHand(w *world, e engine) {
 	w.t.Helper()
 	page, err := os.ReadFile("../../docs/extend.md")
 	w.check(err)

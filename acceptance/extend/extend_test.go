@@ -31,20 +31,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// workshop is a directory with executables, examples and a container storage of its own.
-type workshop struct {
+// world is a directory with executables, examples and a container storage of its own.
+type world struct {
 	t   *testing.T
 	dir string
 }
 
-func newWorkshop(t *testing.T) *workshop {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	testhelpers.OnlyLong(t)
 	if why := missing(); why != "" {
 		testhelpers.Lacking(t, why)
 	}
 	dir, err := os.MkdirTemp("", "prelude-extend-")
-	w := &workshop{t, dir}
+	w := &world{t, dir}
 	w.check(err)
 	t.Cleanup(w.remove)
 	w.check(os.Chmod(dir, 0o755))
@@ -61,7 +61,7 @@ func newWorkshop(t *testing.T) *workshop {
 }
 
 // remove removes the directory, and what is mounted there: containers, and the storage itself.
-func (w *workshop) remove() {
+func (w *world) remove() {
 	mounts, err := os.ReadFile("/proc/mounts")
 	w.check(err)
 	for _, line := range slices.Backward(strings.Split(string(mounts), "\n")) {
@@ -109,14 +109,14 @@ func static(name string) bool {
 	return !slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP })
 }
 
-func (w *workshop) check(err error) {
+func (w *world) check(err error) {
 	w.t.Helper()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *workshop) write(name, text string) string {
+func (w *world) write(name, text string) string {
 	w.t.Helper()
 	path := filepath.Join(w.dir, name)
 	w.check(os.MkdirAll(filepath.Dir(path), 0o755))
@@ -124,7 +124,7 @@ func (w *workshop) write(name, text string) string {
 	return path
 }
 
-func (w *workshop) must(command *exec.Cmd) string {
+func (w *world) must(command *exec.Cmd) string {
 	w.t.Helper()
 	out, err := command.CombinedOutput()
 	if err != nil {
@@ -134,14 +134,14 @@ func (w *workshop) must(command *exec.Cmd) string {
 }
 
 // command is one that sees our storage, and no network.
-func (w *workshop) command(name string, args ...string) *exec.Cmd {
+func (w *world) command(name string, args ...string) *exec.Cmd {
 	command := exec.Command("unshare", append([]string{"-n", name}, args...)...)
 	command.Dir = w.dir
 	command.Env = append(os.Environ(), "CONTAINERS_STORAGE_CONF="+w.dir+"/storage.conf", "BUILDAH_ISOLATION=chroot", "TMPDIR="+w.dir)
 	return command
 }
 
-func (w *workshop) buildah(args ...string) string {
+func (w *world) buildah(args ...string) string {
 	w.t.Helper()
 	command := w.command("buildah", args...)
 	var errors bytes.Buffer
@@ -154,7 +154,7 @@ func (w *workshop) buildah(args ...string) string {
 }
 
 // image makes an image with busybox in it, a note which one it is, and a user.
-func (w *workshop) image(name, user string, options ...string) {
+func (w *world) image(name, user string, options ...string) {
 	w.t.Helper()
 	dockerfile := "FROM scratch\nCOPY . /\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nENV PATH=/bin:/usr/local/bin\n" +
 		"LABEL io.buildpacks.base.distro.name=debian io.buildpacks.base.distro.version=12\nUSER " + user + "\n"
@@ -172,7 +172,7 @@ func (w *workshop) image(name, user string, options ...string) {
 }
 
 // prelude runs one of the executables as a user without privileges.
-func (w *workshop) prelude(name string, env []string, args ...string) string {
+func (w *world) prelude(name string, env []string, args ...string) string {
 	w.t.Helper()
 	w.check(filepath.WalkDir(w.dir, func(path string, entry os.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && filepath.Dir(path) == w.dir && slices.Contains([]string{"storage", "run"}, entry.Name()) {
@@ -188,13 +188,13 @@ func (w *workshop) prelude(name string, env []string, args ...string) string {
 }
 
 // extend is a call of the tool.
-func (w *workshop) extend(kind, layers, name string, options ...string) *exec.Cmd {
+func (w *world) extend(kind, layers, name string, options ...string) *exec.Cmd {
 	return w.command(w.dir+"/bin/extend", append([]string{"-kind", kind, "-layers", layers, "-app", "examples/app", "-to", name}, options...)...)
 }
 
 // result is an image that came out.
 type result struct {
-	*workshop
+	*world
 	container, root string // root is where its files are
 	user            string
 	// labels and env are those of its configuration.
@@ -202,7 +202,7 @@ type result struct {
 	env    []string
 }
 
-func (w *workshop) result(name string) result {
+func (w *world) result(name string) result {
 	w.t.Helper()
 	var config struct {
 		OCIv1 struct {
@@ -278,7 +278,7 @@ func (r result) buildID() string {
 }
 
 func TestExamples(t *testing.T) {
-	w := newWorkshop(t)
+	w := newWorld(t)
 	w.image("registry.example/prelude/build:12", "cnb") // no group: it is that of /etc/passwd
 	w.image("registry.example/prelude/run:12", "1000:1001", "--label", "io.buildpacks.rebasable=true")
 	w.image("registry.example/prelude/run-graphics:12", "1000:1001", "--label", "io.buildpacks.rebasable=true")
@@ -329,7 +329,7 @@ func TestExamples(t *testing.T) {
 
 	t.Run("build image", func(t *testing.T) {
 		r := built
-		r.workshop = &workshop{t, w.dir}
+		r.world = &world{t, w.dir}
 		r.wantText("etc/base", "registry.example/prelude/build:12\n")
 		r.wantLink("usr/local/bin/cc", "/usr/bin/gcc-12")
 		r.wantText("etc/build-tools/modules", "sharp\n")
@@ -349,7 +349,7 @@ func TestExamples(t *testing.T) {
 	})
 	t.Run("run image", func(t *testing.T) {
 		r := run
-		r.workshop = &workshop{t, w.dir}
+		r.world = &world{t, w.dir}
 		r.wantText("etc/base", "registry.example/prelude/run-graphics:12\n") // the one that an extension switched to
 		r.wantText("etc/system-packages", "# build "+r.buildID()+"\ncurl bundled\nfontconfig bundled\nlibvips42 listed\ntzdata listed\n")
 		r.wantText("etc/fonts/local.conf", readExample(w, "extensions/samples_system-packages/1.5.0/bundle/fontconfig/etc/fonts/local.conf"))
@@ -383,14 +383,14 @@ func TestExamples(t *testing.T) {
 }
 
 // nameByTag names images by their tags: an archive, by which they go to Docker, does not keep their digests.
-func (w *workshop) nameByTag(name string) {
+func (w *world) nameByTag(name string) {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.dir, name))
 	w.check(err)
 	w.write(name, regexp.MustCompile(`prelude/(\w+)@sha256:[0-9a-f]{64}"`).ReplaceAllString(string(text), `prelude/$1:12"`))
 }
 
-func readExample(w *workshop, name string) string {
+func readExample(w *world, name string) string {
 	w.t.Helper()
 	text, err := os.ReadFile(filepath.Join(w.dir, "examples", name))
 	w.check(err)
@@ -399,7 +399,7 @@ func readExample(w *workshop, name string) string {
 
 func wantCertificate(r result) {
 	r.t.Helper()
-	pem := readExample(r.workshop, "extensions/samples_ca-certificates/1.0.3/generate/context/internal-ca.pem")
+	pem := readExample(r.world, "extensions/samples_ca-certificates/1.0.3/generate/context/internal-ca.pem")
 	r.wantText("usr/local/share/ca-certificates/internal-ca.crt", pem)
 	r.wantText("etc/ssl/certs/ca-certificates.crt", "# internal-ca\n"+pem)
 	if r.has("opt/ca-certificates") {
@@ -418,7 +418,7 @@ func lastLine(t *testing.T, output *bytes.Buffer, pattern string) {
 // TestOnDisk goes from OCI layouts on disk to an extended image on disk, with a switch that has instructions, and with
 // arguments that quote.
 func TestOnDisk(t *testing.T) {
-	w := newWorkshop(t)
+	w := newWorld(t)
 	const awkward = "it's \"quoted\" $HOME `id` \\n \\ end\twith two\nlines # and é"
 	w.write("examples/app/note", "of the app\n")
 	w.write("buildpacks/some_app/1/buildpack.toml", "api = \"0.10\"\n[buildpack]\nid = \"some/app\"\nversion = \"1\"\n[[targets]]\nos = \"linux\"\narch = \"arm64\"\n")
@@ -490,17 +490,17 @@ func TestOnDisk(t *testing.T) {
 	t.Log(w.prelude("detector", layouts, paths...))
 
 	t.Run("a Dockerfile that somebody changed", func(t *testing.T) {
-		w := &workshop{t, w.dir}
+		w := &world{t, w.dir}
 		w.write("layers/generated/some_1/run.Dockerfile", "ARG base_image\nFROM ${base_image}\nRUN evil\n")
 		w.fails("run", "it was changed after generation")
 	})
 	t.Run("no image known", func(t *testing.T) {
-		w := &workshop{t, w.dir}
+		w := &world{t, w.dir}
 		w.write("layers/generated.toml", "version = 1\n\n[run-image]\n  extend = false\n\n[build-image]\n  extend = false\n")
 		w.fails("build", "build-image.reference is missing")
 	})
 	t.Run("a label that is only inherited", func(t *testing.T) {
-		w := &workshop{t, w.dir}
+		w := &world{t, w.dir}
 		w.image("registry.example/rebasable:1", "1000:1001", "--label", "io.buildpacks.rebasable=true")
 		path := w.write("layers/generated/silent/run.Dockerfile", "ARG base_image\nFROM ${base_image}\nENV silent=yes\n")
 		sum, _, _ := strings.Cut(w.must(exec.Command("sha256sum", path)), " ")
@@ -512,20 +512,20 @@ func TestOnDisk(t *testing.T) {
 		r.wantLabel("io.buildpacks.rebasable", "false")
 	})
 	t.Run("root in the end", func(t *testing.T) {
-		w := &workshop{t, w.dir}
+		w := &world{t, w.dir}
 		w.image("registry.example/root:1", "root")
 		w.write("layers/generated.toml", "version = 1\n\n[run-image]\n  image = \"registry.example/root:1\"\n  extend = false\n")
 		w.fails("run", "the run image's user would be root")
 	})
 }
 
-func (w *workshop) script(name, text string) {
+func (w *world) script(name, text string) {
 	w.t.Helper()
 	w.check(os.Chmod(w.write(name, "#!/bin/sh\n"+text), 0o755))
 }
 
 // fails demands that the script says why it cannot do it, and names no image.
-func (w *workshop) fails(kind, words string) {
+func (w *world) fails(kind, words string) {
 	w.t.Helper()
 	out, err := w.extend(kind, "layers", "refused").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), words) {

@@ -53,17 +53,17 @@ var failing = []struct {
 	{"spoilt", "91", []string{"nothing is generated for this app", "ext/build@1: exit code 4"}},
 }
 
-// bench is where apps are built.
-type bench struct {
+// world is where apps are built.
+type world struct {
 	*testing.T
 	dir, registry, pack, lifecycle string
 	daemon                         *docker.Daemon
 	table                          []string
 }
 
-func newBench(t *testing.T) *bench {
+func newWorld(t *testing.T) *world {
 	t.Helper()
-	b := &bench{T: t, pack: os.Getenv("PACK"), lifecycle: os.Getenv("LIFECYCLE")}
+	b := &world{T: t, pack: os.Getenv("PACK"), lifecycle: os.Getenv("LIFECYCLE")}
 	if b.pack == "" || b.lifecycle == "" {
 		t.Skip("SKIPPED: pack builds nothing here without PACK=<pack> and LIFECYCLE=<the archive of a lifecycle, .tgz>")
 	}
@@ -81,7 +81,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // write writes the files of the world.
-func (b *bench) write() {
+func (b *world) write() {
 	b.Helper()
 	world, err := txtar.ParseFile("testdata/world.txtar")
 	b.check(err)
@@ -96,7 +96,7 @@ func (b *bench) write() {
 }
 
 // image builds one and pushes it.
-func (b *bench) image(name, dockerfile, arg string) {
+func (b *world) image(name, dockerfile, arg string) {
 	b.Helper()
 	args := []string{"build", "-q", "--network", "none", "-t", b.registry + "/" + name, "-f", b.dir + "/images/" + dockerfile + ".Dockerfile"}
 	if arg != "" {
@@ -106,8 +106,8 @@ func (b *bench) image(name, dockerfile, arg string) {
 	b.daemon.Run(b, "push", "-q", b.registry+"/"+name)
 }
 
-// call runs a program in the bench's directory, with the daemon, and returns all that it prints.
-func (b *bench) call(program string, args ...string) (string, error) {
+// call runs a program in the world's directory, with the daemon, and returns all that it prints.
+func (b *world) call(program string, args ...string) (string, error) {
 	command := b.daemon.Command()
 	command.Path, command.Args, command.Dir = program, append([]string{program}, args...), b.dir
 	command.Env = append(command.Env, "PACK_HOME="+b.dir+"/home", "PACK_VOLUME_KEY=key", "DOCKER_BUILDKIT=1")
@@ -118,7 +118,7 @@ func (b *bench) call(program string, args ...string) (string, error) {
 	return string(out), err
 }
 
-func (b *bench) must(program string, args ...string) string {
+func (b *world) must(program string, args ...string) string {
 	b.Helper()
 	out, err := b.call(program, args...)
 	if err != nil {
@@ -127,7 +127,7 @@ func (b *bench) must(program string, args ...string) string {
 	return out
 }
 
-func (b *bench) check(err error) {
+func (b *world) check(err error) {
 	b.Helper()
 	if err != nil {
 		b.Fatal(err)
@@ -135,13 +135,13 @@ func (b *bench) check(err error) {
 }
 
 // build has pack build an app as somebody with an untrusted builder does. On the loopback, containers need the host's network.
-func (b *bench) build(builder, app string, options ...string) (string, error) {
+func (b *world) build(builder, app string, options ...string) (string, error) {
 	return b.call(b.pack, append([]string{"build", b.registry + "/app/" + builder + "/" + app, "--path", "apps/" + app, "--publish",
 		"--builder", b.registry + "/builder/" + builder, "--lifecycle-image", b.registry + "/lifecycle", "--pull-policy", "always", "--network", "host"}, options...)...)
 }
 
 // create has pack create a builder from the archive of a lifecycle.
-func (b *bench) create(name, lifecycle string) {
+func (b *world) create(name, lifecycle string) {
 	b.Helper()
 	text, err := os.ReadFile(b.dir + "/builder.toml")
 	b.check(err)
@@ -153,7 +153,7 @@ func (b *bench) create(name, lifecycle string) {
 }
 
 // change has tools/builder change the builder with the untouched lifecycle, and adds it to those that have Prelude in them.
-func (b *bench) change(with ...string) []string {
+func (b *world) change(with ...string) []string {
 	b.Helper()
 	b.check(testhelpers.Executables("../../tools", b.dir+"/tools", "./builder"))
 	begun := time.Now()
@@ -163,14 +163,14 @@ func (b *bench) change(with ...string) []string {
 }
 
 // add adds a line to the table.
-func (b *bench) add(app, builder string, took time.Duration, seen string) {
+func (b *world) add(app, builder string, took time.Duration, seen string) {
 	b.table = append(b.table, fmt.Sprintf("%-24s %-10s %5.1fs  %s", app, builder, took.Seconds(), seen))
 }
 
 // TestPack builds every app with three builders: from an archive that overlay has changed, from a builder that tools/builder has
 // changed, and from the untouched archive, which is what the others are compared with.
 func TestPack(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	defer func() { t.Log("\n" + strings.Join(b.table, "\n")) }()
 	b.must(b.pack, "config", "experimental", "true")
 	b.check(testhelpers.Executables("../..", b.dir+"/prelude", "./cmd/detector", "./cmd/generator"))
@@ -204,12 +204,12 @@ func TestPack(t *testing.T) {
 	t.Run("daemon", func(t *testing.T) { b.in(t).toDaemon() })
 }
 
-// in is the bench for a test within the test.
-func (b *bench) in(t *testing.T) *benchOf { return &benchOf{b, t} }
+// in is the world for a test within the test.
+func (b *world) in(t *testing.T) *worldOf { return &worldOf{b, t} }
 
-// benchOf is a bench whose complaints are a test's.
-type benchOf struct {
-	*bench
+// worldOf is a world whose complaints are a test's.
+type worldOf struct {
+	*world
 	t *testing.T
 }
 
@@ -223,7 +223,7 @@ type image struct {
 	}
 }
 
-func (b *benchOf) inspect(name string) (i image) {
+func (b *worldOf) inspect(name string) (i image) {
 	b.t.Helper()
 	var all []image
 	if err := json.Unmarshal([]byte(b.daemon.Run(b.t, "image", "inspect", name)), &all); err != nil || len(all) != 1 {
@@ -234,7 +234,7 @@ func (b *benchOf) inspect(name string) (i image) {
 
 // buildApp builds an app and looks into its image. Where nothing is extended that goes into it, the image must be the same with
 // each builder, bit for bit.
-func (b *benchOf) buildApp(a app, builder string, same map[string]string) {
+func (b *worldOf) buildApp(a app, builder string, same map[string]string) {
 	begun := time.Now()
 	out, err := b.build(builder, a.name)
 	took := time.Since(begun)
@@ -276,7 +276,7 @@ func or(text string) string {
 }
 
 // labels checks what the image says of itself: which modules took part, and on which run image it stands.
-func (b *benchOf) labels(a app, i image) {
+func (b *worldOf) labels(a app, i image) {
 	var build struct {
 		Buildpacks, Extensions []struct{ ID string }
 	}
@@ -308,7 +308,7 @@ func (b *benchOf) labels(a app, i image) {
 }
 
 // fail: pack shows why, and with what the phase exits.
-func (b *benchOf) fail(builder string) {
+func (b *worldOf) fail(builder string) {
 	for _, f := range failing {
 		begun := time.Now()
 		out, err := b.build(builder, f.name)
@@ -320,7 +320,7 @@ func (b *benchOf) fail(builder string) {
 	}
 }
 
-func (b *benchOf) demand(what, out string, texts ...string) {
+func (b *worldOf) demand(what, out string, texts ...string) {
 	b.t.Helper()
 	for _, text := range texts {
 		if !strings.Contains(out, text) {
@@ -330,7 +330,7 @@ func (b *benchOf) demand(what, out string, texts ...string) {
 }
 
 // report: a variable of the builder's asks for it, and a volume takes it out. Without the volume it cannot be written.
-func (b *benchOf) report() {
+func (b *worldOf) report() {
 	reports := b.dir + "/reports"
 	b.check(os.MkdirAll(reports, 0o777))
 	b.check(os.Chmod(reports, 0o777))
@@ -353,7 +353,7 @@ func (b *benchOf) report() {
 }
 
 // trusted: for a builder that it trusts pack calls creator, which has a detector of its own and no extensions.
-func (b *benchOf) trusted() {
+func (b *worldOf) trusted() {
 	out, err := b.build("overlay", "plain", "--trust-builder")
 	if err != nil || strings.Contains(out, "[detector]") {
 		b.t.Errorf("%v\n%s", err, out)
@@ -372,7 +372,7 @@ func (b *benchOf) trusted() {
 }
 
 // policy: with extensions, pack only takes images from a registry.
-func (b *benchOf) policy() {
+func (b *worldOf) policy() {
 	for policy, said := range map[string]string{
 		"if-not-present": "pull policy must be 'always' when builder contains image extensions",
 		"never":          "pull policy must be 'always' when builder contains image extensions",
@@ -396,7 +396,7 @@ func (b *benchOf) policy() {
 
 // documented runs the commands that docs/operators/pack.md has for operators, with our registry in place of theirs. On the loopback, and
 // with a daemon that has no network, they need an option more.
-func (b *benchOf) documented() {
+func (b *worldOf) documented() {
 	text, err := os.ReadFile("../../docs/operators/pack.md")
 	b.check(err)
 	blocks := regexp.MustCompile("(?ms)^```sh platforms\n(.*?)^```\n").FindAllStringSubmatch(string(text), -1)
@@ -422,7 +422,7 @@ chmod +x shims/*`, "sh", b.pack, b.daemon.Command().Path)
 }
 
 // toDaemon: without --publish the image goes to the daemon, whose socket pack has to be told of if it is not the usual one.
-func (b *benchOf) toDaemon() {
+func (b *worldOf) toDaemon() {
 	out, err := b.call(b.pack, "build", "app", "--path", "apps/both", "--builder", b.registry+"/builder/overlay", "--lifecycle-image", b.registry+"/lifecycle", "--network", "host", "--docker-host", "inherit")
 	if err != nil {
 		b.t.Fatalf("%v\n%s", err, out)

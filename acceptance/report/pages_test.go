@@ -19,8 +19,8 @@ import (
 // nobody is the user as whom the executables run if the tests run as root; they refuse root.
 const nobody = 65534
 
-// stage is a directory in which the unprivileged user may do what it likes.
-type stage struct {
+// world is a directory in which the unprivileged user may do what it likes.
+type world struct {
 	t   *testing.T
 	dir string
 }
@@ -28,7 +28,7 @@ type stage struct {
 // bin is where the executables are, which all stages share.
 var bin string
 
-// build makes them, when the first stage needs them.
+// build makes them, when the first world needs them.
 var build = sync.OnceValue(func() error {
 	return testhelpers.Executables("../..", bin, "./cmd/detector", "./examples/src/entrypoint")
 })
@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-func newStage(t *testing.T) stage {
+func newWorld(t *testing.T) world {
 	t.Helper()
-	s := stage{t, t.TempDir()}
+	s := world{t, t.TempDir()}
 	s.check(build())
 	for path := s.dir; path != os.TempDir() && path != "/"; path = filepath.Dir(path) {
 		s.check(os.Chmod(path, 0o777))
@@ -57,14 +57,14 @@ func newStage(t *testing.T) stage {
 	return s
 }
 
-func (s stage) check(err error) {
+func (s world) check(err error) {
 	s.t.Helper()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-func (s stage) write(name, text string) {
+func (s world) write(name, text string) {
 	s.t.Helper()
 	path, mode := filepath.Join(s.dir, name), os.FileMode(0o644)
 	if filepath.Base(filepath.Dir(path)) == "bin" {
@@ -75,7 +75,7 @@ func (s stage) write(name, text string) {
 }
 
 // detect runs detector with a report, demands its exit code and returns the page.
-func (s stage) detect(code int, api string, arguments ...string) string {
+func (s world) detect(code int, api string, arguments ...string) string {
 	s.t.Helper()
 	s.check(os.MkdirAll(filepath.Join(s.dir, "layers"), 0o777))
 	s.check(os.Chmod(filepath.Join(s.dir, "layers"), 0o777))
@@ -98,7 +98,7 @@ func (s stage) detect(code int, api string, arguments ...string) string {
 // demo is the page of the project's examples.
 func demo(t *testing.T) string {
 	t.Helper()
-	s := newStage(t)
+	s := newWorld(t)
 	s.check(testhelpers.CopyTree("../../examples", filepath.Join(s.dir, "examples")))
 	for _, name := range []string{"detect", "generate"} {
 		link := filepath.Join(s.dir, "examples/extensions/samples_entrypoint/1.1.0/bin", name)
@@ -124,7 +124,7 @@ version = "12"
 `
 
 // buildpack makes a module whose bin/detect is a line of shell.
-func (s stage) buildpack(id, script, extra string) {
+func (s world) buildpack(id, script, extra string) {
 	s.t.Helper()
 	dir := filepath.Join("buildpacks", strings.ReplaceAll(id, "/", "_"), "1")
 	s.write(filepath.Join(dir, "buildpack.toml"), fmt.Sprintf("api = \"0.10\"\n[buildpack]\nid = %q\nversion = \"1\"\n%s", id, extra))
@@ -133,7 +133,7 @@ func (s stage) buildpack(id, script, extra string) {
 }
 
 // order writes an order of groups; a "?" makes a module optional.
-func (s stage) order(groups ...[]string) {
+func (s world) order(groups ...[]string) {
 	s.t.Helper()
 	var text strings.Builder
 	for _, group := range groups {
@@ -153,7 +153,7 @@ var arguments = []string{"-app", "app", "-buildpacks", "buildpacks", "-extension
 // failing is the page of a detection that failed.
 func failing(t *testing.T) string {
 	t.Helper()
-	s := newStage(t)
+	s := newWorld(t)
 	s.write("app/server.js", "")
 	s.buildpack("some/app", `[ -e server.js ] || exit 100; printf '[[requires]]\nname = "node"\n' > $2`, "")
 	s.buildpack("some/node", `printf '[[provides]]\nname = "node"\n[[requires]]\nname = "engine"\n' > $2`, "")
@@ -171,7 +171,7 @@ const attack = `<script>window.pwned=1;document.title="pwned"</script><img src="
 // hostile is the page of 150 modules that are up to no good.
 func hostile(t *testing.T, where string) string {
 	t.Helper()
-	s := newStage(t)
+	s := newWorld(t)
 	text := strings.ReplaceAll(attack, "WHERE", where)
 	s.write("attack.txt", text+"\n"+strings.Repeat("A", 5000)+"\n\x1b[31mred\x1b[0m \u202etxet\n")
 	var group []string

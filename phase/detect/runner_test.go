@@ -17,8 +17,8 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// stage is a world of modules without files or processes, for whom bin/detect is a function.
-type stage struct {
+// fake is a world of modules without files or processes, for whom bin/detect is a function.
+type fake struct {
 	outcomes map[string]buildpack.Detection
 	delays   map[string]time.Duration
 
@@ -28,14 +28,14 @@ type stage struct {
 	most    int
 }
 
-func (s *stage) Module(ref buildpack.Ref) (*buildpack.Module, error) {
+func (s *fake) Module(ref buildpack.Ref) (*buildpack.Module, error) {
 	if ref.ID == "missing" {
 		return nil, errors.New("missing")
 	}
 	return &buildpack.Module{Ref: ref, API: api.V(0, 12)}, nil
 }
 
-func (s *stage) detect(ctx context.Context, m *buildpack.Module) buildpack.Detection {
+func (s *fake) detect(ctx context.Context, m *buildpack.Module) buildpack.Detection {
 	s.mu.Lock()
 	s.started = append(s.started, m.ID)
 	s.running++
@@ -62,12 +62,12 @@ var (
 
 // player is the stage as the search sees it.
 type player struct {
-	*stage
+	*fake
 	*runner
 }
 
 // play searches an order of groups of required modules, with so many slots.
-func (s *stage) play(parallel int, idle func() bool, groups ...[]string) (*resolve.Answer, error) {
+func (s *fake) play(parallel int, idle func() bool, groups ...[]string) (*resolve.Answer, error) {
 	r := newRunner(context.Background(), s.detect, parallel)
 	defer r.stop()
 	if parallel != 1 {
@@ -99,7 +99,7 @@ func never() bool  { return false }
 
 // One at a time, in order, nothing ahead: that is what -parallel 1 is for.
 func TestOneSlotIsStrict(t *testing.T) {
-	s := &stage{outcomes: map[string]buildpack.Detection{"a": failing, "b": passing, "c": passing, "d": passing}}
+	s := &fake{outcomes: map[string]buildpack.Detection{"a": failing, "b": passing, "c": passing, "d": passing}}
 	a, _ := s.play(1, nil, []string{"a", "b"}, []string{"c"}, []string{"d"})
 	if want := []string{"a", "b", "c"}; group(a) == nil || !slices.Equal(s.started, want) || s.most != 1 {
 		t.Errorf("started %v, %d at the same time; want %v, one at a time", s.started, s.most, want)
@@ -130,7 +130,7 @@ func TestSlots(t *testing.T) {
 
 // As soon as the required b has failed, the next candidate is tried: slow is not waited for, and ended at the end.
 func TestALostCandidateIsNotWaitedFor(t *testing.T) {
-	s := &stage{
+	s := &fake{
 		outcomes: map[string]buildpack.Detection{"slow": passing, "b": failing, "c": passing},
 		delays:   map[string]time.Duration{"slow": time.Hour},
 	}
@@ -145,7 +145,7 @@ func TestALostCandidateIsNotWaitedFor(t *testing.T) {
 
 // What is needed is not started any more once a required module said no.
 func TestALostCandidateStartsNothing(t *testing.T) {
-	s := &stage{
+	s := &fake{
 		outcomes: map[string]buildpack.Detection{"a": failing, "b": passing, "c": passing, "d": passing},
 		delays:   map[string]time.Duration{"b": time.Hour},
 	}
@@ -158,7 +158,7 @@ func TestALostCandidateStartsNothing(t *testing.T) {
 // A required module that ended with an error is no such reason: what is told of it must not depend on which module ends first.
 // So slow is waited for, and its no makes that the error of b is not told.
 func TestACandidateWithAnErrorIsWaitedFor(t *testing.T) {
-	s := &stage{
+	s := &fake{
 		outcomes: map[string]buildpack.Detection{"slow": failing, "b": erring, "c": passing},
 		delays:   map[string]time.Duration{"slow": 20 * time.Millisecond},
 	}
@@ -178,13 +178,13 @@ func TestIdleSlotsLookAhead(t *testing.T) {
 	groups := [][]string{{"a", "b"}, {"c"}, {"d", "e"}}
 	outcomes := map[string]buildpack.Detection{"a": passing, "b": passing, "c": passing, "d": passing, "e": passing}
 	delays := map[string]time.Duration{"a": 50 * time.Millisecond, "b": 50 * time.Millisecond, "c": time.Hour, "d": time.Hour, "e": time.Hour}
-	s := &stage{outcomes: outcomes, delays: delays}
+	s := &fake{outcomes: outcomes, delays: delays}
 	s.play(4, always, groups...)
 	first := slices.Sorted(slices.Values(s.started[:4])) // goroutines begin in any order; e comes when a or b has ended
 	if want := []string{"a", "b", "c", "d"}; !slices.Equal(first, want) {
 		t.Errorf("started %v, want %v first: two that are needed and, in the other slots, the next two", s.started, want)
 	}
-	s = &stage{outcomes: outcomes, delays: delays}
+	s = &fake{outcomes: outcomes, delays: delays}
 	s.play(4, never, groups...)
 	slices.Sort(s.started)
 	if want := []string{"a", "b"}; !slices.Equal(s.started, want) {
@@ -194,7 +194,7 @@ func TestIdleSlotsLookAhead(t *testing.T) {
 
 // What is needed never waits for what runs ahead: the slots of the one are not those of the other.
 func TestNeededDoesNotWaitForAhead(t *testing.T) {
-	s := &stage{
+	s := &fake{
 		outcomes: map[string]buildpack.Detection{"a": failing, "b": passing, "slow": passing},
 		delays:   map[string]time.Duration{"slow": time.Hour, "a": 20 * time.Millisecond},
 	}
@@ -208,7 +208,7 @@ func TestNeededDoesNotWaitForAhead(t *testing.T) {
 
 // What is wrong in a candidate that is never reached concerns nobody, even if it was run ahead.
 func TestTroubleAheadConcernsNobody(t *testing.T) {
-	s := &stage{
+	s := &fake{
 		outcomes: map[string]buildpack.Detection{"a": passing, "e": erring},
 		delays:   map[string]time.Duration{"a": 50 * time.Millisecond},
 	}
@@ -223,7 +223,7 @@ func TestTroubleAheadConcernsNobody(t *testing.T) {
 
 // Nothing of a candidate runs before all of it has been found, not even ahead of its time.
 func TestNothingOfAnIncompleteCandidateRunsAhead(t *testing.T) {
-	s := &stage{
+	s := &fake{
 		outcomes: map[string]buildpack.Detection{"a": passing, "b": passing, "c": passing},
 		delays:   map[string]time.Duration{"a": 20 * time.Millisecond},
 	}
@@ -235,7 +235,7 @@ func TestNothingOfAnIncompleteCandidateRunsAhead(t *testing.T) {
 }
 
 func TestSlotsAreABound(t *testing.T) {
-	s := &stage{outcomes: map[string]buildpack.Detection{}, delays: map[string]time.Duration{}}
+	s := &fake{outcomes: map[string]buildpack.Detection{}, delays: map[string]time.Duration{}}
 	var all []string
 	for i := range 40 {
 		id := fmt.Sprint("m", i)
@@ -263,9 +263,9 @@ func TestSlotsChangeNothing(t *testing.T) {
 			}
 			groups = append(groups, group)
 		}
-		want := summary((&stage{outcomes: outcomes}).play(1, nil, groups...))
+		want := summary((&fake{outcomes: outcomes}).play(1, nil, groups...))
 		for _, slots := range []int{2, 3, 16} {
-			s := &stage{outcomes: outcomes, delays: delays}
+			s := &fake{outcomes: outcomes, delays: delays}
 			if got := summary(s.play(slots, always, groups...)); got != want {
 				t.Fatalf("instance %d, %d slots: groups %v\n got %s\nwant %s", i, slots, groups, got, want)
 			}
@@ -301,7 +301,7 @@ func summary(a *resolve.Answer, err error) string {
 // Being asked to end ends the search, after what runs has ended.
 func TestAskedToEnd(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	s := &stage{outcomes: map[string]buildpack.Detection{"a": passing}, delays: map[string]time.Duration{"a": time.Hour}}
+	s := &fake{outcomes: map[string]buildpack.Detection{"a": passing}, delays: map[string]time.Duration{"a": time.Hour}}
 	r := newRunner(ctx, s.detect, 2)
 	wanted := errors.New("asked to end")
 	time.AfterFunc(10*time.Millisecond, func() { cancel(wanted) })
@@ -316,7 +316,7 @@ func TestAskedToEnd(t *testing.T) {
 // running.
 func TestLongRunsAreNamed(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	s := &stage{outcomes: map[string]buildpack.Detection{"slow": passing}, delays: map[string]time.Duration{"slow": time.Hour}}
+	s := &fake{outcomes: map[string]buildpack.Detection{"slow": passing}, delays: map[string]time.Duration{"slow": time.Hour}}
 	r := newRunner(ctx, s.detect, 2)
 	r.patience, r.interval = 5*time.Millisecond, 5*time.Millisecond
 	said := 0

@@ -36,7 +36,7 @@ func TestAdvice(t *testing.T) {
 		{"a link that leads nowhere is a file", []string{"run.Dockerfile", extending + "COPY a.sh /\n", "context/b.sh", ""}, []string{"generate/context/a.sh -> b.sh"}, nil},
 	} {
 		t.Run(test.why, func(t *testing.T) {
-			b := newBench(t)
+			b := newWorld(t)
 			b.write("in-the-app", "")
 			m := b.static("samples/a", test.files...)
 			for _, name := range test.in {
@@ -90,7 +90,7 @@ func TestWhatComesNext(t *testing.T) {
 		{"what is lost by a switch", "registry.example/run:7", newLayout, []output{{"run", run}, {"run", extending}, {"run", switches}}, "run image: registry.example/other:2 instead of registry.example/run:7 (e2)\n" +
 			"Warning: the run.Dockerfile of e0 is ignored: e2, which comes after it, switches the run image to registry.example/other:2, so what e0 adds, such as packages, will be missing there\nhint: put e2 before e0 in the order\n"},
 	} {
-		b := newBench(t)
+		b := newWorld(t)
 		for i, o := range test.outputs {
 			b.static("e"+string(rune('0'+i)), o.kind+".Dockerfile", o.text)
 		}
@@ -113,22 +113,22 @@ func TestWhatComesNext(t *testing.T) {
 // Names are shown as text, whatever is in them, and contexts have an end.
 func TestHostileNames(t *testing.T) {
 	const fake = "b\nERROR: fake\x1b]0;title\a"
-	b := newBench(t)
+	b := newWorld(t)
 	b.script("a", "printf 'ARG base_image\\nFROM ${base_image}\\n' > $1/run.Dockerfile; mkdir $1/context\nmkfifo \"$1/context/"+fake+"\"")
 	b.fails(newLayout, platform.CodeGenerate, `"context/b\nERROR: fake\x1b]0;title\a" is a pipe`)
-	b = newBench(t)
+	b = newWorld(t)
 	b.script("a", "mkdir $1/context; ln -s \"/"+fake+"\" $1/context/link")
 	b.fails(newLayout, platform.CodeGenerate, `context/link is a link to "/b\nERROR: fake\x1b]0;title\a", out of its context`)
 
 	deep := func(levels int) string { return "mkdir -p $1/context" + strings.Repeat("/d", levels) }
-	b = newBench(t)
+	b = newWorld(t)
 	b.script("a", deep(100))
 	_, err := b.generate(newLayout, Request{})
 	b.check(err)
-	b = newBench(t)
+	b = newWorld(t)
 	b.script("a", deep(101))
 	b.fails(newLayout, platform.CodeGenerate, "is nested more than 100 levels deep")
-	b = newBench(t)
+	b = newWorld(t)
 	b.script("a", "mkdir $1/context; cd $1/context; i=0; while [ $i -lt 1500 ]; do mkdir dddddddd; cd dddddddd; i=$((i+1)); done")
 	b.fails(newLayout, platform.CodeGenerate, "is nested more than 100 levels deep")
 }
@@ -163,7 +163,7 @@ func TestConfigHints(t *testing.T) {
 		{"in one line", "[run]\nargs = {x = \"1\"}\n", "[[run.args]] or [[build.args]], then name"},
 		{"the end of a here-document", "[[run.args]]\nname = \"a\"\nvalue = \"1\"\n    TOML\n", "if bin/generate ends a here-document (<<TOML)"},
 	} {
-		b := newBench(t)
+		b := newWorld(t)
 		b.static("a", "extend-config.toml", test.text)
 		_, err := b.generate(newLayout, Request{})
 		if hint := platform.HintOf(err); !strings.Contains(hint, test.hint) {

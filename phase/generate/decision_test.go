@@ -76,7 +76,7 @@ func randomCase(random *rand.Rand) runCase {
 }
 
 func (c runCase) generate(t *testing.T) runResult {
-	b := newBench(t)
+	b := newWorld(t)
 	for i, e := range c.extensions {
 		var files []string
 		if e.from != "" {

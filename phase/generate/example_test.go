@@ -37,7 +37,7 @@ func TestWorkedExample(t *testing.T) {
 		}
 		files[match[1]] = match[2]
 	}
-	l := &layers{newBench(t), newLayout}
+	l := &layers{newWorld(t), newLayout}
 	var group string
 	known := map[string]bool{}
 	for _, name := range order {

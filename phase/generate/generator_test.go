@@ -23,8 +23,8 @@ import (
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
 
-// bench is a generation on a disk of its own.
-type bench struct {
+// world is a generation on a disk of its own.
+type world struct {
 	t          *testing.T
 	root       string
 	extensions []*buildpack.Module
@@ -35,21 +35,21 @@ type bench struct {
 	environ    []string
 }
 
-func newBench(t *testing.T) *bench {
-	return &bench{t: t, root: t.TempDir(), level: slog.LevelInfo}
+func newWorld(t *testing.T) *world {
+	return &world{t: t, root: t.TempDir(), level: slog.LevelInfo}
 }
 
-func (b *bench) generated() string { return filepath.Join(b.root, "generated") }
+func (b *world) generated() string { return filepath.Join(b.root, "generated") }
 
-func (b *bench) check(err error) {
+func (b *world) check(err error) {
 	b.t.Helper()
 	if err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// write writes a file below the bench's directory.
-func (b *bench) write(name, text string) string {
+// write writes a file below the world's directory.
+func (b *world) write(name, text string) string {
 	b.t.Helper()
 	path := filepath.Join(b.root, name)
 	b.check(os.MkdirAll(filepath.Dir(path), 0o755))
@@ -58,7 +58,7 @@ func (b *bench) write(name, text string) string {
 }
 
 // static adds an extension that brings files: name, text, name, text…
-func (b *bench) static(id string, files ...string) *buildpack.Module {
+func (b *world) static(id string, files ...string) *buildpack.Module {
 	b.t.Helper()
 	m := b.module(id)
 	for i := 0; i+1 < len(files); i += 2 {
@@ -68,14 +68,14 @@ func (b *bench) static(id string, files ...string) *buildpack.Module {
 }
 
 // script adds an extension with a bin/generate.
-func (b *bench) script(id, text string) *buildpack.Module {
+func (b *world) script(id, text string) *buildpack.Module {
 	b.t.Helper()
 	m := b.module(id)
 	b.check(os.Chmod(b.write(filepath.Join("extensions", m.Escaped(), "bin/generate"), "#!/bin/sh\n"+text), 0o755))
 	return m
 }
 
-func (b *bench) module(id string) *buildpack.Module {
+func (b *world) module(id string) *buildpack.Module {
 	m := &buildpack.Module{Ref: buildpack.Ref{Kind: buildpack.KindExtension, ID: id, Version: "1"}, API: api.V(0, 10)}
 	m.Dir = filepath.Join(b.root, "extensions", m.Escaped())
 	b.check(os.MkdirAll(m.Dir, 0o755))
@@ -84,7 +84,7 @@ func (b *bench) module(id string) *buildpack.Module {
 }
 
 // generate runs generation; nothing about the request need be given.
-func (b *bench) generate(at api.Version, r Request) (*Generation, error) {
+func (b *world) generate(at api.Version, r Request) (*Generation, error) {
 	b.t.Helper()
 	r.Extensions = b.extensions
 	result, err := b.generator(b.inputs(at)).Generate(context.Background(), r)
@@ -94,14 +94,14 @@ func (b *bench) generate(at api.Version, r Request) (*Generation, error) {
 	return result.Generation, err
 }
 
-func (b *bench) generator(in platform.Inputs) Generator {
+func (b *world) generator(in platform.Inputs) Generator {
 	return Generator{
 		Inputs: in, Environment: invoke.Environment{App: b.root, Platform: b.root, Environ: b.environ}, Output: &b.output,
 		Log: platform.NewLogger(&b.log, b.level, false),
 	}
 }
 
-func (b *bench) inputs(at api.Version) platform.Inputs {
+func (b *world) inputs(at api.Version) platform.Inputs {
 	return platform.Inputs{
 		PlatformAPI: at, GeneratedDir: b.generated(), LayersDir: b.root, UseLayout: b.layoutDir != "", LayoutDir: b.layoutDir,
 		AppDir: b.root, PlatformDir: b.root,
@@ -109,7 +109,7 @@ func (b *bench) inputs(at api.Version) platform.Inputs {
 }
 
 // fails demands an exit code and words of the message, and that nothing is left.
-func (b *bench) fails(at api.Version, code int, words ...string) {
+func (b *world) fails(at api.Version, code int, words ...string) {
 	b.t.Helper()
 	before := b.tree()
 	_, err := b.generate(at, Request{})
@@ -128,7 +128,7 @@ func (b *bench) fails(at api.Version, code int, words ...string) {
 }
 
 // tree describes the generated directory; nothing if there is none.
-func (b *bench) tree() string {
+func (b *world) tree() string {
 	if _, err := os.Lstat(b.generated()); err != nil {
 		return ""
 	}
@@ -138,7 +138,7 @@ func (b *bench) tree() string {
 }
 
 // names lists what is in the generated directory.
-func (b *bench) names() string {
+func (b *world) names() string {
 	if _, err := os.Lstat(b.generated()); err != nil {
 		return ""
 	}
@@ -162,20 +162,20 @@ func eachLayout(t *testing.T, test func(t *testing.T, at api.Version)) {
 
 // B04: the message names the extension and the exit code, or why there is none.
 func TestBinGenerateThatFails(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	b.static("a", "run.Dockerfile", extending)
 	b.script("samples/bad", "echo half > $CNB_OUTPUT_DIR/build.Dockerfile; echo sorry >&2; exit 3\n")
 	b.fails(newLayout, platform.CodeGenerateBuildpack, "samples/bad@1", "exit code 3")
 	if b.output.String() != "sorry\n" {
 		t.Errorf("what it said: %q", &b.output)
 	}
-	b = newBench(t)
+	b = newWorld(t)
 	b.script("samples/killed", "kill -9 $$\n")
 	b.fails(oldLayout, platform.CodeGenerateBuildpack, "samples/killed@1", "signal 9")
-	b = newBench(t)
+	b = newWorld(t)
 	b.check(os.Chmod(filepath.Join(b.script("samples/plain", "").Dir, "bin/generate"), 0o644))
 	b.fails(newLayout, platform.CodeGenerateBuildpack, "samples/plain@1")
-	b = newBench(t) // a link that leads nowhere is no reason to do without
+	b = newWorld(t) // a link that leads nowhere is no reason to do without
 	m := b.static("samples/broken", "run.Dockerfile", extending)
 	b.check(os.Mkdir(filepath.Join(m.Dir, "bin"), 0o755))
 	b.check(os.Symlink("../../moved/generate", filepath.Join(m.Dir, "bin/generate")))
@@ -183,7 +183,7 @@ func TestBinGenerateThatFails(t *testing.T) {
 }
 
 func TestBinGenerateThatTakesTooLong(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	b.script("samples/slow", "sleep 100\n")
 	b.environ = os.Environ()
 	in := b.inputs(newLayout)
@@ -201,7 +201,7 @@ func TestBinGenerateThatTakesTooLong(t *testing.T) {
 // B34: the output directory is empty, whoever has left something there.
 func TestOutputIsEmptyAtFirst(t *testing.T) {
 	eachLayout(t, func(t *testing.T, at api.Version) {
-		b := newBench(t)
+		b := newWorld(t)
 		b.script("samples/append", extendingScript("build.Dockerfile")+"ls -A \"$1\"\n")
 		b.write("generated/samples_append/build.Dockerfile", "left by another program\n")
 		b.write("generated/build/samples_append/Dockerfile", "left by another program\n")
@@ -232,7 +232,7 @@ func extendingScript(file string) string {
 
 // B35: nothing runs if two outputs would be in the same place.
 func TestCollidingIDs(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	b.script("a/b_c", "echo ran\n")
 	b.script("a_b/c", "echo ran\n")
 	b.fails(newLayout, platform.CodeGenerate, "a/b_c@1", "a_b/c@1", "a_b_c")
@@ -245,7 +245,7 @@ func TestCollidingIDs(t *testing.T) {
 // own directory is not written to – not even if one could.
 func TestStaticExtension(t *testing.T) {
 	eachLayout(t, func(t *testing.T, at api.Version) {
-		b := newBench(t)
+		b := newWorld(t)
 		m := b.static("samples/static", "build.Dockerfile", extending, "run.Dockerfile", extending+"RUN true\n",
 			"context/bin/tool", "#!/bin/sh\n", "context/sealed/file", "in a directory that nobody may write in", "notes", "")
 		in := func(name string) string { return filepath.Join(m.Dir, "generate", name) }
@@ -285,17 +285,17 @@ func TestStaticExtension(t *testing.T) {
 }
 
 func TestStaticExtensionWithOddDirectory(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	m := b.module("samples/file")
 	b.write("extensions/samples_file/generate", "not a directory")
 	b.fails(newLayout, platform.CodeGenerate, m.Ref.String(), "is not a directory")
 
-	b = newBench(t)
+	b = newWorld(t)
 	b.static("samples/pipe", "build.Dockerfile", extending)
 	b.check(syscall.Mkfifo(filepath.Join(b.root, "extensions/samples_pipe/generate/pipe"), 0o644))
 	b.fails(newLayout, platform.CodeGenerate, "samples/pipe@1", "neither a file, a directory nor a link")
 
-	b = newBench(t)
+	b = newWorld(t)
 	b.module("samples/link")
 	b.write("elsewhere/run.Dockerfile", extending)
 	b.check(os.Symlink(filepath.Join(b.root, "elsewhere"), filepath.Join(b.root, "extensions/samples_link/generate")))
@@ -332,7 +332,7 @@ func TestUnsafeOutputs(t *testing.T) {
 	} {
 		t.Run(test.why, func(t *testing.T) {
 			for _, at := range []api.Version{oldLayout, newLayout} {
-				b := newBench(t)
+				b := newWorld(t)
 				b.script("samples/unsafe", "set -e\nPATH=/usr/bin:/bin\ncd \"$1\"\n"+test.script+"\n")
 				b.fails(at, platform.CodeGenerate, "extension samples/unsafe@1: "+test.want)
 			}
@@ -341,7 +341,7 @@ func TestUnsafeOutputs(t *testing.T) {
 }
 
 func TestDevicesAndSockets(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	m := b.module("samples/unsafe")
 	refused := func(name, want string) {
 		t.Helper()
@@ -368,7 +368,7 @@ func TestDevicesAndSockets(t *testing.T) {
 
 // Links that stay in their context are kept.
 func TestSafeContext(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	b.script("samples/a", "set -e\nPATH=/usr/bin:/bin\ncd \"$1\"\nmkdir -p context/a/b; touch context/x; ln -s ../../x context/a/b/l; ln -s a context/dir; ln -s nothing context/dangling\nln -s . context/here\n"+extendingScript("run.Dockerfile"))
 	generation, err := b.generate(newLayout, Request{})
 	b.check(err)
@@ -385,7 +385,7 @@ func TestSafeContext(t *testing.T) {
 // An extension must not change what another one has left, after it was checked.
 func TestOutputChangedByALaterExtension(t *testing.T) {
 	for _, change := range []string{"echo RUN true >> ../a/run.Dockerfile", "rm ../a/run.Dockerfile; ln -s /etc/passwd ../a/run.Dockerfile", "mkdir ../a/context; ln -s /etc ../a/context/l", "rm -r ../a"} {
-		b := newBench(t)
+		b := newWorld(t)
 		b.static("a", "run.Dockerfile", extending)
 		b.script("b", "cd \"$1\"\nPATH=/usr/bin:/bin\n"+change+"\n")
 		b.fails(newLayout, platform.CodeGenerate, "extension a@1: ")
@@ -395,7 +395,7 @@ func TestOutputChangedByALaterExtension(t *testing.T) {
 // On error everything is as it was: what stood in the way, what was stale, and no directory is new.
 func TestFailureLeavesTheTreeAsItWas(t *testing.T) {
 	eachLayout(t, func(t *testing.T, at api.Version) {
-		b := newBench(t)
+		b := newWorld(t)
 		b.static("a", "run.Dockerfile", extending, "build.Dockerfile", extending)
 		b.script("b", "exit 1\n")
 		b.fails(at, platform.CodeGenerateBuildpack)
@@ -429,7 +429,7 @@ func TestStaleResults(t *testing.T) {
 		}
 		return &g
 	}
-	b := newBench(t)
+	b := newWorld(t)
 	for _, name := range []string{"a/build.Dockerfile", "a/context/x", "b/run.Dockerfile.ignore", "build/c/Dockerfile", "run/c/Dockerfile", "other/file", "build.Dockerfile"} {
 		b.write("generated/"+name, "")
 	}
@@ -461,7 +461,7 @@ func TestStaleResults(t *testing.T) {
 
 // From one layout to the other and back, with an extension whose id is that of a kind.
 func TestChangingLayouts(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	b.static("build", "build.Dockerfile", extending, "run.Dockerfile", extending)
 	b.static("run", "run.Dockerfile", "FROM other\n")
 	var earlier *platform.Generated
@@ -484,7 +484,7 @@ func TestChangingLayouts(t *testing.T) {
 
 // The plan is shared out as docs/reference.md says: each entry to the first extension that provides it.
 func TestSharingThePlan(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	a, c := b.static("a"), b.static("c")
 	entry := func(name string, providers ...buildpack.Provider) buildpack.PlanEntry {
 		return buildpack.PlanEntry{Providers: providers, Requires: []buildpack.Require{{Name: name}}}
@@ -520,7 +520,7 @@ func TestSharingThePlan(t *testing.T) {
 
 // B42, and where notes of the Dockerfile go: warnings with their hints, minor ones at debug level only.
 func TestWhatAuthorsAreTold(t *testing.T) {
-	b := newBench(t)
+	b := newWorld(t)
 	b.static("samples/a", "Dockerfile", extending)
 	b.static("samples/b")
 	b.static("samples/c", "run.Dockerfile", extending+"CMD x\nUSER root\n")
@@ -550,7 +550,7 @@ func TestReadOnlyExtensionsOfRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give files to root")
 	}
-	b := newBench(t)
+	b := newWorld(t)
 	m := b.static("samples/a", "build.Dockerfile", extending, "context/file", "x")
 	b.check(filepath.WalkDir(filepath.Join(b.root, "extensions"), func(path string, entry fs.DirEntry, err error) error {
 		mode := fs.FileMode(0o444)

@@ -39,7 +39,7 @@ func TestSwitchWithLayout(t *testing.T) {
 		{"to the same image", "registry.example/new", "registry.example/new", dir, map[string]any{"kept": int64(2), "image": "registry.example/new", "reference": "old@sha256:1", "target": map[string]any{"os": "plan9"}}, ""},
 	} {
 		t.Run(tt.why, func(t *testing.T) {
-			b := newBench(t)
+			b := newWorld(t)
 			b.layoutDir = tt.dir
 			b.static("samples/switch", "run.Dockerfile", "FROM "+tt.from+"\n")
 			generation, err := b.generate(newLayout, Request{Analyzed: analyzed(tt.old)})
@@ -57,14 +57,14 @@ func TestSwitchWithLayout(t *testing.T) {
 	}
 
 	check(os.WriteFile(filepath.Join(dir, "registry.example/new/latest/index.json"), []byte("{"), 0o644))
-	b := newBench(t)
+	b := newWorld(t)
 	b.layoutDir = dir
 	b.static("samples/switch", "run.Dockerfile", "FROM registry.example/new\n")
 	b.fails(newLayout, platform.CodeFailed, "failed to generate: ", "index.json: unexpected EOF")
 
 	// A path is never an extension's word, in this mode neither.
 	for _, from := range []string{"registry.example/../../new", filepath.Join(dir, "registry.example/new/latest"), "oci:" + dir} {
-		b := newBench(t)
+		b := newWorld(t)
 		b.layoutDir = dir
 		b.static("samples/switch", "run.Dockerfile", "FROM "+from+"\n")
 		b.fails(newLayout, platform.CodeGenerate, "which is not the name of an image")

@@ -15,7 +15,7 @@ import (
 
 // layers is a layers directory on which generator runs.
 type layers struct {
-	*bench
+	*world
 	at api.Version
 }
 
@@ -83,7 +83,7 @@ version = "1"
 // newLayers has two extensions: a switches the run image, b extends both images and appends to what it finds. Each
 // leaves the plan that it was given.
 func newLayers(t *testing.T, at api.Version) *layers {
-	l := &layers{newBench(t), at}
+	l := &layers{newWorld(t), at}
 	l.write("layers/group.toml", groupOf2)
 	l.write("layers/plan.toml", planOf2)
 	l.write("layers/analyzed.toml", analyzedBefore)

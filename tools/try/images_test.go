@@ -39,17 +39,17 @@ printf '[[requires]]\nname = "%s"\n' "$(cat wants)" >"$CNB_BUILD_PLAN_PATH"
 `
 )
 
-// bench is a daemon, a registry, a builder in all three places, and an app.
-type bench struct {
+// fixture is a daemon, a registry, a builder in all three places, and an app.
+type fixture struct {
 	*testing.T
 	dir, registry string
 	daemon        *docker.Daemon
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	testhelpers.OnlyLong(t)
-	b := &bench{T: t, daemon: docker.Start(t), registry: docker.Registry(t)}
+	b := &fixture{T: t, daemon: docker.Start(t), registry: docker.Registry(t)}
 	b.dir = b.daemon.Dir + "/bench"
 	module := func(kind, id string, detect string) {
 		dir := "image/cnb/" + kind + "s/" + strings.ReplaceAll(id, "/", "_") + "/1/"
@@ -71,13 +71,13 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) path(name string) string {
+func (b *fixture) path(name string) string {
 	path := filepath.Join(b.dir, name)
 	os.MkdirAll(filepath.Dir(path), 0o755)
 	return path
 }
 
-func (b *bench) write(name, text string) {
+func (b *fixture) write(name, text string) {
 	b.Helper()
 	mode := os.FileMode(0o644)
 	if strings.Contains(name, "/bin/") {
@@ -87,7 +87,7 @@ func (b *bench) write(name, text string) {
 }
 
 // builder makes the image of a builder, and pushes it; it is the run image, too.
-func (b *bench) builder(name string) {
+func (b *fixture) builder(name string) {
 	b.Helper()
 	busybox, err := exec.LookPath("busybox")
 	check(b, err)
@@ -103,7 +103,7 @@ func (b *bench) builder(name string) {
 }
 
 // try calls try, as root or as somebody else, and returns what it says and its exit code.
-func (b *bench) try(root bool, args ...string) (string, int) {
+func (b *fixture) try(root bool, args ...string) (string, int) {
 	b.Helper()
 	cmd := b.command(root, args...)
 	out, err := cmd.CombinedOutput()
@@ -113,7 +113,7 @@ func (b *bench) try(root bool, args ...string) (string, int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-func (b *bench) command(root bool, args ...string) *exec.Cmd {
+func (b *fixture) command(root bool, args ...string) *exec.Cmd {
 	b.Helper()
 	home := b.path("home-user/x")
 	if root {
@@ -134,7 +134,7 @@ func (b *bench) command(root bool, args ...string) *exec.Cmd {
 }
 
 // left is what is left of try in its directories for temporary files, and of containers.
-func (b *bench) left() string {
+func (b *fixture) left() string {
 	var names []string
 	for _, home := range []string{"home-user", "home-root"} {
 		found, _ := filepath.Glob(filepath.Join(b.dir, home, "tmp", "*"))
@@ -143,7 +143,7 @@ func (b *bench) left() string {
 	return strings.Join(names, " ") + b.daemon.Run(b, "ps", "-a", "-q")
 }
 
-func (b *bench) demand(out string, texts ...string) {
+func (b *fixture) demand(out string, texts ...string) {
 	b.Helper()
 	for _, text := range texts {
 		if !strings.Contains(out, text) {
@@ -154,7 +154,7 @@ func (b *bench) demand(out string, texts ...string) {
 
 // TestBuilders: each engine runs a builder from each place, as root and not, with the same results.
 func TestBuilders(t *testing.T) {
-	b := newBench(t)
+	b := newFixture(t)
 	name := b.registry + "/builder"
 	saved := b.path("saved.tar")
 	b.daemon.Run(t, "save", "-o", saved, name)
@@ -166,7 +166,7 @@ func TestBuilders(t *testing.T) {
 		for _, builder := range []string{name, "daemon:" + name, "layout:" + layout} {
 			for _, root := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%s/%t", engine, strings.SplitN(builder, ":", 2)[0], root), func(t *testing.T) {
-					b := &bench{t, b.dir, b.registry, b.daemon}
+					b := &fixture{t, b.dir, b.registry, b.daemon}
 					out, code := b.try(root, "-engine", engine, "-builder", builder, "-app", b.dir+"/app", "-debug", "-compare")
 					if code != 0 {
 						t.Errorf("exit code %d", code)
@@ -190,7 +190,7 @@ func TestBuilders(t *testing.T) {
 }
 
 // ownModules: a module of one's own hides the builder's of the same name and version.
-func (b *bench) ownModules(name string) {
+func (b *fixture) ownModules(name string) {
 	b.write("own/buildpack.toml", "api = \"0.10\"\n[buildpack]\nid = \"app/web\"\nversion = \"1\"\n")
 	b.write("own/bin/build", "#!/bin/sh\n")
 	b.write("own/bin/detect", "#!/bin/sh\necho mine: $(ls ${0%/bin/detect})\nprintf '[[requires]]\\nname = \"build\"\\n' >\"$CNB_BUILD_PLAN_PATH\"\n")
@@ -209,7 +209,7 @@ func (b *bench) ownModules(name string) {
 }
 
 // another: a builder whose own detector does something else.
-func (b *bench) another(name string) {
+func (b *fixture) another(name string) {
 	b.write("image/cnb/lifecycle/detector", "#!/bin/sh\nprintf '[[group]]\\nid = \"app/web\"\\nversion = \"1\"\\napi = \"0.10\"\\n' >/layers/group.toml\n")
 	check(b, os.Chmod(b.path("image/cnb/lifecycle/detector"), 0o755))
 	b.builder("another")
@@ -221,7 +221,7 @@ func (b *bench) another(name string) {
 }
 
 // interrupted: nothing is left of a run that is ended, not even by SIGKILL of processes in namespaces.
-func (b *bench) interrupted(name string) {
+func (b *fixture) interrupted(name string) {
 	b.write("slow/buildpack.toml", "api = \"0.10\"\n[buildpack]\nid = \"app/slow\"\nversion = \"1\"\n")
 	b.write("slow/bin/build", "#!/bin/sh\n")
 	b.write("slow/bin/detect", "#!/bin/sh\nexec sleep 98765\n")
@@ -258,7 +258,7 @@ func sleeping() bool {
 	return false
 }
 
-func (b *bench) until(is func() bool) {
+func (b *fixture) until(is func() bool) {
 	b.Helper()
 	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -267,7 +267,7 @@ func (b *bench) until(is func() bool) {
 	}
 }
 
-func (b *bench) mistakes(name string) {
+func (b *fixture) mistakes(name string) {
 	for _, mistake := range []struct{ args, want string }{
 		{"-builder " + b.registry + "/nothing", "there is no such image"},
 		{"-builder daemon:nothing", "there is no such image"},
