@@ -14,6 +14,8 @@ import (
 
 // App has the names of the files of an app: at its top, and three levels below.
 type App struct {
+	// Dir is the directory of the app.
+	Dir string
 	// Top are the names at the top, directories with / behind them.
 	Top []string
 	// dirs are the directories, the top as ".", and files the names of the files in each.
@@ -30,7 +32,7 @@ const (
 // Read reads names of files below a directory. It follows no links and reads no contents. Below the top, it passes over hidden
 // directories, those in which tools put what they download or make, and those with more than 10,000 entries.
 func Read(dir string) App {
-	a := App{files: map[string][]string{}}
+	a := App{Dir: dir, files: map[string][]string{}}
 	a.read(dir, ".", 0)
 	return a
 }

@@ -170,7 +170,7 @@ func (d Detector) alternatives(ctx context.Context, result *Result, s *source) {
 	for i := result.Answer.Resolution.Group + 1; i < len(result.Order.Buildpacks) && ctx.Err() == nil; i++ {
 		answer, err := resolve.Search(result.Order.Buildpacks[i:i+1], result.Order.Extensions, d.limits(ctx), s)
 		if err == nil && answer.Resolution != nil {
-			a := explain.NewAlternative(i, result.Order.Buildpacks[i], answer, baseline.Read(d.Inputs.AppDir), d.Inputs.AppDir)
+			a := explain.NewAlternative(i, result.Order.Buildpacks[i], answer, baseline.Read(d.Inputs.AppDir))
 			result.Alternatives = append(result.Alternatives, a)
 			d.Log.Info("also fits: " + a.String())
 		}
@@ -180,8 +180,7 @@ func (d Detector) alternatives(ctx context.Context, result *Result, s *source) {
 // explain finds out why no group passed.
 func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
 	in := explain.Input{
-		Answer: result.Answer, Order: result.Order.Buildpacks, AppDir: d.Inputs.AppDir,
-		App: baseline.Read(d.Inputs.AppDir), NoHints: d.namesDirectory(),
+		Answer: result.Answer, Order: result.Order.Buildpacks, App: baseline.Read(d.Inputs.AppDir), NoHints: d.namesDirectory(),
 	}
 	if d.Inputs.Baseline {
 		result.Contrasts = d.contrasts(ctx, result, r)

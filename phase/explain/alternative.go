@@ -21,10 +21,10 @@ type Alternative struct {
 }
 
 // NewAlternative describes a group that passed.
-func NewAlternative(group int, elements buildpack.Group, answer *resolve.Answer, app baseline.App, dir string) Alternative {
+func NewAlternative(group int, elements buildpack.Group, answer *resolve.Answer, app baseline.App) Alternative {
 	a := Alternative{Group: group}
 	for _, m := range answer.Resolution.Taking {
-		for _, want := range baseline.Wants(m.Module.Ref, m.Detection.Output, dir) {
+		for _, want := range baseline.Wants(m.Module.Ref, m.Detection.Output, app.Dir) {
 			if app.Has(want) && !want.IsPattern() {
 				a.Files = appendNew(a.Files, want.Name)
 			}

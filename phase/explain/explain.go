@@ -25,8 +25,6 @@ type Input struct {
 	// Contrasts are what differs for each module; empty if the modules were not run in an empty directory.
 	Contrasts map[buildpack.Ref]baseline.Contrast
 	App       baseline.App
-	// AppDir is the directory of the app.
-	AppDir string
 	// NoHints is true if a variable names a directory of the app, so that modules do not look at its top.
 	NoHints bool
 }
@@ -144,7 +142,7 @@ func newWhy(in Input) *why {
 	for _, m := range in.Answer.Members {
 		w.members[m.Module.Ref] = m
 		if !m.Passed() {
-			w.wants[m.Module.Ref] = baseline.Wants(m.Module.Ref, m.Detection.Output, in.AppDir)
+			w.wants[m.Module.Ref] = baseline.Wants(m.Module.Ref, m.Detection.Output, in.App.Dir)
 		}
 	}
 	for i := range in.Order {

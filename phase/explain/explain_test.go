@@ -94,7 +94,7 @@ func (k sketch) answer(t *testing.T) *resolve.Answer {
 func (k sketch) why(t *testing.T) Explanation {
 	t.Helper()
 	in := Input{
-		Answer: k.answer(t), Order: k.groups(k.order), AppDir: "/workspace", App: baseline.App{Top: k.top},
+		Answer: k.answer(t), Order: k.groups(k.order), App: baseline.App{Dir: "/workspace", Top: k.top},
 		NoHints: k.noHints, Contrasts: map[buildpack.Ref]baseline.Contrast{},
 	}
 	if in.Answer.Resolution != nil {
