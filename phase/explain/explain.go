@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/similar"
 	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/phase/baseline"
 	"github.com/cnb-prelude/prelude/phase/resolve"
@@ -358,12 +359,15 @@ func (w *why) hints(closest []resolve.Candidate) []baseline.Hint {
 	return hints
 }
 
-// refused are the files at the top that bear the name of a module that said no.
+// refused are the files at the top that bear the name of a module that said no, or nearly that of one like procfile.
 func (w *why) refused() []Refused {
 	var all []Refused
 	for _, m := range w.Answer.Members {
 		own := endings(m.Module.ID)[0]
-		i := slices.IndexFunc(w.App.Top, func(name string) bool { return strings.EqualFold(name, own) })
+		i := slices.IndexFunc(w.App.Top, func(name string) bool {
+			_, nearly := similar.Closest(name, []string{own})
+			return strings.EqualFold(name, own) || nearly && strings.HasSuffix(own, "file") && strings.HasSuffix(name, "file")
+		})
 		if i >= 0 && m.Detection.Outcome == buildpack.Failed {
 			all = append(all, Refused{File: w.App.Top[i], By: w.saying(m)})
 		}

@@ -311,6 +311,11 @@ func TestWhy(t *testing.T) {
 			[]string{"Nothing was recognised at the top of the app: a", "  node says: expected BP_DIR [x] to exist"},
 			"new words count where nothing else does",
 		},
+		"the file of a module, mistyped": {
+			sketch{order: []string{"x/procfile"}, here: map[string]string{"x/procfile": "no: no file found"}, top: []string{"Dockerfile", "Profile"}},
+			[]string{"  Profile is there, but the module procfile did not take it: no file found", "  Such files are found by the name Procfile. Rename it."},
+			"one letter is missing; a Dockerfile is nothing like it",
+		},
 		"the own name": {
 			sketch{order: []string{"x/procfile"}, here: map[string]string{"x/procfile": "no: no file found"}, top: []string{"procfile"}},
 			[]string{"  procfile is there, but the module procfile did not take it: no file found", "  Such files are found by the name Procfile. Rename it."},

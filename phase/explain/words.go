@@ -294,7 +294,8 @@ func (e Explanation) hints() []string {
 	for _, r := range e.Refused {
 		name := e.names.of(r.By.By[0])
 		lines = append(lines, fmt.Sprintf("  %s is there, but the module %s did not take it: %s", shown(r.File), name, r.By.Words))
-		if title := strings.ToUpper(r.File[:1]) + r.File[1:]; strings.HasSuffix(r.File, "file") && title != r.File {
+		own := endings(r.By.By[0].ID)[0]
+		if title := strings.ToUpper(own[:1]) + own[1:]; strings.HasSuffix(own, "file") && title != r.File {
 			lines = append(lines, fmt.Sprintf("  Such files are found by the name %s. Rename it.", title))
 		}
 	}
