@@ -327,6 +327,11 @@ func TestWhy(t *testing.T) {
 			"a variable names where modules look",
 		},
 		"empty":       {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}}, []string{"The app is empty: its directory has no files. Check which directory is built."}, "usually the wrong directory"},
+		"not searched": {
+			sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{"node_modules/", "src/"}},
+			[]string{"Nothing was recognised at the top of the app: node_modules/ src/", "  In src/ this builder found no file that it looks for."},
+			"what others made is not searched",
+		},
 		"hidden only": {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{".git/"}}, []string{"The app has nothing but hidden files: .git/. Check which directory is built."}, "nothing was checked out"},
 		"odd names":   {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{"a\x1b[2Jb"}}, []string{`Nothing was recognised at the top of the app: "a\x1b[2Jb"`}, "names do not write on the terminal"},
 		"a table": {

@@ -306,7 +306,7 @@ func (e Explanation) hints() []string {
 func (e Explanation) looked() []string {
 	var dirs []string
 	for _, name := range e.Top {
-		if strings.HasSuffix(name, "/") && name[0] != '.' {
+		if dir, is := strings.CutSuffix(name, "/"); is && baseline.Searched(dir) {
 			dirs = append(dirs, shown(name))
 		}
 	}
