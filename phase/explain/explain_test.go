@@ -326,7 +326,7 @@ func TestWhy(t *testing.T) {
 			[]string{"never is there"},
 			"a variable names where modules look",
 		},
-		"empty":       {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}}, []string{"The app is empty: its directory has no files. Check which directory is built."}, "usually the wrong directory"},
+		"empty": {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}}, []string{"The app is empty: its directory has no files. Check which directory is built."}, "usually the wrong directory"},
 		"not searched": {
 			sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{"node_modules/", "src/"}},
 			[]string{"Nothing was recognised at the top of the app: node_modules/ src/", "  In src/ this builder found no file that it looks for."},
