@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/cnb-prelude/prelude/testhelpers"
-	"github.com/cnb-prelude/prelude/testhelpers/docker"
 )
 
 // must runs a script of sh on this machine, with arguments.
