@@ -37,11 +37,6 @@ func Read(dir string) App {
 	return a
 }
 
-// Searched reports whether a directory of this name is searched: not one that is hidden or holds what others made.
-func Searched(name string) bool {
-	return name[0] != '.' && !slices.Contains([]string{"node_modules", "vendor", "target"}, name)
-}
-
 func (a *App) read(root, dir string, level int) {
 	entries := readDir(filepath.Join(root, dir))
 	if level > 0 && len(entries) > mostEntries || len(a.dirs) == mostDirs {
@@ -54,7 +49,7 @@ func (a *App) read(root, dir string, level int) {
 		case e.Type().IsRegular():
 			a.files[dir] = append(a.files[dir], name)
 		case e.IsDir():
-			if level < mostLevels && Searched(name) {
+			if level < mostLevels && name[0] != '.' && !slices.Contains([]string{"node_modules", "vendor", "target"}, name) {
 				a.read(root, path.Join(dir, name), level+1)
 			}
 			name += "/"

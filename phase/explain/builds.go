@@ -64,7 +64,7 @@ func telling(all []Build) []Build {
 // lookedFor are the names of files that a module looks for at the top.
 func (w *why) lookedFor(ref buildpack.Ref) (all []string) {
 	for _, want := range w.wants[ref] {
-		if !want.IsPattern() && !strings.Contains(want.Name, "/") {
+		if !strings.Contains(want.Name, "/") {
 			all = append(all, want.Name)
 		}
 	}

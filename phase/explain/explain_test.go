@@ -182,7 +182,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"node npm", "node start", "go"},
 				here:  map[string]string{"node": "pass", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no"}, empty: map[string]string{"npm": "no: no package.json", "start": "no: no package.json"},
 			},
-			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest matches in this builder. All other modules passed.", "  At the top of the app: "},
+			[]string{"npm failed: bad JSON", "  start says the same.", "  npm and start are the closest matches in this builder.", "  At the top of the app: "},
 			"an error because of the app comes first, and once",
 		},
 		"one error of several modules": {
@@ -190,7 +190,7 @@ func TestWhy(t *testing.T) {
 				order: []string{"run npm", "npm start?", "go", "py"},
 				here:  map[string]string{"run": "error: bad JSON", "npm": "error: bad JSON", "start": "error: bad JSON", "go": "no", "py": "no"}, empty: map[string]string{"run": "no", "npm": "no", "start": "no"},
 			},
-			[]string{"npm failed: bad JSON", "  npm is the closest match in this builder. All other modules passed."},
+			[]string{"npm failed: bad JSON", "  npm is the closest match in this builder."},
 			"a file that more modules cannot read makes a group no closer",
 		},
 		"an error of another group": {
@@ -199,7 +199,7 @@ func TestWhy(t *testing.T) {
 				here:  map[string]string{"x/node": "pass", "x/npm": "no: no lock", "x/go": "error: bad go.mod"},
 				empty: map[string]string{"x/node": "no", "x/npm": "no: no lock", "x/go": "no: no go.mod"},
 			},
-			[]string{"go failed: bad go.mod", "  node and go are the closest matches in this builder.", "never All other"},
+			[]string{"go failed: bad go.mod", "  node and go are the closest matches in this builder."},
 			"the closest group that is named first lacks another module",
 		},
 		"the builder's error": {
@@ -326,12 +326,7 @@ func TestWhy(t *testing.T) {
 			[]string{"never is there"},
 			"a variable names where modules look",
 		},
-		"empty": {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}}, []string{"The app is empty: its directory has no files. Check which directory is built."}, "usually the wrong directory"},
-		"not searched": {
-			sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{"node_modules/", "src/"}},
-			[]string{"Nothing was recognised at the top of the app: node_modules/ src/", "  In src/ this builder found no file that it looks for."},
-			"what others made is not searched",
-		},
+		"empty":       {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}}, []string{"The app is empty: its directory has no files. Check which directory is built."}, "usually the wrong directory"},
 		"hidden only": {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{".git/"}}, []string{"The app has nothing but hidden files: .git/. Check which directory is built."}, "nothing was checked out"},
 		"odd names":   {sketch{order: []string{"go"}, here: map[string]string{"go": "no"}, top: []string{"a\x1b[2Jb"}}, []string{`Nothing was recognised at the top of the app: "a\x1b[2Jb"`}, "names do not write on the terminal"},
 		"a table": {

@@ -59,12 +59,7 @@ func (e Explanation) failed() []string {
 	if len(e.Closest) == 0 {
 		return append(lines, e.top())
 	}
-	closest, failed := e.closest(), e.Failed[0].By
-	lacksIt := func(lacks []Saying) bool { return len(lacks) == 1 && slices.Contains(failed, lacks[0].By[0]) }
-	if slices.ContainsFunc(e.Closest[0].Lacks, lacksIt) {
-		closest += " All other modules passed."
-	}
-	return append(lines, closest, e.top())
+	return append(lines, e.closest(), e.top())
 }
 
 // closest: nodejs is the closest match in this builder.
@@ -104,9 +99,14 @@ func (e Explanation) lacking() []string {
 		lines = append(lines, fmt.Sprintf("%s %s all of these, which did not pass:", c.Name, needs))
 		lines = append(lines, e.rows(c.Lacks[0])...)
 	}
-	lines = append(lines, e.hints()...)
+	if e.renames() {
+		lines = append(e.hints(), lines...)
+		lines[0] = strings.TrimSpace(lines[0])
+	} else {
+		lines = append(lines, e.hints()...)
+	}
 	if slices.ContainsFunc(single, func(s Saying) bool { return variable.MatchString(s.Words) }) {
-		lines = append(lines, "  Variables are set for the build (pack build --env NAME=value).")
+		lines = append(lines, "  To set a variable: pack build --env NAME=value.")
 	}
 	if len(e.Closest) > 1 {
 		return append(lines, e.closest()+" They are equally close.", e.top())
@@ -205,7 +205,6 @@ func (e Explanation) unrecognised() []string {
 	}
 	lines = append(lines, e.top())
 	lines = append(lines, e.hints()...)
-	lines = append(lines, e.looked()...)
 	for _, s := range e.Complaints[:min(3, len(e.Complaints))] {
 		lines = append(lines, fmt.Sprintf("  %s %s: %s", e.names.list(s.By), tidy.Plural(len(s.By), "says", "say"), s.Words))
 	}
@@ -230,7 +229,7 @@ func (e Explanation) unrecognised() []string {
 		lines = append(lines, can+series(others, 4*listed)+".")
 	}
 	if len(related)+len(e.Refused) == 0 {
-		lines = append(lines, "If your app is none of these, it needs another builder.")
+		lines = append(lines, "Is this the directory of the app? If the app is of none of these kinds, it needs another builder.")
 	}
 	return lines
 }
@@ -240,7 +239,7 @@ func (b Build) short() string {
 	if len(b.Files) == 0 {
 		return b.Name
 	}
-	return b.Name + " (" + strings.Join(b.Files[:min(2, len(b.Files))], ", ") + ")"
+	return b.Name + " (" + strings.Join(b.Files[:min(3, len(b.Files))], ", ") + ")"
 }
 
 // top: Nothing was recognised at the top of the app: README.md web/
@@ -276,6 +275,9 @@ func allShown(names []string) (all []string) {
 	return all
 }
 
+// renames reports whether the first hint is to rename a file.
+func (e Explanation) renames() bool { return len(e.Hints) > 0 && e.Hints[0].Dir == "" }
+
 // hints say what to do, where that follows from facts.
 func (e Explanation) hints() []string {
 	var lines []string
@@ -300,20 +302,6 @@ func (e Explanation) hints() []string {
 		}
 	}
 	return lines
-}
-
-// looked names the directories in which nothing was found.
-func (e Explanation) looked() []string {
-	var dirs []string
-	for _, name := range e.Top {
-		if dir, is := strings.CutSuffix(name, "/"); is && baseline.Searched(dir) {
-			dirs = append(dirs, shown(name))
-		}
-	}
-	if len(dirs) == 0 || len(e.Hints) > 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("  In %s this builder found no file that it looks for.", series(dirs, listed))}
 }
 
 // String tells on one line why the build plan left a module out.
