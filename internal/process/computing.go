@@ -8,6 +8,13 @@ import (
 	"strings"
 )
 
+// Starting reports whether an executable is about to run, so that its load does not show yet.
+func Starting() bool {
+	children.mu.Lock()
+	defer children.mu.Unlock()
+	return children.coming > 0
+}
+
 // Computing counts, up to limit, the threads of all executables and their descendants that are running or waiting for a CPU.
 // known is false where the kernel does not list the children of a thread.
 func Computing(limit int) (n int, known bool) {

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -45,5 +46,23 @@ func TestComputing(t *testing.T) {
 	}
 	if n, _ := Computing(1); n != 0 {
 		t.Errorf("%d are computing when nothing runs", n)
+	}
+}
+
+// TestStarting: an executable is starting until it is one of those that run.
+func TestStarting(t *testing.T) {
+	if Starting() {
+		t.Error("before any is started")
+	}
+	var during bool
+	children.mu.Lock()
+	children.coming++ // as tracker.start does before the fork
+	children.mu.Unlock()
+	during = Starting()
+	children.mu.Lock()
+	children.coming--
+	children.mu.Unlock()
+	if err := (Command{Path: "/bin/true", Output: io.Discard}).Run(t.Context()); err != nil || !during || Starting() {
+		t.Errorf("%v, %t while one starts, %t after it has ended", err, during, Starting())
 	}
 }

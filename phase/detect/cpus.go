@@ -43,6 +43,9 @@ func idleMachine(cpus int) func() bool {
 	throttled := throttledTimes(cpuStat())
 	var looked time.Time
 	return func() bool {
+		if process.Starting() {
+			return false
+		}
 		before := throttled
 		if throttled = throttledTimes(cpuStat()); throttled != before {
 			return false
