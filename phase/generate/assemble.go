@@ -17,7 +17,7 @@ func (g Generator) assemble(result *Result, out *outputs) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	generation := &Generation{Analyzed: analyzed, Plan: result.Split.Rest, outputs: out}
+	generation := &Generation{Analyzed: analyzed, Plan: result.Split.Rest, outputs: out, in: g.Inputs}
 	generation.Metadata = platform.Generated{
 		Version: platform.GeneratedVersion, PlatformAPI: g.Inputs.PlatformAPI.String(),
 		RunImage: platform.GeneratedRunImage{

@@ -66,10 +66,14 @@ type Generation struct {
 	Metadata platform.Generated
 
 	outputs *outputs
+	in      platform.Inputs
 }
 
-// Keep makes the generated tree final.
-func (g *Generation) Keep() error { return g.outputs.Keep() }
+// Keep makes the generated tree final. Call it once the other results are written.
+func (g *Generation) Keep() error {
+	forgetRefused(g.in)
+	return g.outputs.Keep()
+}
 
 // Discard puts back what was there before.
 func (g *Generation) Discard() error { return g.outputs.Discard() }
@@ -158,23 +162,30 @@ func distinct(extensions []*buildpack.Module) error {
 }
 
 // keepRefused keeps the text that an error of generation is about, if it is about one, and adds to the error where: the
-// generated tree has become what it was before. The text that an earlier run has kept goes.
+// generated tree has become what it was before. After an error about something else, the text of an earlier run goes.
 func (g Generator) keepRefused(err error) error {
 	var exit *platform.Exit
-	if errors.As(err, &exit) && !exit.InGeneration() {
+	if !errors.As(err, &exit) || !exit.InGeneration() {
+		return err
+	}
+	var r *refusal
+	if !errors.As(err, &r) {
+		forgetRefused(g.Inputs)
 		return err
 	}
 	path := refusedPath(g.Inputs)
-	os.Remove(path)
-	var r *refusal
-	if !errors.As(err, &r) {
-		return err
-	}
 	if unwritten := staged.Replace(path, r.text); unwritten != nil {
 		g.Log.Warn(fmt.Sprintf("the text of %s is not kept: %s", r.name, unwritten))
 		return err
 	}
 	return exit.WithHint(fmt.Sprintf("the whole %s is in %s", r.name, path))
+}
+
+// forgetRefused removes the text that an earlier run has kept.
+func forgetRefused(in platform.Inputs) {
+	if info, err := os.Lstat(refusedPath(in)); err == nil && info.Mode().IsRegular() {
+		os.Remove(refusedPath(in)) // where that is not allowed, no run has written it either
+	}
 }
 
 // refusedPath is where that text is kept. It is not called Dockerfile, and does not end in .toml, so that no step applies it.

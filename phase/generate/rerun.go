@@ -130,7 +130,7 @@ func hasDigest(path, wanted string) bool {
 // RemoveEarlier removes the results of an earlier generation, and the metadata that lists them: after a detection
 // without generation they would be those of another group.
 func RemoveEarlier(in platform.Inputs) error {
-	os.Remove(refusedPath(in))
+	forgetRefused(in)
 	earlier, err := readEarlier(in)
 	if err != nil || earlier == nil {
 		return err
