@@ -10,7 +10,7 @@ import (
 	"github.com/cnb-prelude/prelude/platform"
 )
 
-// A signal that comes with the first is not a second one, after which nobody would have time to tidy up; a later one is.
+// A signal that comes with the first is not a second one, after which there would be no time to tidy up; a later one is.
 func TestSecondSignal(t *testing.T) {
 	exited := make(chan int, 1)
 	ctx, _, stop := untilSignal(func(code int) { exited <- code })

@@ -60,7 +60,7 @@ func TestMessagesAreNoFormats(t *testing.T) {
 	}
 }
 
-// B07, as far as it is decided here: only marks are coloured, and only when asked to.
+// B07, the part that is decided here: only marks are coloured, and only when asked to.
 func TestColour(t *testing.T) {
 	if got := written("debug", true, all); got != "d\ni\n\x1b[33;1mWarning: \x1b[0mw\n\x1b[31;1mERROR: \x1b[0me\n" {
 		t.Errorf("%q", got)

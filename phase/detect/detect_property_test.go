@@ -438,7 +438,7 @@ func (w *world) tryEach(order [][]fakeElement, optional bool, within []buildpack
 	return answer{}, false
 }
 
-// judge says whether one candidate passes, and how.
+// judge reports whether one candidate passes, and how.
 func (w *world) judge(candidate []fakeElement) (answer, bool) {
 	var passing []fakeElement
 	fails := false

@@ -198,7 +198,7 @@ func TestBinGenerateThatTakesTooLong(t *testing.T) {
 	}
 }
 
-// B34: the output directory is empty, whoever has left something there.
+// B34: the output directory is empty, even if an earlier run has left something there.
 func TestOutputIsEmptyAtFirst(t *testing.T) {
 	eachLayout(t, func(t *testing.T, at api.Version) {
 		b := newWorld(t)
@@ -247,7 +247,7 @@ func TestStaticExtension(t *testing.T) {
 	eachLayout(t, func(t *testing.T, at api.Version) {
 		b := newWorld(t)
 		m := b.static("samples/static", "build.Dockerfile", extending, "run.Dockerfile", extending+"RUN true\n",
-			"context/bin/tool", "#!/bin/sh\n", "context/sealed/file", "in a directory that nobody may write in", "notes", "")
+			"context/bin/tool", "#!/bin/sh\n", "context/sealed/file", "in a directory that is read-only", "notes", "")
 		in := func(name string) string { return filepath.Join(m.Dir, "generate", name) }
 		b.check(os.Symlink("bin/tool", in("context/link")))
 		b.check(os.Symlink("nowhere", in("context/dangling")))
@@ -313,7 +313,7 @@ func TestUnsafeOutputs(t *testing.T) {
 		{"a link within it: .ignore would break it", "touch x; ln -s x build.Dockerfile", "build.Dockerfile must be a regular file, not a link"},
 		{"a link to nothing", "ln -s nothing extend-config.toml", "extend-config.toml must be a regular file, not a link"},
 		{"a device, by way of a link", "ln -s /dev/zero build.Dockerfile", "build.Dockerfile must be a regular file, not a link"},
-		{"a pipe, which nobody writes to", "mkfifo run.Dockerfile", "run.Dockerfile must be a regular file, not a pipe"},
+		{"a pipe without a writer", "mkfifo run.Dockerfile", "run.Dockerfile must be a regular file, not a pipe"},
 		{"a pipe as configuration", "mkfifo extend-config.toml", "extend-config.toml must be a regular file, not a pipe"},
 		{"a directory", "mkdir build.Dockerfile", "build.Dockerfile must be a regular file, not a directory"},
 		{"a context that is a link", "ln -s /etc context", "context must be a directory, not a link"},
@@ -495,7 +495,7 @@ func TestSharingThePlan(t *testing.T) {
 		entry("a buildpack of the same id", buildpack.Provider{ID: "a", Version: "1"}),
 		entry("only c", extension("c")),
 		entry("a again", extension("a")),
-		entry("nobody of the group", extension("z")),
+		entry("none of the group", extension("z")),
 	}
 	split := splitPlan(plan, []*buildpack.Module{a, c})
 	givenA, givenC := split.Given[0], split.Given[1]

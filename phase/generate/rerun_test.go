@@ -173,7 +173,7 @@ func TestRunningAgain(t *testing.T) {
 			{"a run-image table with nothing in it", func(l *layers) { l.write("layers/analyzed.toml", "[run-image]\n[build-image]\n") }},
 			{"a build image that is said to be extended", func(l *layers) { l.write("layers/analyzed.toml", "[build-image]\nextend = true\nkept = 1979-05-27\n") }},
 			{"a switch to the same image", func(l *layers) { l.write("layers/analyzed.toml", "[run-image]\nimage = \"two\"\n") }},
-			{"nobody took anything", func(l *layers) { l.write("layers/plan.toml", "") }},
+			{"no extension took anything", func(l *layers) { l.write("layers/plan.toml", "") }},
 			{"no buildpack keeps anything", func(l *layers) {
 				l.write("layers/plan.toml", planOf2[:strings.Index(planOf2, "[[entries]]\n\n  [[entries.providers]]\n    id = \"p\"")])
 			}},
@@ -215,7 +215,7 @@ func TestRestoredRequest(t *testing.T) {
 	}
 }
 
-// What somebody has written since is taken as it is.
+// What others have written since is taken as it is.
 func TestFilesWrittenInBetween(t *testing.T) {
 	l := newLayers(t, newLayout)
 	l.check(l.run())
@@ -239,7 +239,7 @@ func TestFilesWrittenInBetween(t *testing.T) {
 		t.Error("the result of an extension that is no longer in the group is still there")
 	}
 
-	// Without generated.toml nobody knows what was taken.
+	// Without generated.toml it is not known what was taken.
 	l = newLayers(t, newLayout)
 	l.check(l.run())
 	l.remove("generated.toml")

@@ -104,7 +104,7 @@ func (h *hastySource) Progress(ref buildpack.Ref) (buildpack.Detection, bool) {
 	return buildpack.Detection{}, h.started[ref]
 }
 
-// TestHasteChangesNothing: whoever ends first, and whatever was run ahead, the answer is the same, with the errors that decided
+// TestHasteChangesNothing: in whatever order modules end, and whatever was run ahead, the answer is the same, with the errors that decided
 // and, where it is asked for, the trace.
 func TestHasteChangesNothing(t *testing.T) {
 	for _, s := range shapes {
@@ -551,13 +551,13 @@ func towerFamilies(n int) map[string]func(c, g int) buildpack.Detection {
 			}
 			return buildpack.Detection{Outcome: buildpack.Failed, ExitCode: 100}
 		},
-		"the others require what nobody provides": func(c, g int) buildpack.Detection {
+		"the others require what none provides": func(c, g int) buildpack.Detection {
 			if last(c, g) {
 				return passed(nil, nil)
 			}
 			return passed(nil, []string{"nothing"})
 		},
-		"the others provide what nobody requires": func(c, g int) buildpack.Detection {
+		"the others provide what none requires": func(c, g int) buildpack.Detection {
 			if last(c, g) {
 				return passed(nil, nil)
 			}
@@ -713,7 +713,7 @@ func TestNestedCompositesDoNotMultiply(t *testing.T) {
 		},
 		passes: true,
 	}, {
-		name: "the innermost requires what nobody provides",
+		name: "the innermost requires what none provides",
 		plan: func(id string) buildpack.Detection {
 			if id == "last" {
 				return passed(nil, []string{"nothing"})
@@ -722,7 +722,7 @@ func TestNestedCompositesDoNotMultiply(t *testing.T) {
 		},
 		why: "it is in every candidate",
 	}, {
-		name: "all but the last group of each require what nobody provides",
+		name: "all but the last group of each require what none provides",
 		plan: func(id string) buildpack.Detection {
 			if id[0] == 'p' {
 				return passed(nil, []string{id})

@@ -166,7 +166,7 @@ func TestSolve(t *testing.T) {
 			a?: provides x
 			b:`,
 		want: "-a.0 b.0",
-		why:  "nobody requires x, and a's only alternative is its last",
+		why:  "no module requires x, and a's only alternative is its last",
 	}, {
 		name: "optional before its last alternative",
 		group: `
@@ -201,7 +201,7 @@ func TestSolve(t *testing.T) {
 			ext e: provides y | provides x provides y
 			b: requires x`,
 		want: "none",
-		why:  "e provides x only along with y, which nobody requires, so it is taken out and b is left without",
+		why:  "e provides x only along with y, which no module requires, so it is taken out and b is left without",
 	}, {
 		name: "one taken out takes out the next",
 		group: `
@@ -219,7 +219,7 @@ func TestSolve(t *testing.T) {
 			c?: requires y requires nothing
 			d:`,
 		want: "-a.0 -b.0 -c.0 d.0",
-		why:  "c goes, then nobody requires y, then nobody requires x",
+		why:  "c goes, then no module requires y, then none requires x",
 	}, {
 		name: "optional ones that hold each other",
 		group: `
