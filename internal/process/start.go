@@ -33,7 +33,7 @@ func (t *tracker) prepare(c Command) {
 	t.running = map[int]bool{}
 	t.mu.Unlock()
 	t.work = make(chan func())
-	for range min(maxStarting, runtime.GOMAXPROCS(0)) {
+	for range min(maxStarting, runtime.GOMAXPROCS(0), MaxConcurrent()) { // where processes are few, so are threads
 		go func() {
 			runtime.LockOSThread()
 			for start := range t.work {
