@@ -83,6 +83,7 @@ compare: ## beside PEER_DETECTOR=<another detector>, on random orders, or on you
 	@$(GO) run ./acceptance/compare $(COMPARE)
 
 # A platform's test is called TestPlatform… if it is not in acceptance/platforms.
+platforms docs: export PRELUDE_LONG := 1
 platforms: export PACK := $(abspath $(PACK))
 platforms: export LIFECYCLE := $(abspath $(LIFECYCLE))
 platforms: peers ## pack and the phases of a lifecycle with our detector: PACK=<pack> LIFECYCLE=<archive, .tgz>

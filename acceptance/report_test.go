@@ -32,7 +32,7 @@ var reportless = map[string]string{
 func TestReports(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("UPDATE") != "" {
-		t.Skip("UPDATE: the scenarios are being rewritten")
+		t.Skip("SKIPPED: UPDATE rewrites the scenarios that this runs")
 	}
 	dir := t.TempDir()
 	for path := dir; path != os.TempDir() && path != "/"; path = filepath.Dir(path) {

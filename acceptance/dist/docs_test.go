@@ -229,7 +229,7 @@ func TestRecipes(t *testing.T) {
 // TestAsRoot: the command for readers who are root gives them a shell in which the page can be followed.
 func TestAsRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("SKIPPED: this is for root")
+		testhelpers.Lacking(t, "only root can follow what the page says for root")
 	}
 	text, err := os.ReadFile("../../docs/getting-started.md")
 	if err != nil {

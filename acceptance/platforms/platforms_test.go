@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	b := &world{T: t, pack: os.Getenv("PACK"), lifecycle: os.Getenv("LIFECYCLE")}
 	if b.pack == "" || b.lifecycle == "" {
-		t.Skip("SKIPPED: pack builds nothing here without PACK=<pack> and LIFECYCLE=<the archive of a lifecycle, .tgz>")
+		t.Skip("SKIPPED: `make platforms` needs PACK=<pack> and LIFECYCLE=<the archive of a lifecycle, .tgz>, which are not in this repository")
 	}
 	b.daemon, b.registry = docker.Start(t), docker.Registry(t)
 	b.dir = b.daemon.Dir + "/bench"

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -293,12 +294,9 @@ func look(t *testing.T, b *browser, url, name string, width int, dark bool) {
 	}
 }
 
-// TestPicture makes the README's picture of the demo's report: PICTURE=<path> go test -run TestPicture.
+// TestPicture makes the picture of the demo's report for the docs, at the path PICTURE if `make docs` asks for it.
 func TestPicture(t *testing.T) {
-	path := os.Getenv("PICTURE")
-	if path == "" {
-		t.Skip("PICTURE says where to put the picture")
-	}
+	path := cmp.Or(os.Getenv("PICTURE"), filepath.Join(t.TempDir(), "report.png"))
 	b := newBrowser(t)
 	file := filepath.Join(t.TempDir(), "report.html")
 	if err := os.WriteFile(file, []byte(demo(t)), 0o644); err != nil {

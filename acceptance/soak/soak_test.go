@@ -360,7 +360,7 @@ type row struct {
 func TestSoak(t *testing.T) {
 	mode := os.Getenv("SOAK")
 	if mode != "short" && mode != "full" {
-		t.Skip("set SOAK to short or full")
+		t.Skip("SKIPPED: `make soak` runs this; SOAK must be short or full")
 	}
 	testhelpers.TakeHangup()
 	syscall.Umask(0)

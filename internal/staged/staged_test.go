@@ -296,21 +296,6 @@ func writeAs(t *testing.T, writer, group, path string) {
 	}
 }
 
-func TestCannotWrite(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root can write anywhere; acceptance/testdata/files_outputs.txtar shows this as somebody else")
-	}
-	dir := t.TempDir()
-	must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("old"), 0o644))
-	must(t, os.Chmod(dir, 0o500))
-	t.Cleanup(func() { os.Chmod(dir, 0o700) })
-	want := fmt.Sprintf("failed to write %s: permission denied (directory %s belongs to uid %d, gid %d with mode dr-x------; running as uid %[3]d, gid %[4]d; change that, or choose another path for it)",
-		filepath.Join(dir, "file"), dir, os.Geteuid(), os.Getegid())
-	if err := Write(filepath.Join(dir, "file"), nil); err == nil || err.Error() != want {
-		t.Errorf("%v\nwant %s", err, want)
-	}
-}
-
 // A file whose place no user has chosen replaces what stands there, a link too, and nothing is left.
 func TestReplace(t *testing.T) {
 	dir := t.TempDir()
