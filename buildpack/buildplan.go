@@ -1,7 +1,6 @@
 package buildpack
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/BurntSushi/toml"
@@ -94,9 +93,7 @@ func EncodeBuildPlan(alternatives []Alternative) ([]byte, error) {
 			file.Or = append(file.Or, s)
 		}
 	}
-	var text bytes.Buffer
-	err := toml.NewEncoder(&text).Encode(file)
-	return text.Bytes(), err
+	return toml.Marshal(file)
 }
 
 func (s planSections) alternative(module Ref) (Alternative, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
@@ -142,7 +143,7 @@ func execEnvs(value any) ([]string, error) {
 			list = append(list, table)
 		}
 	default:
-		return nil, fmt.Errorf("exec-env: want an array, for instance exec-env = [\"test\"], found %s", tomlconfig.Shown(fmt.Sprint(value)))
+		return nil, fmt.Errorf("exec-env: want an array, for instance exec-env = [\"test\"], found %s", tidy.Shown(fmt.Sprint(value)))
 	}
 	var names []string
 	for _, item := range list {
@@ -151,7 +152,7 @@ func execEnvs(value any) ([]string, error) {
 		}
 		name, isString := item.(string)
 		if !isString {
-			return nil, fmt.Errorf("exec-env: want a string or a table with a name, found %s", tomlconfig.Shown(fmt.Sprint(item)))
+			return nil, fmt.Errorf("exec-env: want a string or a table with a name, found %s", tidy.Shown(fmt.Sprint(item)))
 		}
 		names = append(names, name)
 	}

@@ -76,7 +76,7 @@ type Module struct {
 	Descriptor Descriptor
 	// Targets are those declared or, where none are, those inferred.
 	Targets []Target
-	// Warnings are worth saying: unknown keys of the descriptor.
+	// Warnings are about its descriptor.
 	Warnings []string
 }
 
@@ -91,7 +91,7 @@ type Outcome string
 
 // The outcomes of detection.
 const (
-	// Passed: exit code 0 and a valid build plan.
+	// Passed: exit code 0 and a valid build plan, or an extension without bin/detect.
 	Passed Outcome = "pass"
 	// Failed: exit code 100, the module does not want to take part.
 	Failed Outcome = "fail"
@@ -107,14 +107,15 @@ const NoExitCode = -1
 // Detection is what became of one module's bin/detect, once and for all.
 type Detection struct {
 	Outcome Outcome
-	// ExitCode of bin/detect; NoExitCode if it was not run, not started or ended by a signal.
+	// ExitCode of bin/detect; NoExitCode if it was not run, not started, ended by a signal or left a bad build plan. It is 0 for an
+	// extension without bin/detect.
 	ExitCode int
 	// Alternatives of its build plan, at least one if it passed: the top level of the file first, then each "or".
 	Alternatives []Alternative
-	// Output is all that it printed, stdout and stderr as they came.
+	// Output is what it printed, stdout and stderr as they came, without the middle of a very long one.
 	Output []byte
 	// Cause says what went wrong if it errored or mismatched; nil otherwise.
 	Cause error
-	// Warnings are worth saying: unknown keys of the build plan.
+	// Warnings are about its build plan and its script.
 	Warnings []string
 }

@@ -43,6 +43,9 @@ func ParseOrder(data []byte) (OrderFile, []tomlconfig.Warning, error) {
 func (o OrderFile) EmptyGroups(data []byte) []int {
 	var empty []int
 	for key, order := range map[string]Order{"order": o.Buildpacks, "order-extensions": o.Extensions} {
+		if !slices.ContainsFunc(order, func(g Group) bool { return len(g) == 0 }) {
+			continue
+		}
 		for i, line := range tomlconfig.Lines(data, key) {
 			if i < len(order) && len(order[i]) == 0 {
 				empty = append(empty, line)

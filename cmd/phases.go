@@ -131,7 +131,10 @@ func (r run) generateFrom(ctx context.Context, c phase.RunContext, request gener
 		files = append(files, file{r.in.AnalyzedPath, generation.Analyzed.Encode})
 	}
 	if err := r.writeAll(ctx, files, nil); err != nil {
-		return errors.Join(err, generation.Discard())
+		if back := generation.Discard(); back != nil {
+			r.log.Warn(fmt.Sprintf("could not put back what was in %s: %s", r.in.GeneratedDir, back))
+		}
+		return err
 	}
 	return r.fail(generation.Keep())
 }

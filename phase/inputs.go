@@ -90,9 +90,12 @@ func withoutEffect(in platform.Inputs) (warnings []string) {
 	if in.SystemPath != "" && in.SystemPath != "/cnb/system.toml" && missing(in.SystemPath) {
 		warn("-system: %s does not exist, so there are no system buildpacks", in.SystemPath)
 	}
+	if in.BuildConfigDir == "" {
+		return warnings
+	}
 	known := []string{"", "default", "override", "append", "prepend", "delim"}
 	for _, name := range fileNames(filepath.Join(in.BuildConfigDir, "env")) {
-		if base, suffix, _ := strings.Cut(name, "."); in.BuildConfigDir != "" && base != "" && !slices.Contains(known, suffix) {
+		if base, suffix, _ := strings.Cut(name, "."); base != "" && !slices.Contains(known, suffix) {
 			path := filepath.Join(in.BuildConfigDir, "env", name)
 			warn("%s has no effect: want no suffix, or .default, .override, .append, .prepend or .delim", path)
 		}

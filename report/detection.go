@@ -29,15 +29,11 @@ func (r *Record) addDetection(report *Report) {
 	report.Judged, report.Candidates = d.Answer.Judged, each(d.Answer.Trace, candidate)
 	report.Explanation = explanation(d.Explanation)
 	if res := d.Answer.Resolution; res != nil {
-		passed := candidate(res.Candidate)
-		passed.Passed, passed.Reason = true, ""
-		report.Candidates = append(report.Candidates, passed)
+		report.Candidates = append(report.Candidates, Candidate{Group: res.Group + 1, Passed: true, Members: each(res.Members, candidateMember)})
 		report.Group = each(res.Taking, func(m resolve.Member) Ref { return Ref(m.Module.Ref) })
 		report.Dropped = r.dropped(res)
 	}
-	for _, a := range d.Alternatives {
-		report.Alternatives = append(report.Alternatives, AlsoFits{Group: a.Group + 1, Modules: refs(a.Modules), Files: list(a.Files)})
-	}
+	report.Alternatives = each(d.Alternatives, func(a explain.Alternative) AlsoFits { return AlsoFits{a.Group + 1, refs(a.Modules), list(a.Files)} })
 }
 
 func elements(group buildpack.Group) []Element {

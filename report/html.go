@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"html/template"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -83,10 +82,10 @@ func input(r Report, name string) string {
 	return ""
 }
 
-var digests = regexp.MustCompile(`(sha256:[0-9a-f]{12})[0-9a-f]{52}\b`)
+var digests = tidy.Pattern(`(sha256:[0-9a-f]{12})[0-9a-f]{52}\b`)
 
 // short is a text that is fit to be shown, with short digests.
-func short(text string) string { return digests.ReplaceAllString(tidy.Text(text), "$1…") }
+func short(text string) string { return digests().ReplaceAllString(tidy.Text(text), "$1…") }
 
 // took is a duration for people.
 func took(ms float64) string {

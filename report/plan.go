@@ -49,7 +49,7 @@ type planMark struct {
 // lanesShown is how many dependencies the picture shows. The table of the plan has all.
 const lanesShown = 60
 
-// newPlanPicture draws the candidate that passed or, after a failure, the closest group; nil if there is neither.
+// newPlanPicture draws the candidate that passed or, after a failure, the closest group; without rows if there is neither.
 func newPlanPicture(r Report) *planPicture {
 	p, modules, names := &planPicture{lanes: map[string]int{}}, map[Ref]Module{}, map[string]int{}
 	for _, m := range r.Modules {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -73,7 +74,7 @@ func (r *Record) Write(version string, err error) error {
 	}
 	text, err := r.report(version, err).Encode(r.in.ReportPath)
 	if err != nil {
-		return err
+		return fmt.Errorf("no report is written: %w", err)
 	}
 	return staged.Write(r.in.ReportPath, text)
 }

@@ -1,4 +1,4 @@
-// Package testhelpers makes modules and trees on disk for tests, and compares them.
+// Package testhelpers has what the tests of several packages share: trees, build plans, built executables, refused system calls.
 package testhelpers
 
 import (
@@ -68,31 +68,5 @@ func walk(root string, each func(name, path string, info fs.FileInfo) error) err
 	})
 }
 
-// CopyTree copies a directory with the modes of its files; links stay links.
-func CopyTree(from, to string) error {
-	if err := os.MkdirAll(to, 0o777); err != nil {
-		return err
-	}
-	return walk(from, func(name, path string, info fs.FileInfo) error {
-		target := filepath.Join(to, name)
-		switch {
-		case info.IsDir():
-			return os.MkdirAll(target, 0o777)
-		case info.Mode()&fs.ModeSymlink != 0:
-			link, err := os.Readlink(path)
-			if err != nil {
-				return err
-			}
-			return os.Symlink(link, target)
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		mode := info.Mode().Perm() | 0o444
-		if err := os.WriteFile(target, data, mode); err != nil {
-			return err
-		}
-		return os.Chmod(target, mode) // what was there before may have had another
-	})
-}
+// CopyTree copies a directory with the executable bits of its files; links stay links.
+func CopyTree(from, to string) error { return os.CopyFS(to, os.DirFS(from)) }

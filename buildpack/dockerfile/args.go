@@ -2,13 +2,12 @@ package dockerfile
 
 import (
 	"fmt"
-	"regexp"
-	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/similar"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // declared returns the ARGs below FROM.
@@ -24,7 +23,7 @@ func (s source) declared() (names []string) {
 }
 
 // provided matches the arguments that the extend step sets, and those that builders know by themselves.
-var provided = pattern(`^(base_image|build_id|user_id|group_id|(?i:https?|ftp|no|all)_(?i:proxy)|SOURCE_DATE_EPOCH|(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT))$`)
+var provided = tidy.Pattern(`^(base_image|build_id|user_id|group_id|(?i:https?|ftp|no|all)_(?i:proxy)|SOURCE_DATE_EPOCH|(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT))$`)
 
 // mostCompared is how many names an argument that is not declared is compared with.
 const mostCompared = 1000
@@ -68,7 +67,7 @@ func ArgNotes(config buildpack.ExtendConfig, kind buildpack.DockerfileKind, d *D
 }
 
 // variable matches each use of a variable, as $name or ${name….
-var variable = pattern(`\$\{?([A-Za-z_]\w*)`)
+var variable = tidy.Pattern(`\$\{?([A-Za-z_]\w*)`)
 
 // early notes ARGs above FROM that are used below it, where they have no value unless they are declared again.
 func (s source) early(notes *notebook) {
@@ -106,9 +105,4 @@ func named(command instructions.Command, names map[string]bool) {
 			names[variable.Key] = true
 		}
 	}
-}
-
-// pattern returns a regular expression that is compiled when it is first needed; most runs see no Dockerfile.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/internal/tomlconfig"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // Dockerfile is what generation needs to know of a generated Dockerfile that passed its checks.
@@ -230,7 +230,7 @@ func (s source) expand(word string) (text string, variables []string, err error)
 }
 
 // baseImageArg matches the base_image argument unchanged: $base_image, ${base_image}, ${base_image:-default}.
-var baseImageArg = pattern(`^\$(?:base_image|\{base_image(?::?[-?][^{}$]*)?\})$`)
+var baseImageArg = tidy.Pattern(`^\$(?:base_image|\{base_image(?::?[-?][^{}$]*)?\})$`)
 
 func isBaseImage(from string) bool {
 	if inner, quoted := strings.CutPrefix(from, `"`); quoted {
@@ -251,12 +251,12 @@ func (s source) lineAt(at []parser.Range) (line int, text string) {
 		return 0, ""
 	}
 	line = at[0].Start.Line
-	return line, tomlconfig.Shown(s.lines[line-1])
+	return line, tidy.Shown(s.lines[line-1])
 }
 
 // malformed adds the line and its text to an error of the parser.
 func (s source) malformed(err error) error {
-	e := &Error{Message: tomlconfig.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
+	e := &Error{Message: tidy.Shown(parserPrefix().ReplaceAllString(err.Error(), ""))}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {
 		e.Line, e.Text = s.lineAt(at.Locations[0])
@@ -278,13 +278,13 @@ func (s source) malformed(err error) error {
 
 var (
 	// parserPrefix repeats what Error says anyway.
-	parserPrefix = pattern(`^dockerfile parse error on line \d+: `)
+	parserPrefix = tidy.Pattern(`^dockerfile parse error on line \d+: `)
 	// lacksArgument are the parser's words for an instruction that is too short.
-	lacksArgument = pattern(`requires (at least|exactly|either) |must have two arguments|can ?not be blank|can not be an empty string`)
+	lacksArgument = tidy.Pattern(`requires (at least|exactly|either) |must have two arguments|can ?not be blank|can not be an empty string`)
 )
 
 // loneWord matches a line with nothing but a word.
-var loneWord = pattern(`^\s*(\w+)\s*$`)
+var loneWord = tidy.Pattern(`^\s*(\w+)\s*$`)
 
 // HereMark is the word of a line that has only one, as the end of a shell's here-document has; empty for other lines.
 func HereMark(line string) string {

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // imageName matches what Docker reads as the name of an image: perhaps a registry, perhaps with a port, a repository in lower case, perhaps a
 // tag, perhaps a digest.
-var imageName = pattern(`^(` +
+var imageName = tidy.Pattern(`^(` +
 	`(?:(?:` + label + `(?:\.` + label + `)+(?::[0-9]+)?|` + label + `:[0-9]+|localhost|\[[a-fA-F0-9:]+\](?::[0-9]+)?)/)?` +
 	`[a-z0-9]+(?:(?:\.|__?|-+|/)[a-z0-9]+)*)` +
 	`(?::\w[\w.-]{0,127})?` +

@@ -8,7 +8,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 
 	"github.com/cnb-prelude/prelude/buildpack"
-	"github.com/cnb-prelude/prelude/internal/tomlconfig"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 const (
@@ -41,7 +41,7 @@ func (s source) notes(d Dockerfile) []Note {
 
 // note names the file and the line, and shows the line.
 func (s source) note(what string, line int) string {
-	return fmt.Sprintf("%s %s: line %d: %s", s.kind.File(), what, line, tomlconfig.Shown(s.lines[line-1]))
+	return fmt.Sprintf("%s %s: line %d: %s", s.kind.File(), what, line, tidy.Shown(s.lines[line-1]))
 }
 
 func (s source) notRecommended(notes *notebook) {

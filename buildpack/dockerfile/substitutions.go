@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
 // substitution matches $(name): a shell runs a command of that name.
-var substitution = pattern(`\$\(\s*([A-Za-z_]\w*)\s*\)`)
+var substitution = tidy.Pattern(`\$\(\s*([A-Za-z_]\w*)\s*\)`)
 
 // commands are programs that print something without arguments, which are also good names of arguments.
 func commands() []string {

@@ -150,10 +150,11 @@ func printsPlan(output []byte) bool {
 // longestScript is how many bytes a script may have that is looked at.
 const longestScript = 256 << 10
 
-// ErrorHint returns what to try about an executable of a module that has ended with an error; see [buildpack.ErrorHint].
+// ErrorHint returns what to try about bin/detect or bin/generate of a module that has ended with an error; empty if its script
+// shows no mistake that is known.
 func ErrorHint(m *buildpack.Module, name string) string {
 	script, _ := files.Read(filepath.Join(m.Dir, name), longestScript) // then there is no hint
-	return buildpack.ErrorHint(name, script)
+	return errorHint(name, script)
 }
 
 // withHints adds to a detection what its author may have got wrong, from how the script is written.
@@ -163,9 +164,9 @@ func withHints(m *buildpack.Module, d buildpack.Detection) buildpack.Detection {
 		return d
 	}
 	script, _ := files.Read(filepath.Join(m.Dir, "bin", "detect"), longestScript) // then there is no hint
-	hint := buildpack.PlanHint(script, d.Output)
+	hint := planHint(script, d.Output)
 	if failed && hint == "" {
-		hint = buildpack.ErrorHint("bin/detect", script)
+		hint = errorHint("bin/detect", script)
 	}
 	if hint != "" {
 		d.Warnings = append(d.Warnings, fmt.Sprintf("%s %s: %s", m.Kind, m.Ref, hint))
@@ -228,12 +229,11 @@ func (e Environment) RunGenerate(ctx context.Context, g GenerateRun) error {
 
 // writePlan writes a buildpack plan: what a module is asked to provide.
 func writePlan(path string, requires []buildpack.Require) error {
-	var text bytes.Buffer
-	plan := struct {
+	text, err := toml.Marshal(struct {
 		Entries []buildpack.Require `toml:"entries"`
-	}{requires}
-	if err := toml.NewEncoder(&text).Encode(plan); err != nil {
+	}{requires})
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, text.Bytes(), 0o600)
+	return os.WriteFile(path, text, 0o600)
 }

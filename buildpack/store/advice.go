@@ -8,7 +8,9 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	"github.com/cnb-prelude/prelude/internal/api"
+	"github.com/cnb-prelude/prelude/internal/files"
 	"github.com/cnb-prelude/prelude/internal/similar"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/internal/tomlconfig"
 )
 
@@ -21,7 +23,7 @@ func (s *Store) missingHint(ref buildpack.Ref) string {
 	}
 	dir := s.dir(ref)
 	unescaped := filepath.Join(s.parent(ref.Kind), ref.ID, ref.Version)
-	descriptor, _ := similar.Closest(string(ref.Kind)+".toml", names(dir))
+	descriptor := files.Similar(descriptorIn(dir, ref.Kind))
 	versions := names(filepath.Dir(dir))
 	near, _ := similar.Closest(ref.Escaped(), names(s.parent(ref.Kind)))
 	switch {
@@ -70,10 +72,12 @@ func incompatible(ref buildpack.Ref, path string, data []byte, declared string) 
 func otherNames(ref buildpack.Ref, path string, data []byte, d buildpack.Descriptor) []string {
 	var warnings []string
 	for _, name := range []struct{ key, found, wanted string }{{"id", d.ID, ref.ID}, {"version", d.Version, ref.Version}} {
-		lines := tomlconfig.Lines(data, string(ref.Kind), name.key)
-		if name.found != "" && name.found != name.wanted && len(lines) > 0 {
+		if name.found == "" || name.found == name.wanted {
+			continue
+		}
+		if lines := tomlconfig.Lines(data, string(ref.Kind), name.key); len(lines) > 0 {
 			warnings = append(warnings, fmt.Sprintf("%s: line %d: %s.%s is %q, but the order and directory say %q, which is used",
-				path, lines[0], ref.Kind, name.key, tomlconfig.Shown(name.found), name.wanted))
+				path, lines[0], ref.Kind, name.key, tidy.Shown(name.found), name.wanted))
 		}
 	}
 	return warnings

@@ -67,7 +67,7 @@ func (s *Store) read(ref buildpack.Ref) (*buildpack.Module, error) {
 	path := descriptorIn(dir, ref.Kind)
 	data, err := files.Read(path, files.Config)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		if _, missing := os.Lstat(path); errors.Is(missing, fs.ErrNotExist) {
 			err = &hinted{err, s.missingHint(ref)}
 		}
 		return nil, fmt.Errorf("failed to find %s %s: %w", ref.Kind, ref, err)

@@ -6,10 +6,10 @@
 package otlp
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -108,7 +108,7 @@ func random(bytes int) string {
 	return hex.EncodeToString(id)
 }
 
-// Write appends a span. Close returns its errors.
+// Write appends a span. Close returns its error.
 func (t *Trace) Write(s Span) {
 	line, err := json.Marshal(t.line(s))
 	t.lock.Lock()
@@ -116,12 +116,12 @@ func (t *Trace) Write(s Span) {
 	if err == nil {
 		_, err = t.file.Write(append(line, '\n'))
 	}
-	t.err = errors.Join(t.err, err)
+	t.err = cmp.Or(t.err, err)
 }
 
-// Close closes the file. Its error has those of writing.
+// Close closes the file. Its error is the first, of writing or of closing.
 func (t *Trace) Close() error {
-	return errors.Join(t.err, t.file.Close())
+	return cmp.Or(t.err, t.file.Close())
 }
 
 // span is the JSON of OTLP's message Span (opentelemetry-proto, trace/v1).

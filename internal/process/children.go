@@ -30,8 +30,9 @@ type tracker struct {
 	// pipeNumber is the number of the lifetime pipe in executables.
 	pipeNumber    int
 	noDeathSignal atomic.Bool
-	// work goes to the threads that start executables.
-	work chan func()
+	// work goes to the threads that start executables; threads counts them, and attempts to have more.
+	work    chan func()
+	threads atomic.Int32
 
 	// starting is held for reading while an executable is started, when the new process holds all descriptors of this one
 	// and is not in running. It is locked to look for orphans and for holders of a pipe, before mu if both are needed.

@@ -68,7 +68,7 @@ func (e *ExitError) Error() string {
 
 // Run runs the executable in a process group of its own. When the executable or the context is done, Run ends all processes
 // that the executable has started: they get SIGTERM, and SIGKILL after [Grace]. Run returns nil, an [*ExitError], a
-// [*StartError] or the context's cause.
+// [*StartError], the context's cause, or an error that its exit status is not known.
 func (c Command) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -33,25 +33,33 @@ func (t *tracker) prepare(c Command) {
 	t.running = map[int]bool{}
 	t.mu.Unlock()
 	t.work = make(chan func())
-	for range min(maxStarting, runtime.GOMAXPROCS(0), MaxConcurrent()) { // where processes are few, so are threads
-		go func() {
-			runtime.LockOSThread()
-			for start := range t.work {
-				start()
-			}
-		}()
-	}
 }
 
 // onThread runs start on a thread that lives as long as this process: the kernel sends the parent-death signal when the
-// thread ends that started the child.
+// thread ends that started the child. There are no more threads than starts at the same time, for they count as processes.
 func (t *tracker) onThread(start func()) {
 	done := make(chan struct{})
-	t.work <- func() {
+	work := func() {
 		defer close(done)
 		start()
 	}
+	select {
+	case t.work <- work:
+	default:
+		if int(t.threads.Add(1)) <= min(maxStarting, runtime.GOMAXPROCS(0)) {
+			go t.starts()
+		}
+		t.work <- work
+	}
 	<-done
+}
+
+// starts is a thread that starts executables.
+func (t *tracker) starts() {
+	runtime.LockOSThread()
+	for start := range t.work {
+		start()
+	}
 }
 
 // fork makes a process of the executable and arms its lifetime pipe.

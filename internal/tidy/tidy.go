@@ -19,12 +19,12 @@ const (
 )
 
 // terminalCodes are what terminals take for colours and the like.
-var terminalCodes = regexp.MustCompile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\^_])")
+var terminalCodes = Pattern("\x1b(?:\\[[0-?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|[@-Z\\\\^_])")
 
 // Text is a text without terminal codes, with a mark for other invisible characters and those that turn the direction of
 // writing around.
 func Text(text string) string {
-	text = terminalCodes.ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n"), "")
+	text = terminalCodes().ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n"), "")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n', r == '\t':
@@ -96,8 +96,8 @@ type Uncoloured struct {
 
 // A terminal forgets the beginning of a code when another begins; taken out together, they cannot leave a new one.
 var (
-	colour    = regexp.MustCompile(`(?:\x1b(?:\[[0-9;:]*)?)*\x1b\[[0-9;:]*m`)
-	beginning = regexp.MustCompile(`(?:\x1b(?:\[[0-9;:]*)?)+$`)
+	colour    = Pattern(`(?:\x1b(?:\[[0-9;:]*)?)*\x1b\[[0-9;:]*m`)
+	beginning = Pattern(`(?:\x1b(?:\[[0-9;:]*)?)+$`)
 )
 
 func (u *Uncoloured) Write(p []byte) (int, error) {
@@ -105,8 +105,8 @@ func (u *Uncoloured) Write(p []byte) (int, error) {
 	defer u.mu.Unlock()
 	text := p
 	if len(u.held) > 0 || bytes.IndexByte(p, '\x1b') >= 0 {
-		text, u.held = colour.ReplaceAll(append(u.held, p...), nil), nil
-		if at := beginning.FindIndex(text); at != nil && len(text)-at[0] <= mostHeld {
+		text, u.held = colour().ReplaceAll(append(u.held, p...), nil), nil
+		if at := beginning().FindIndex(text); at != nil && len(text)-at[0] <= mostHeld {
 			text, u.held = text[:at[0]], bytes.Clone(text[at[0]:])
 		}
 	}
@@ -114,4 +114,22 @@ func (u *Uncoloured) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Pattern returns a regular expression that is compiled when it is first needed; most runs need few.
+func Pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+// longestLine is how many bytes of a line are shown.
+const longestLine = 200
+
+// Shown returns a line of a file as a message shows it: shortened, and without what a terminal would obey.
+func Shown(line string) string {
+	line = strings.TrimSpace(line)
+	cut := ""
+	if len(line) > longestLine {
+		line, cut = line[:longestLine], "…"
+	}
+	return Text(strings.ToValidUTF8(line, "\uFFFD")) + cut
 }

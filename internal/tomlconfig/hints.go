@@ -3,26 +3,19 @@ package tomlconfig
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 var (
 	// header is a line that begins a table, or one of an array of tables.
-	header = pattern(`^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$`)
+	header = tidy.Pattern(`^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$`)
 	// scalar is a line with a value that is neither a table nor an array nor of several lines.
-	scalar = pattern(`^\s*([\w."-]+)\s*=\s*([^\s"'\[{#]+|"[^"\\]*"|'[^']*')\s*(?:#.*)?$`)
+	scalar = tidy.Pattern(`^\s*([\w."-]+)\s*=\s*([^\s"'\[{#]+|"[^"\\]*"|'[^']*')\s*(?:#.*)?$`)
 	// mapping is a line of YAML.
-	mapping = pattern(`^\s*(?:- )?[\w-]+:(?:\s|$)`)
+	mapping = tidy.Pattern(`^\s*(?:- )?[\w-]+:(?:\s|$)`)
 )
-
-// pattern returns a regular expression that is compiled when it is first needed, after an error.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // advise adds to an error what to try.
 func (e *SyntaxError) advise(data []byte) {
@@ -45,17 +38,4 @@ func (e *SyntaxError) advise(data []byte) {
 	case strings.HasPrefix(e.Message, "expected value but found"):
 		e.hint = `text stands in quotes: key = "value"`
 	}
-}
-
-// longest is how many bytes of a line are shown.
-const longest = 200
-
-// Shown returns a line of a file as a message shows it: shortened, and without what a terminal would obey.
-func Shown(line string) string {
-	line = strings.TrimSpace(line)
-	cut := ""
-	if len(line) > longest {
-		line, cut = line[:longest], "…"
-	}
-	return tidy.Text(strings.ToValidUTF8(line, "\uFFFD")) + cut
 }

@@ -44,18 +44,3 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
-
-// Whatever is in a file, a message about it is a line of reasonable length that does nothing to a terminal.
-func TestShown(t *testing.T) {
-	for _, test := range []struct{ why, line, want string }{
-		{"a plain line", "  name = 'a'\r", "name = 'a'"},
-		{"a tab is no harm", "a\tb", "a\tb"},
-		{"an escape sequence", "a\x1b[2Jb", "ab"},
-		{"no text at all", "\x7fELF\x02\x00\xff", "\uFFFDELF\uFFFD\uFFFD\uFFFD"},
-		{"a long line", strings.Repeat("x", 5000), strings.Repeat("x", longest) + "…"},
-	} {
-		if got := Shown(test.line); got != test.want {
-			t.Errorf("%s: %q, want %q", test.why, got, test.want)
-		}
-	}
-}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	located "github.com/pelletier/go-toml/v2"
 )
 
@@ -28,7 +29,7 @@ type SyntaxError struct {
 
 // Error is "line 3, column 5: <message>: <the line>".
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("line %d, column %d: %s: %s", e.Line, e.Column, Shown(e.Message), Shown(e.Text))
+	return fmt.Sprintf("line %d, column %d: %s: %s", e.Line, e.Column, tidy.Shown(e.Message), tidy.Shown(e.Text))
 }
 
 // Hint returns what to try; empty if nothing comes to mind.

@@ -9,6 +9,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/cnb-prelude/prelude/internal/similar"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // mostWarnings is how many unknown keys of a file are named.
@@ -31,7 +32,7 @@ func (w Warning) String() string {
 	if w.More > 0 {
 		return fmt.Sprintf("and %d more unknown keys", w.More)
 	}
-	text := fmt.Sprintf("unknown key %q", Shown(w.Key))
+	text := fmt.Sprintf("unknown key %q", tidy.Shown(w.Key))
 	if w.Line > 0 {
 		text = fmt.Sprintf("line %d: %s", w.Line, text)
 	}

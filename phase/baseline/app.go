@@ -5,11 +5,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // App has the names of the files of an app: at its top, and three levels below.
@@ -116,14 +116,14 @@ func (h Hint) rank() int {
 	if !h.Exact {
 		n += 10
 	}
-	if slices.ContainsFunc(strings.Split(strings.ToLower(h.Dir), "/"), tests.MatchString) {
+	if slices.ContainsFunc(strings.Split(strings.ToLower(h.Dir), "/"), tests().MatchString) {
 		n += 100
 	}
 	return n
 }
 
 // tests are names of directories with tests.
-var tests = regexp.MustCompile(`^(test.*|.*tests|spec|fixtures)$`)
+var tests = tidy.Pattern(`^(test.*|.*tests|spec|fixtures)$`)
 
 // misspelt is the hint about a name at the top that nearly is a wanted one.
 func misspelt(name string, wants []Want) Hint {

@@ -1,7 +1,6 @@
 package baseline
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -55,16 +54,16 @@ func Lines(output []byte) []string {
 	return all
 }
 
-var numbers = regexp.MustCompile(`\b[0-9a-f]{7,}\b|[0-9]+`)
+var numbers = tidy.Pattern(`\b[0-9a-f]{7,}\b|[0-9]+`)
 
 // masked is a line with what may differ from run to run taken out.
 func masked(line string, dirs []string) string {
-	line = tempDirs.ReplaceAllString(line, "<dir>") // first: they end like /platform
+	line = tempDirs().ReplaceAllString(line, "<dir>") // first: they end like /platform
 	for _, dir := range dirs {
 		line = strings.ReplaceAll(line, dir, "<dir>")
 	}
-	return numbers.ReplaceAllString(line, "#")
+	return numbers().ReplaceAllString(line, "#")
 }
 
 // tempDirs are the directories that [Run] makes.
-var tempDirs = regexp.MustCompile(`/\S*prelude-(?:empty|detect)-[0-9]+(?:/[0-9]+/(?:app|platform))?`)
+var tempDirs = tidy.Pattern(`/\S*prelude-(?:empty|detect)-[0-9]+(?:/[0-9]+/(?:app|platform))?`)

@@ -2,11 +2,11 @@ package baseline
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cnb-prelude/prelude/buildpack"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 )
 
 // Want is the name of a file, or a pattern of names, that a module speaks of.
@@ -41,9 +41,9 @@ const mostWants = 40
 var (
 	quotes = strings.NewReplacer("'", " ", "\"", " ", "`", " ", "(", " ", ")", " ", "[", " [", ",", " ", ";", " ")
 	// dotted is a name with an ending, perhaps in a directory, perhaps a pattern: package.json, app/*.rb, deps.edn.
-	dotted = regexp.MustCompile(`^(?:[\w*.-]+/)*[\w*-][\w*.-]*\.(?:[A-Za-z][A-Za-z0-9]{0,14}|\[[a-z]+\][a-z]+)$`)
-	// bare is a name like Gemfile or Procfile, with or without quotes.
-	bare = regexp.MustCompile(`^[A-Z][a-z]{2,10}file$`)
+	dotted = tidy.Pattern(`^(?:[\w*.-]+/)*[\w*-][\w*.-]*\.(?:[A-Za-z][A-Za-z0-9]{0,14}|\[[a-z]+\][a-z]+)$`)
+	// bare is a name like Gemfile or Procfile.
+	bare = tidy.Pattern(`^[A-Z][a-z]{2,10}file$`)
 )
 
 // fileName is the name of a file that a word is; empty if it is none. An absolute path is none: it leads out of the app.
@@ -53,7 +53,7 @@ func fileName(word string) string {
 		return ""
 	}
 	name := strings.TrimPrefix(strings.TrimRight(fields[0], ".:!"), "./")
-	if strings.HasPrefix(name, "/") || !dotted.MatchString(name) && !bare.MatchString(name) {
+	if strings.HasPrefix(name, "/") || !dotted().MatchString(name) && !bare().MatchString(name) {
 		return ""
 	}
 	return path.Clean(name)

@@ -37,8 +37,8 @@ func availableCPUs() int {
 const recheckChildren = 10 * time.Millisecond
 
 // idleMachine returns a function that reports whether there is time for modules that are not needed yet: the quota of the
-// control group has not been used up since the last call, and a CPU of the machine has no work or, on a shared machine, the
-// processes of this phase leave one of its CPUs unused. It reports true where none of that is known.
+// control group has not been used up since the last call, and no more threads of the machine can run than
+// this process has CPUs or, on a shared machine, the processes of this phase leave one of them unused. It reports true where none of that is known.
 func idleMachine(cpus int) func() bool {
 	throttled := throttledTimes(cpuStat())
 	var looked time.Time

@@ -165,8 +165,7 @@ func (l *detectLog) failure(result *Result) *platform.Exit {
 // why returns why no group passed, and what was left out of the groups.
 func (r *Result) why() []string {
 	lines := r.Explanation.Lines()
-	const most = 512 // candidates of each group
-	for _, over := range r.Answer.PassedOver(most) {
+	for _, over := range r.Explanation.PassedOver {
 		text := over.String()
 		if over.ExecEnv == "" {
 			text = "Left out: " + text

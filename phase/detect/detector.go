@@ -153,7 +153,7 @@ func (d Detector) search(ctx context.Context, result *Result, s *source) error {
 	}
 	result.Answer = answer
 	if answer.Resolution == nil {
-		d.explain(ctx, result, s.runner)
+		d.explain(ctx, result, s.slots)
 		return log.failure(result)
 	}
 	d.Tracing.Event("group passed", otlp.Attribute{Key: "cnb.group", Value: answer.Resolution.Group + 1})
@@ -167,10 +167,11 @@ func (d Detector) search(ctx context.Context, result *Result, s *source) error {
 
 // alternatives tries the groups behind the one that passed, each by itself. A group that cannot be decided is passed over.
 func (d Detector) alternatives(ctx context.Context, result *Result, s *source) {
+	app := baseline.Read(d.Inputs.AppDir)
 	for i := result.Answer.Resolution.Group + 1; i < len(result.Order.Buildpacks) && ctx.Err() == nil; i++ {
 		answer, err := resolve.Search(result.Order.Buildpacks[i:i+1], result.Order.Extensions, d.limits(ctx), s)
 		if err == nil && answer.Resolution != nil {
-			a := explain.NewAlternative(i, result.Order.Buildpacks[i], answer, baseline.Read(d.Inputs.AppDir))
+			a := explain.NewAlternative(i, result.Order.Buildpacks[i], answer, app)
 			result.Alternatives = append(result.Alternatives, a)
 			d.Log.Info("also fits: " + a.String())
 		}
@@ -178,12 +179,12 @@ func (d Detector) alternatives(ctx context.Context, result *Result, s *source) {
 }
 
 // explain finds out why no group passed.
-func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
+func (d Detector) explain(ctx context.Context, result *Result, slots int) {
 	in := explain.Input{
 		Answer: result.Answer, Order: result.Order.Buildpacks, App: baseline.Read(d.Inputs.AppDir), NoHints: d.namesDirectory(),
 	}
 	if d.Inputs.Baseline {
-		result.Contrasts = d.contrasts(ctx, result, r)
+		result.Contrasts = d.contrasts(ctx, result, slots)
 		in.Contrasts = result.Contrasts
 	}
 	result.LineFeeds = phase.EndsWithLineFeed(d.Inputs)
@@ -195,7 +196,7 @@ func (d Detector) explain(ctx context.Context, result *Result, r *runner) {
 const leastBaseline = 3 * time.Second
 
 // contrasts runs modules in an empty directory, except those that were not run or that a time limit ended.
-func (d Detector) contrasts(ctx context.Context, result *Result, r *runner) map[buildpack.Ref]baseline.Contrast {
+func (d Detector) contrasts(ctx context.Context, result *Result, slots int) map[buildpack.Ref]baseline.Contrast {
 	ctx, cancel := context.WithTimeout(ctx, max(leastBaseline, time.Since(result.Started)))
 	defer cancel()
 	var members []resolve.Member
@@ -212,7 +213,7 @@ func (d Detector) contrasts(ctx context.Context, result *Result, r *runner) map[
 	for _, m := range members {
 		modules = append(modules, m.Module)
 	}
-	empty := baseline.Run(ctx, d.Environment, modules, r.slots)
+	empty := baseline.Run(ctx, d.Environment, modules, slots)
 	contrasts := map[buildpack.Ref]baseline.Contrast{}
 	for _, m := range members {
 		if e, known := empty[m.Module.Ref]; known {

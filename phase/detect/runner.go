@@ -141,8 +141,8 @@ func detections(runs []*Run) []buildpack.Detection {
 	return all
 }
 
-// startNeeded starts needed modules, in order, and reports whether it has started any. Those that run ahead do not count:
-// they must not be in the way.
+// startNeeded starts needed modules, in order, and reports whether it has started any. Those that run ahead and are
+// not needed do not count: they must not be in the way.
 func (r *runner) startNeeded(needs []resolve.Need, runs []*Run, running int) (started bool) {
 	for i, need := range needs {
 		if running >= r.slots {

@@ -53,6 +53,8 @@ type Explanation struct {
 	Hints []baseline.Hint
 	// Refused are files that bear the name of a module that said no.
 	Refused []Refused
+	// PassedOver are the elements that are left out of candidates, each reason once.
+	PassedOver []resolve.PassedOver
 	// Builds is what the groups of the order look for.
 	Builds []Build
 
@@ -102,7 +104,7 @@ const mostCandidates = 512
 // Why finds out why no group passed.
 func Why(in Input) Explanation {
 	w := newWhy(in)
-	e := Explanation{Top: in.App.Top, names: w.names}
+	e := Explanation{Top: in.App.Top, PassedOver: resolve.PassedOverIn(slices.Concat(w.candidates...)), names: w.names}
 	best := w.closest()
 	w.errors(&e, best)
 	if !w.blocks(e.Builder, best) {

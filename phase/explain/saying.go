@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -42,15 +41,15 @@ func isSetting(line string) bool {
 }
 
 var (
-	complains = regexp.MustCompile(`(?i)\b(no|not|must|missing|invalid|fail(ed|s|ure)?|cannot|can't|could|unable|unknown|unexpected|expect(ed|s)?|error|unsupported|requires?|required|neither|only|exactly)\b`)
-	warns     = regexp.MustCompile(`(?i)^(passed: *)?(warn(ing)?|debug|info)\b`)
+	complains = tidy.Pattern(`(?i)\b(no|not|must|missing|invalid|fail(ed|s|ure)?|cannot|can't|could|unable|unknown|unexpected|expect(ed|s)?|error|unsupported|requires?|required|neither|only|exactly)\b`)
+	warns     = tidy.Pattern(`(?i)^(passed: *)?(warn(ing)?|debug|info)\b`)
 )
 
 // gist is what lines complain of, or the last one that is no warning and no row of a table.
 func gist(lines []string) string {
 	text := complaint(lines)
 	for _, line := range slices.Backward(lines) {
-		if text == "" && !warns.MatchString(line) && !isSetting(line) {
+		if text == "" && !warns().MatchString(line) && !isSetting(line) {
 			text = line
 		}
 	}
@@ -61,7 +60,7 @@ func gist(lines []string) string {
 func complaint(lines []string) string {
 	var all []string
 	for _, line := range lines {
-		if complains.MatchString(line) && !warns.MatchString(line) && !isSetting(line) {
+		if complains().MatchString(line) && !warns().MatchString(line) && !isSetting(line) {
 			all = append(all, line)
 		}
 	}

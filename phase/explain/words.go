@@ -2,7 +2,6 @@ package explain
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,7 +104,7 @@ func (e Explanation) lacking() []string {
 	} else {
 		lines = append(lines, e.hints()...)
 	}
-	if slices.ContainsFunc(single, func(s Saying) bool { return variable.MatchString(s.Words) }) {
+	if slices.ContainsFunc(single, func(s Saying) bool { return variable().MatchString(s.Words) }) {
 		lines = append(lines, "  To set a variable: pack build --env NAME=value.")
 	}
 	if len(e.Closest) > 1 {
@@ -115,7 +114,7 @@ func (e Explanation) lacking() []string {
 }
 
 // variable is a name such as BP_PHP_SERVER.
-var variable = regexp.MustCompile(`\b[A-Z]+_[A-Z_]+\b`)
+var variable = tidy.Pattern(`\b[A-Z]+_[A-Z_]+\b`)
 
 // rows are modules with their words.
 func (e Explanation) rows(sayings []Saying) []string {
@@ -260,7 +259,7 @@ func (e Explanation) top() string {
 	return "Nothing was recognised at the top of the app: " + list
 }
 
-// shown is a name of a file, in quotes if it needs them in a shell, or has characters that cannot be seen.
+// shown is a name of a file, in quotes if it has blanks or characters that cannot be seen.
 func shown(name string) string {
 	if strings.Contains(name, " ") {
 		return strconv.Quote(name)

@@ -4,7 +4,7 @@ import "github.com/cnb-prelude/prelude/buildpack"
 
 // Propose implements [Ahead]. It walks on from the present group, depth first, past modules that were started, and turns back
 // where a required one is known not to pass. It is a guess that is right unless build plans do not work out; a wrong one costs
-// an idle slot. The search learns nothing from it.
+// an idle slot. The search learns from it only which modules do not support the target.
 func (s *searcher) Propose(most int) []*buildpack.Module {
 	l := &lookahead{searcher: s, most: most, visited: map[*node]bool{}, proposed: map[buildpack.Ref]bool{}}
 	for _, n := range s.roots[s.current:] {

@@ -3,15 +3,16 @@ package resolve
 import "slices"
 
 // Candidates returns the candidates of one group of the order in the order in which they are tried, with what is known of their
-// modules; at most so many. What cannot be looked up ends them.
+// modules; at most so many. A path on which something cannot be looked up has none.
 func (a *Answer) Candidates(group, most int) (all []Candidate) {
-	s := a.search
+	s, steps := a.search, mostWalked
 	var walk func(*node, path)
 	walk = func(n *node, p path) {
 		for ; n != nil; n = n.next {
 			st, err := s.step(n, p)
+			steps--
 			switch {
-			case err != nil || len(all) == most || p.choices > mostChoices:
+			case err != nil || steps < 0 || len(all) == most || p.choices > mostChoices:
 				return
 			case st.order != nil:
 				p.choices++
@@ -30,16 +31,16 @@ func (a *Answer) Candidates(group, most int) (all []Candidate) {
 	return all
 }
 
-// PassedOver are the elements that are left out of candidates of the order, each reason once. Of each group of the order, so
-// many candidates are looked at.
-func (a *Answer) PassedOver(most int) (all []PassedOver) {
-	for i := range a.search.roots {
-		for _, c := range a.Candidates(i, most) {
-			for _, over := range c.PassedOver {
-				same := func(o PassedOver) bool { return o.Ref == over.Ref && o.Other == over.Other }
-				if !slices.ContainsFunc(all, same) {
-					all = append(all, over)
-				}
+// mostWalked is how many elements are walked over for the candidates of one group: choices that lead to none may double.
+const mostWalked = 1 << 18
+
+// PassedOverIn are the elements that are left out of some candidates, each reason once.
+func PassedOverIn(candidates []Candidate) (all []PassedOver) {
+	for _, c := range candidates {
+		for _, over := range c.PassedOver {
+			same := func(o PassedOver) bool { return o.Ref == over.Ref && o.Other == over.Other }
+			if !slices.ContainsFunc(all, same) {
+				all = append(all, over)
 			}
 		}
 	}

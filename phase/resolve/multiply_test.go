@@ -423,6 +423,23 @@ func TestCandidateWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestCandidatesWithoutEnd: the same composites behind a module that says no, which the search does not enter. To list the
+// candidates ends as well.
+func TestCandidatesWithoutEnd(t *testing.T) {
+	k := sketch{order: []string{"x@1 a@1 b@1 c0@1"}, composites: lists{"c14@1": {"a@1", "b@1"}}, detects: strs{"x@1": "fail"}}
+	for i := range 14 {
+		k.composites[fmt.Sprintf("c%d@1", i)] = []string{fmt.Sprintf("c%d@1 c%d@1", i+1, i+1)}
+	}
+	w, order, _ := k.world(t)
+	a, err := Search(order, nil, Limits{}, newHastySource(w, rand.New(rand.NewPCG(seed, 0))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := a.Candidates(0, 512); len(all) != 0 {
+		t.Errorf("%d candidates", len(all))
+	}
+}
+
 // byteSource is a source of randomness that a fuzzer can turn: bytes first, and once they are used up, numbers from them.
 type byteSource struct {
 	bytes []byte

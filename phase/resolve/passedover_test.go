@@ -33,7 +33,7 @@ func TestPassedOver(t *testing.T) {
 		if got := texts(a.Resolution.PassedOver); !slices.Equal(got, test.group) {
 			t.Errorf("%s: the group that passed: %q", test.why, got)
 		}
-		if got := texts(a.PassedOver(10)); !slices.Equal(got, test.all) {
+		if got := texts(PassedOverIn(a.Candidates(0, 10))); !slices.Equal(got, test.all) {
 			t.Errorf("%s: all: %q", test.why, got)
 		}
 	}

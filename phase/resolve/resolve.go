@@ -5,7 +5,7 @@
 //
 // walk.go walks the order (order.go) from left to right and depth first, and judges each candidate; trial.go finds the first
 // trial of a candidate that passes; plan.go writes it as a build plan. What surely fails (hopeless.go) is not judged.
-// ahead.go proposes what to run meanwhile.
+// ahead.go proposes what to run meanwhile, and candidates.go lists candidates again, for explanations.
 package resolve
 
 import (

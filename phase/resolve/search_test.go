@@ -530,11 +530,7 @@ func towers(t testing.TB, n int, plan func(composite, group int) buildpack.Detec
 }
 
 func passed(provides, requires []string) buildpack.Detection {
-	a := buildpack.Alternative{Provides: provides}
-	for _, name := range requires {
-		a.Requires = append(a.Requires, buildpack.Require{Name: name})
-	}
-	return buildpack.Detection{Outcome: buildpack.Passed, Alternatives: []buildpack.Alternative{a}}
+	return buildpack.Detection{Outcome: buildpack.Passed, Alternatives: []buildpack.Alternative{alt(provides, requires)}}
 }
 
 // towerFamilies are reasons why only the last of 4^n combinations passes.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/cnb-prelude/prelude/buildpack"
 	rules "github.com/cnb-prelude/prelude/buildpack/dockerfile"
-	"github.com/cnb-prelude/prelude/internal/tomlconfig"
+	"github.com/cnb-prelude/prelude/internal/tidy"
 	"github.com/cnb-prelude/prelude/platform"
 )
 
@@ -129,7 +129,7 @@ func plain(text string) bool {
 }
 
 // shown is text as it can be put into a message: without control characters, and not too long.
-func shown(text string) string { return tomlconfig.Shown(text) }
+func shown(text string) string { return tidy.Shown(text) }
 
 // account is a user as build arguments name it.
 type account struct{ user, group string }

@@ -1,30 +1,25 @@
-package buildpack
+package invoke
 
 import (
 	"bytes"
-	"regexp"
-	"sync"
-)
 
-// pattern returns a regular expression that is compiled when it is first needed; most runs need none.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
+	"github.com/cnb-prelude/prelude/internal/tidy"
+)
 
 // What authors of scripts who know other platforms, or an outdated page, take for the application's directory or for the build
 // plan.
 var (
-	appVariable = pattern(`\$\{?CNB_APP_DIR\b`)
-	firstAsApp  = pattern(`(?im)\bcd "?\$\{?1\b` +
+	appVariable = tidy.Pattern(`\$\{?CNB_APP_DIR\b`)
+	firstAsApp  = tidy.Pattern(`(?im)\bcd "?\$\{?1\b` +
 		`|^\s*(?:local |export |readonly )?\w*(?:app|build|source|src)_?(?:dir|path|root)?=["']?\$\{?1\b` +
 		`|"?\$\{?1\}?"?/(?:[\w.*-]+\.(?:json|txt|toml|xml|lock|ya?ml|mod|py|rb|js|php|csproj|gradle)|Gemfile|Procfile|pom)`)
-	outputPlan = pattern(`\$\{?CNB_OUTPUT_DIR\}?"?/plan\.toml|>\s*["']?(?:\./)?plan\.toml\b`)
-	rootPlan   = pattern(`(?m)[\s:'"]/plan\.toml['"]?: (?:Permission denied|Read-only file system)`)
+	outputPlan = tidy.Pattern(`\$\{?CNB_OUTPUT_DIR\}?"?/plan\.toml|>\s*["']?(?:\./)?plan\.toml\b`)
+	rootPlan   = tidy.Pattern(`(?m)[\s:'"]/plan\.toml['"]?: (?:Permission denied|Read-only file system)`)
 )
 
-// ErrorHint returns what to try about a script bin/detect or bin/generate, given by its name, that has ended with an error; empty
+// errorHint returns what to try about a script bin/detect or bin/generate, given by its name, that has ended with an error; empty
 // if the script shows no mistake that is known.
-func ErrorHint(name string, script []byte) string {
+func errorHint(name string, script []byte) string {
 	const hint = ": the application's directory is the working directory"
 	switch {
 	case !bytes.HasPrefix(script, []byte("#!")):
@@ -38,9 +33,9 @@ func ErrorHint(name string, script []byte) string {
 	return ""
 }
 
-// PlanHint returns where the build plan of a script bin/detect should have gone, if the script or its output shows that it went
+// planHint returns where the build plan of a script bin/detect should have gone, if the script or its output shows that it went
 // elsewhere; else it is empty.
-func PlanHint(script, output []byte) string {
+func planHint(script, output []byte) string {
 	if !bytes.HasPrefix(script, []byte("#!")) || !outputPlan().Match(script) && !rootPlan().Match(output) {
 		return ""
 	}

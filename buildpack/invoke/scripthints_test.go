@@ -1,4 +1,4 @@
-package buildpack
+package invoke
 
 import (
 	"strings"
@@ -22,7 +22,7 @@ func TestErrorHint(t *testing.T) {
 		{"another variable of the application", "bin/detect", "#!/bin/sh\ntest -f $CNB_APP_DIRS\n", ""},
 		{"no script", "bin/detect", "\x7fELF$CNB_APP_DIR", ""},
 	} {
-		if got := ErrorHint(test.name, []byte(test.script)); !strings.Contains(got, test.want) || test.want == "" && got != "" {
+		if got := errorHint(test.name, []byte(test.script)); !strings.Contains(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", test.why, got, test.want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestPlanHint(t *testing.T) {
 		{"the second argument, copied from its own file", "cat plan.toml > $2\ncp \"$CNB_EXTENSION_DIR/plan.toml\" \"$2\"", "", false},
 		{"another place that is not allowed", "cat > $2", "cat: /etc/plan.toml: Permission denied", false},
 	} {
-		if got := PlanHint([]byte("#!/bin/sh\n"+test.script), []byte(test.output)) != ""; got != test.want {
+		if got := planHint([]byte("#!/bin/sh\n"+test.script), []byte(test.output)) != ""; got != test.want {
 			t.Errorf("%s: %t", test.why, got)
 		}
 	}
