@@ -8,7 +8,7 @@ STAMP := github.com/cnb-prelude/prelude/cmd
 LDFLAGS := -s -w -X $(STAMP).Version=$(or $(VERSION),0.0.0) -X $(STAMP).Commit=$(COMMIT)
 ENTRYPOINT := examples/extensions/samples_entrypoint/1.1.0/bin
 
-.PHONY: help build examples demo test unit acceptance lint vulncheck fuzz bench compare long platforms soak docs dist image clean
+.PHONY: help build examples demo test unit acceptance release peers race lint vulncheck fuzz bench compare long platforms soak docs dist image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

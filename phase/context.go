@@ -67,7 +67,7 @@ func CheckDescriptors() error {
 	return nil
 }
 
-const hintExperimental = "set CNB_EXPERIMENTAL_MODE=warn to allow it with a warning, or silent to allow it without; from Platform API 0.13 on extensions need neither"
+const hintExperimental = "set CNB_EXPERIMENTAL_MODE=warn to allow it with a warning, or silent to allow it without; extensions are not experimental from Platform API 0.13 on"
 
 // AllowExperimental does what the mode says about an experimental feature that is asked for: nothing, a warning, or an error.
 // silent and quiet mean the same.

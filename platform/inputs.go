@@ -109,7 +109,7 @@ func Table() []Input {
 		{Flag: "system", Env: "CNB_SYSTEM_PATH", Default: "/cnb/system.toml", Since: api.V(0, 15), Only: Detector, Usage: "system.toml", field: func(i *Inputs) any { return &i.SystemPath }},
 		{Env: "CNB_EXEC_ENV", Default: "production", Since: first, Usage: "execution environment", field: func(i *Inputs) any { return &i.ExecEnv }},
 		{Env: "CNB_EXPERIMENTAL_MODE", Default: "error", Since: first, Usage: "experimental features: error, warn or silent (or quiet)", field: func(i *Inputs) any { return &i.ExperimentalMode }},
-		{Env: "CNB_DEPRECATION_MODE", Default: "warn", Since: first, Usage: "deprecated APIs: error, warn or silent (or quiet)", field: func(i *Inputs) any { return &i.DeprecationMode }},
+		{Env: "CNB_DEPRECATION_MODE", Default: "warn", Since: first, Usage: "no effect yet: no supported API is deprecated", field: func(i *Inputs) any { return &i.DeprecationMode }},
 		{Flag: "layout", Env: "CNB_USE_LAYOUT", Default: "false", Since: api.V(0, 12), Usage: "experimental: images are OCI layouts on disk", field: func(i *Inputs) any { return &i.UseLayout }},
 		{Flag: "layout-dir", Env: "CNB_LAYOUT_DIR", Since: api.V(0, 12), Directory: true, Usage: "experimental: the directory with OCI layouts", field: func(i *Inputs) any { return &i.LayoutDir }},
 		{Flag: "skip-generate", Env: "PRELUDE_SKIP_GENERATE", Default: "false", Since: api.V(0, 10), Only: Detector, Usage: "end after detection, without generation", field: func(i *Inputs) any { return &i.SkipGenerate }},

@@ -19,7 +19,7 @@ type input struct {
 	args  []string
 }
 
-// text is a function that writes a file of a tree.
+// fileOf returns a function that writes a file of a tree.
 func fileOf(name string, text func(n int) string) func(*tree, int) {
 	return func(t *tree, n int) { t.w.write(filepath.Join(filepath.Base(t.dir), name), 0o644, text(n)) }
 }

@@ -20,7 +20,7 @@ func main() {
 	profile := flag.Bool("profile", false, "only: where the CPU time of 200 trivial modules goes (needs perf)")
 	sweep := flag.Bool("sweep", false, "only: how many modules at the same time are good for this machine")
 	bounds := flag.Bool("bounds", false, "only: what inputs cost that grow by ten, twice; -only names some")
-	scratch := flag.String("scratch", "/dev/shm", "where detectors make their temporary files, if it is there: see docs/internals/benchmarks.md")
+	scratch := flag.String("scratch", "/dev/shm", "where detectors make their temporary files, if it is there (a file system in memory)")
 	flag.Parse()
 	match, err := regexp.Compile(*only)
 	check(err)

@@ -88,7 +88,7 @@ func sleeping(d time.Duration, code int) string {
 	return fmt.Sprintf("#!/bin/sh\nsleep %.3f\nexit %d\n", d.Seconds(), code)
 }
 
-// computing takes some 30 ms of CPU time.
+// computing takes some 40 ms of CPU time.
 func computing(code int) string {
 	return fmt.Sprintf("#!/bin/sh\ni=0\nwhile [ $i -lt 30000 ]; do i=$((i + 1)); done\nexit %d\n", code)
 }

@@ -7,12 +7,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
-)
 
-// nobody is the user as whom everything is measured if we are root: the detector refuses root.
-const nobody = 65534
+	"github.com/cnb-prelude/prelude/testhelpers"
+)
 
 // world is a directory with the executables that are measured.
 type world struct {
@@ -114,9 +112,7 @@ type command struct {
 func (c command) prepared() *exec.Cmd {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/"}, c.env...)
-	if os.Geteuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	}
+	testhelpers.Unprivileged(cmd)
 	return cmd
 }
 

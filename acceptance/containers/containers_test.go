@@ -119,8 +119,7 @@ func run(t *testing.T, d *docker.Daemon, c constraint, layers, detector string) 
 	}
 	check(t, os.Mkdir(layers, 0o777), os.Chown(layers, c.owner[0], c.owner[1]), os.Chmod(layers, mode))
 	command := []string{detector}
-	if strings.Contains(detector, "peer") { // it has neither of these
-	} else {
+	if !strings.Contains(detector, "peer") {
 		command = append(command, "-log-level", "debug")
 	}
 	command = append(command, c.detector...)
@@ -133,7 +132,7 @@ func run(t *testing.T, d *docker.Daemon, c constraint, layers, detector string) 
 	args := append([]string{"run", "--rm", "--network", "none", "--user", "1000:1000", "-e", "CNB_PLATFORM_API=0.13", "-v", layers + ":/layers", "--entrypoint", command[0]}, c.docker...)
 	args = append(append(args, "constrained"), command[1:]...)
 	begun := time.Now()
-	out, err := d.Command(append([]string{}, args...)...).CombinedOutput()
+	out, err := d.Command(args...).CombinedOutput()
 	r := result{said: string(out), took: time.Since(begun), files: contents(t, layers)}
 	if c.first {
 		r.code = "0"

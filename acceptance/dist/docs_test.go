@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/cnb-prelude/prelude/testhelpers"
@@ -81,7 +80,7 @@ func (s world) sh(script string) (string, error) {
 			}
 			return os.Lchown(path, nobody, nobody)
 		}))
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		testhelpers.Unprivileged(command)
 	}
 	out, err := command.CombinedOutput()
 	return string(out), err

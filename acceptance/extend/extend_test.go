@@ -183,7 +183,7 @@ func (w *world) prelude(name string, env []string, args ...string) string {
 	command := exec.Command(filepath.Join(w.dir, "bin", name), args...)
 	command.Dir = w.dir
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	testhelpers.Unprivileged(command)
 	return w.must(command)
 }
 

@@ -11,14 +11,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/cnb-prelude/prelude/testhelpers"
 )
-
-// nobody is the user as whom the executables run if the tests run as root; they refuse root.
-const nobody = 65534
 
 // world is a directory in which the unprivileged user may do what it likes.
 type world struct {
@@ -84,9 +80,7 @@ func (s world) detect(code int, api string, arguments ...string) string {
 	command := exec.Command(filepath.Join(bin, "detector"), append(arguments, "-layers", "layers", "-report", page)...)
 	command.Dir = s.dir
 	command.Env = []string{"CNB_PLATFORM_API=" + api, "PATH=" + os.Getenv("PATH")}
-	if os.Geteuid() == 0 {
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	}
+	testhelpers.Unprivileged(command)
 	out, _ := command.CombinedOutput() //nolint:errcheck // the code is looked at
 	if got := command.ProcessState.ExitCode(); got != code {
 		s.t.Fatalf("exit code %d, want %d\n%s", got, code, out)

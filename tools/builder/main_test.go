@@ -521,8 +521,8 @@ func TestLifecycle(t *testing.T) {
 	from := toLayout(t, newBuilder(t, "amd64", map[string]string{apis: `{"buildpack":{"deprecated":[],"supported":["0.7"]},"platform":{"deprecated":[],"supported":["0.7"]}}`}))
 	var said bytes.Buffer
 	check(t, run("layout:"+from, "layout:"+filepath.Join(t.TempDir(), "x"), false, []string{fakes(t, "amd64")}, &said))
-	if strings.Contains(said.String(), "pack build") {
-		t.Errorf("a lifecycle cannot be built with:\n%s", &said)
+	if strings.Contains(said.String(), "put it into a registry") {
+		t.Errorf("a lifecycle is no builder:\n%s", &said)
 	}
 }
 

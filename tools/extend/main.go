@@ -48,8 +48,7 @@ func main() {
 	case errors.Is(err, flag.ErrHelp):
 		return
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "ERROR: extend: %v (extend -help lists the options)\n", err)
-		os.Exit(2)
+		release.WrongUse("extend", err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

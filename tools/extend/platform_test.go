@@ -55,7 +55,6 @@ func TestPlatformExtended(t *testing.T) {
 		printf 'api = "0.10"\n[buildpack]\nid = "some/app"\nversion = "1"\n' > cnb/buildpacks/some_app/1/buildpack.toml
 		printf '#!/bin/sh\n' > cnb/buildpacks/some_app/1/bin/detect
 		printf '#!/bin/sh\nprintf "[[processes]]\\ntype = \\"web\\"\\ncommand = [\\"/bin/cat\\", \\"/etc/extended\\"]\\ndefault = true\\n" > "$CNB_LAYERS_DIR/launch.toml"\n' > cnb/buildpacks/some_app/1/bin/build
-		printf '#!/bin/sh\n' > cnb/buildpacks/some_app/1/bin/detect
 		chmod +x cnb/buildpacks/some_app/1/bin/*
 		printf 'api = "0.10"\n[extension]\nid = "some/ext"\nversion = "1"\n' > cnb/extensions/some_ext/1/extension.toml
 		printf 'ARG base_image\nFROM ${base_image}\nUSER root\nCOPY note /etc/extended\nARG user_id\nARG group_id\nUSER ${user_id}:${group_id}\nLABEL io.buildpacks.rebasable=true\n' > cnb/extensions/some_ext/1/generate/run.Dockerfile

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ func unpack(archive io.Reader, dir string, owners bool) error {
 			err = u.entry(header, r)
 		}
 		if err != nil {
-			return fmt.Errorf("unpacking %s: %w", or(entryName(header), "the archive"), err)
+			return fmt.Errorf("unpacking %s: %w", cmp.Or(entryName(header), "the archive"), err)
 		}
 	}
 }

@@ -38,10 +38,7 @@ func (o options) comparison(ctx context.Context, ours *world, e engine, out io.W
 		return ours.code, nil
 	}
 	fmt.Fprintf(out, "compare: the builder's own detector differs\n%s", difference)
-	if ours.code == 0 {
-		return 1, nil
-	}
-	return ours.code, nil
+	return 1, nil
 }
 
 // differs returns a diff from what the other detector made: the exit code, the group, the plan, the run image and the Dockerfiles.

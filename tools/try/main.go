@@ -64,8 +64,7 @@ func main() {
 		os.Exit(0)
 	}
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "ERROR: try: %v; try -help shows how it is called\n", err)
-		os.Exit(2)
+		release.WrongUse("try", err)
 	}
 	if o.version {
 		fmt.Println(release.Stamp())

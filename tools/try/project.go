@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -99,7 +100,7 @@ func (p project) check() error {
 	}
 	for _, b := range p.Group {
 		if b.Script != nil {
-			return fmt.Errorf("try has no inline buildpacks (%s)", or(b.ID, "without id"))
+			return fmt.Errorf("try has no inline buildpacks (%s)", cmp.Or(b.ID, "without id"))
 		}
 		if b.ID == "" && b.URI == "" {
 			return errors.New("a buildpack of its group has neither id nor uri")

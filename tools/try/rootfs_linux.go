@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,17 +106,19 @@ func (in *inside) start(ctx context.Context, out io.Writer) (int, error) {
 	code, err := finish(cmd, out)
 	complain.Close()
 	complaint, readErr := io.ReadAll(complaints)
-	if err == nil && len(complaint) > 0 {
-		err = errors.New(string(complaint))
-	}
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w. "+advice, errNamespaces, err)
+		return 0, noNamespaces(err)
+	}
+	if len(complaint) > 0 {
+		return 0, errors.New(string(complaint))
 	}
 	return code, readErr
 }
 
-// errNamespaces says that there can be no namespaces here.
-var errNamespaces = errors.New("this system does not let try mount in a namespace of its own")
+// noNamespaces says why there can be no namespaces here.
+func noNamespaces(err error) error {
+	return fmt.Errorf("this system does not let try mount in a namespace of its own: %w. "+advice, err)
+}
 
 const advice = "On Ubuntu, AppArmor forbids it: sysctl kernel.apparmor_restrict_unprivileged_userns=0 as root allows it; in containers, the container's own profile does. Or take -engine docker"
 
@@ -143,7 +146,9 @@ func runInside() int {
 	var in inside
 	err := json.NewDecoder(os.Stdin).Decode(&in)
 	if err == nil {
-		err = in.mountAll()
+		if err = in.mountAll(); err != nil {
+			err = noNamespaces(err)
+		}
 	}
 	var code int
 	if err == nil {
@@ -157,7 +162,7 @@ func runInside() int {
 
 func mount(source, target, kind string, flags uintptr, data string) error {
 	if err := unix.Mount(source, target, kind, flags, data); err != nil {
-		return fmt.Errorf("mount %s on %s: %w", or(kind, source), target, err)
+		return fmt.Errorf("mount %s on %s: %w", cmp.Or(kind, source), target, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,7 @@ func (o options) setting() (setting, error) {
 		return here, nil
 	}
 	var err error
-	if here.image, err = openImage(or(o.builder, o.image)); err != nil {
+	if here.image, err = openImage(cmp.Or(o.builder, o.image)); err != nil {
 		return here, err
 	}
 	if o.builder != "" {
@@ -103,13 +104,6 @@ func (o options) chooseEngine(i *image) (engine, error) {
 		return container{i}, nil
 	}
 	return rootfs{i}, nil
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }
 
 // scene is the one that the options describe.
@@ -138,7 +132,7 @@ func (o options) scene(here setting) (scene, error) {
 		return s, err
 	}
 	for _, variable := range p.env {
-		if _, given := s.env[variable.Name]; !given && (len(variable.ExecEnv) == 0 || slices.Contains(variable.ExecEnv, or(o.execEnv, "production"))) {
+		if _, given := s.env[variable.Name]; !given && (len(variable.ExecEnv) == 0 || slices.Contains(variable.ExecEnv, cmp.Or(o.execEnv, "production"))) {
 			s.env[variable.Name] = variable.Value
 		}
 	}
@@ -166,7 +160,7 @@ func (o options) readModules(m metadata, p project) ([]module, error) {
 			if b.URI != "" && !filepath.IsAbs(b.URI) && isDir(filepath.Join(o.app, b.URI)) {
 				b.URI = filepath.Join(o.app, b.URI)
 			}
-			buildpacks = append(buildpacks, or(b.URI, strings.TrimSuffix(b.ID+"@"+b.Version, "@")))
+			buildpacks = append(buildpacks, cmp.Or(b.URI, strings.TrimSuffix(b.ID+"@"+b.Version, "@")))
 		}
 	}
 	var modules []module
@@ -227,7 +221,7 @@ func (o options) describe(ctx context.Context, here setting, s *scene, out io.Wr
 		described.Image, described.Reference, described.Target = run.name, id, run.target()
 		fmt.Fprintf(out, "run image: %s, %s, for %s\n", run.given, id, described.Target)
 	}
-	fmt.Fprintf(out, "app: %s\n", or(o.app, "none, an empty directory"))
+	fmt.Fprintf(out, "app: %s\n", cmp.Or(o.app, "none, an empty directory"))
 	fmt.Fprintf(out, "Platform API: %s\nmodules run in %s\n", s.platformAPI, here.engine.describe())
 	return nil
 }

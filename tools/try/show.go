@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -84,7 +85,7 @@ func (w *world) absent() string {
 
 // why says why a module did not pass.
 func (m reported) why() string {
-	text := or(m.Cause, m.Target.Reason)
+	text := cmp.Or(m.Cause, m.Target.Reason)
 	if m.ExitCode != nil {
 		text = fmt.Sprintf("bin/detect ended with exit code %d", *m.ExitCode)
 	}
@@ -105,7 +106,7 @@ func (w *world) names() []string {
 
 // used says in one line what happens to an image.
 func used(g generated, kind buildpack.DockerfileKind) string {
-	text := or(g.BuildImage.Reference, "the builder")
+	text := cmp.Or(g.BuildImage.Reference, "the builder")
 	if kind == buildpack.RunDockerfile {
 		if text = g.RunImage.Image; text == noRunImage {
 			text = "none given"

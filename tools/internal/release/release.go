@@ -5,7 +5,6 @@ package release
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -241,9 +240,6 @@ func (r Release) Labels() (map[string]string, error) {
 
 // Exit ends a tool that went wrong.
 func Exit(tool string, err error) {
-	if errors.Is(err, flag.ErrHelp) {
-		os.Exit(0)
-	}
 	fmt.Fprintf(os.Stderr, "ERROR: %s: %v\n", tool, err)
 	os.Exit(1)
 }
